@@ -1,0 +1,89 @@
+"""Batch mode: unlabelled pictures of one product score each other (MuSc, Li et al., CVPR 2024).
+
+A patch of a good part has a close match in most other pictures; a defect has few. No picture is known to be
+good. Knows patches and global vectors only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from .patches import neighbourhood
+
+SIZES = (1, 3, 5)
+INTERVAL = 0.3
+"""Share of the other pictures, the closest ones, that are averaged for a patch."""
+
+OTHERS = 128
+"""Each picture is compared with at most this many others, so that time grows with N and not with its square."""
+
+_BLOCK = 16  # pictures compared at once
+
+
+def mutual_maps(
+    tokens: Sequence[Tensor],
+    *,
+    sizes: Sequence[int] = SIZES,
+    interval: float = INTERVAL,
+    others: int = OTHERS,
+    seed: int = 0,
+    tell: Callable[[float], None] | None = None,
+) -> list[Tensor]:
+    """Mutual anomaly maps of N >= 2 pictures.
+
+    `tokens`: N tensors [h_i, w_i, C] of unit length, of any grids. For each neighbourhood size, each patch
+    takes its distance to the nearest patch of every other picture, and the mean of the smallest `interval` of
+    these is its anomaly; sizes are averaged. Returns N maps [h_i, w_i] float32 in [0, 2]. With more than
+    `others` other pictures, a seeded choice of them, spread over the whole batch, stands for all. `tell` hears the fraction done.
+    Memory: the tokens in bf16, and one block of `_BLOCK` pictures' similarities. ValueError under two pictures.
+    """
+    if len(tokens) < 2:
+        raise ValueError("pictures are scored against each other: at least two are needed")
+    maps = [torch.zeros(t.shape[:2], device=t.device) for t in tokens]
+    for step, size in enumerate(sizes):
+        pooled = [neighbourhood(t[None].float(), size)[0].flatten(0, 1).to(torch.bfloat16) for t in tokens]
+        for i, patches in enumerate(pooled):
+            chosen = _choose(len(tokens), i, others, seed)
+            nearest = _nearest(patches, [pooled[j] for j in chosen])
+            kept = max(1, round(interval * len(chosen)))
+            low = nearest.topk(kept, dim=0, largest=False).values.mean(dim=0)
+            maps[i] += low.view(maps[i].shape) / len(sizes)
+            if tell:
+                tell((step * len(tokens) + i + 1) / (len(sizes) * len(tokens)))
+    return maps
+
+
+def rescore(scores: Tensor, vectors: Tensor, neighbours: int = 4) -> Tensor:
+    """Scores [N] smoothed over the graph of the most alike pictures, given by unit vectors [N, D].
+
+    Each score becomes the similarity-weighted mean of its own and its `neighbours` nearest pictures' scores:
+    pictures that look alike should score alike (MuSc's re-scoring with constrained neighbourhoods).
+    """
+    count = min(neighbours + 1, len(scores))
+    alike, which = (vectors @ vectors.T).topk(count, dim=1)
+    weights = (alike.clamp_min(0) ** 2).double()
+    mixed = (weights * scores.double()[which]).sum(dim=1) / weights.sum(dim=1).clamp_min(1e-12)
+    return mixed.to(scores.dtype)
+
+
+def _nearest(patches: Tensor, pictures: Sequence[Tensor]) -> Tensor:
+    """Distance of each of P patches to its nearest patch in each of M pictures: [M, P] float32."""
+    rows = []
+    for start in range(0, len(pictures), _BLOCK):
+        block = pictures[start : start + _BLOCK]
+        alike = torch.cat(list(block)) @ patches.T
+        rows += [part.amax(dim=0) for part in alike.split([len(p) for p in block])]
+    return (1 - torch.stack(rows).float()).clamp_min(0)
+
+
+def _choose(count: int, own: int, most: int, seed: int) -> list[int]:
+    rest = [j for j in range(count) if j != own]
+    if len(rest) <= most:
+        return rest
+    generator = torch.Generator().manual_seed(seed)
+    # One order for the whole batch, so that all pictures are judged by the same others.
+    order = torch.randperm(count, generator=generator).tolist()
+    return [j for j in order if j != own][:most]

@@ -1,0 +1,219 @@
+"""From scores of good pictures to a threshold, at a stated rate of false alarms.
+
+Three rules, and every result says which one spoke:
+
+`conformal`   Enough good pictures to count: the threshold is an order statistic of their scores, each scored
+              without itself, and the p-value is a rank (Bates et al. 2023, "Testing for outliers with
+              conformal p-values"; leave-one-out as in arXiv 2402.16388).
+`predictive`  Too few to count: the log-scores are taken as normal, their spread is pulled towards the spread
+              that other products show, and the threshold is a quantile of the predictive Student t of the next
+              good picture (Gelman et al., "Bayesian Data Analysis", section 3.3).
+`built-in`    No good picture at all: scores of good pictures of other things, measured beforehand.
+`batch`       No good picture named, but many unlabelled ones: the commonest kind is taken as good.
+
+Knows numbers only: no pictures, no towers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from assistant.errors import CalibrationError
+from assistant.inspection import Evidence, Verdict
+
+Method = Literal["conformal", "predictive", "built-in", "batch"]
+
+REVIEW_FACTOR = 2.0
+"""The review limit lets through twice the target: good pictures between p = 2a and a go to a person."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What other products teach about the log-scores of good pictures, for when there are few.
+
+    `spread` is the standard deviation among good pictures of one product, worth `weight` observations.
+    `gap` and `gap_spread`: how much higher another good part scores than a changed view of the only
+    reference, and how uncertain that is. Measured by `assistant.eval.limits`.
+    """
+
+    spread: float = 0.12
+    weight: float = 4.0
+    gap: float = 0.45
+    gap_spread: float = 0.25
+
+    def __post_init__(self) -> None:
+        if min(self.spread, self.weight, self.gap_spread) <= 0:
+            raise ValueError("spreads and weight of a prior are positive")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Two limits on the raw score, and the p-value of any score.
+
+    `scores`: the sorted scores of good pictures behind it, of any unit. `center`, `width` and `freedom` are
+    those of the Student t of the log-score where a curve is used. `n`: different good pictures, 0 for a
+    built-in limit.
+    """
+
+    method: Method
+    target: float
+    scores: tuple[float, ...]
+    n: int
+    center: float
+    width: float
+    freedom: float
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_target(self.target)
+        numbers = (*self.scores, self.center, self.width, self.freedom)
+        if not all(math.isfinite(v) for v in numbers):
+            raise CalibrationError("The threshold cannot be worked out from scores that are not finite.")
+
+    @property
+    def threshold(self) -> float:
+        """The score above which a picture is a defect; a good one exceeds it at the target rate."""
+        return self._limit(self.target)
+
+    @property
+    def review_threshold(self) -> float:
+        """The score above which a picture goes to a person; at most the threshold."""
+        return min(self.threshold, self._limit(min(0.5, REVIEW_FACTOR * self.target)))
+
+    def p_value(self, score: float) -> float:
+        """How often a good picture scores this high or higher, in (0, 1]."""
+        if self.method in ("conformal", "built-in"):
+            above = len(self.scores) - int(np.searchsorted(self.scores, score, side="left"))
+            return (1 + above) / (1 + len(self.scores))
+        z = (_log(score) - self.center) / self.width
+        return float(max(stats.t.sf(z, self.freedom), 1e-12))
+
+    def verdict(self, score: float) -> Verdict:
+        """The decision, by the two limits."""
+        if score > self.threshold:
+            return "defect"
+        return "review" if score > self.review_threshold else "good"
+
+    @property
+    def evidence(self) -> Evidence:
+        """Where the threshold comes from, for people."""
+        pictures = f"{self.n} good picture{'s' if self.n != 1 else ''}"
+        rate = f"{100 * self.target:g} % false alarms"
+        origin = {
+            "conformal": f"set by counting: {rate} among {pictures}, each scored without itself",
+            "predictive": f"estimated for {rate} from {pictures} and the spread that other products show",
+            "built-in": f"built in, for {rate} on {self.source}; it knows nothing of this product",
+            "batch": f"estimated for {rate} from this batch, taking the commonest kind of its {self.n} "
+            "pictures as good",
+        }[self.method]
+        count = self.n if self.method != "built-in" else len(self.scores)
+        return Evidence(self.method, origin, self.n, self.target, 1 / (count + 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dict; `Calibration(**row)` reverses it."""
+        return asdict(self) | {"scores": list(self.scores)}
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Calibration:
+        """Rebuild from `to_dict`."""
+        return cls(**{**row, "scores": tuple(row["scores"])})
+
+    def _limit(self, rate: float) -> float:
+        if self.method in ("conformal", "built-in"):
+            # The smallest score whose rank p-value is still above the rate: a defect has p <= rate.
+            rank = math.floor(rate * (len(self.scores) + 1))
+            return self.scores[len(self.scores) - max(1, rank)]
+        return math.exp(self.center + self.width * float(stats.t.isf(rate, self.freedom)))
+
+
+def check_target(target: float) -> None:
+    """CalibrationError unless a false-alarm target is usable."""
+    if not 0 < target <= 0.5:
+        raise CalibrationError(f"A false-alarm target lies between 0 and 0.5, not at {target:g}.")
+
+
+def calibrate(
+    held_out: Sequence[float],
+    views: Sequence[Sequence[float]] = (),
+    *,
+    target: float = 0.05,
+    prior: Prior | None = None,
+) -> Calibration:
+    """A calibration from good pictures only.
+
+    `held_out`: one score for each of n good pictures, each scored without itself; empty where there is only
+    one reference. `views`: for each reference, the scores of changed views of it, which stand in for other
+    parts where n is 1. CalibrationError where there is nothing to go by, or a score is negative or not finite.
+    """
+    check_target(target)
+    prior = prior or Prior()
+    values = [*held_out, *(score for row in views for score in row)]
+    if not values:
+        raise CalibrationError("A threshold needs at least one good picture.")
+    if not all(math.isfinite(v) and v >= 0 for v in values):
+        raise CalibrationError("The threshold cannot be worked out from scores that are not finite.")
+    n = len(held_out) or 1
+    kept = tuple(sorted(float(v) for v in held_out))
+    if n + 1 >= 1 / target:
+        return Calibration("conformal", target, kept, n, 0.0, 1.0, 1.0)
+    if not held_out:
+        logs = [_log(v) for row in views for v in row]
+        width = math.hypot(prior.spread, prior.gap_spread)
+        return Calibration("predictive", target, (), 1, float(np.mean(logs)) + prior.gap, width, prior.weight)
+    logs = [_log(v) for v in held_out]
+    center, freedom = float(np.mean(logs)), prior.weight + n - 1
+    variance = (prior.weight * prior.spread**2 + float(np.var(logs)) * n) / freedom
+    return Calibration("predictive", target, kept, n, center, math.sqrt(variance * (1 + 1 / n)), freedom)
+
+
+def calibrate_batch(scores: Sequence[float], *, target: float = 0.05) -> Calibration:
+    """A calibration from unlabelled pictures, of which the commonest kind is taken as good.
+
+    The centre is the half-sample mode of the log-scores (Bickel and Frühwirth 2006), and the spread is that of
+    the scores below it, where no defect is. It holds while good pictures are the largest kind; a batch that is
+    mostly defective has its defects taken as good. CalibrationError under three pictures.
+    """
+    check_target(target)
+    require_batch(len(scores))
+    logs = np.sort([_log(v) for v in scores])
+    center = _half_sample_mode(logs)
+    below = center - logs[logs <= center]
+    width = float(np.sqrt(np.mean(below**2))) if below.size > 1 else 0.0
+    width = max(width, 0.02)
+    kept = tuple(float(v) for v in sorted(scores))
+    freedom = max(2.0, float(below.size - 1))
+    return Calibration("batch", target, kept, len(scores), float(center), width, freedom)
+
+
+def require_batch(count: int) -> None:
+    """CalibrationError unless there are enough pictures to compare with each other."""
+    if count < 3:
+        raise CalibrationError("Batch mode compares pictures with each other and needs at least three.")
+
+
+def built_in(scores: Sequence[float], source: str, *, target: float = 0.05) -> Calibration:
+    """A calibration from scores of good pictures of other things, described by `source`."""
+    if len(scores) + 1 < 1 / target:
+        raise CalibrationError(
+            f"The built-in limits rest on {len(scores)} pictures and cannot support a target of {target:g}."
+        )
+    return Calibration("built-in", target, tuple(sorted(map(float, scores))), 0, 0.0, 1.0, 1.0, source)
+
+
+def _half_sample_mode(values: np.ndarray[Any, Any]) -> float:
+    while len(values) > 3:
+        half = (len(values) + 1) // 2
+        widths = values[half - 1 :] - values[: len(values) - half + 1]
+        start = int(np.argmin(widths))
+        values = values[start : start + half]
+    return float(np.median(values))
+
+
+def _log(score: float) -> float:
+    return math.log(max(score, 1e-9))

@@ -1,0 +1,24 @@
+"""The errors a user can cause, each with one plain sentence as its message.
+
+Everything else that goes wrong is a bug and keeps its own type and traceback.
+"""
+
+
+class LooktwiceError(Exception):
+    """Base of every error that is the input's fault and not the program's."""
+
+
+class ImageError(LooktwiceError):
+    """A picture that cannot be read, or may not be."""
+
+
+class WeightsError(LooktwiceError):
+    """A bundle or one of its parts that is unknown, missing or damaged."""
+
+
+class ProductError(LooktwiceError):
+    """A product profile with a bad name, that is missing, damaged, or does not fit the bundle."""
+
+
+class CalibrationError(LooktwiceError):
+    """A threshold that cannot be worked out from what was given."""

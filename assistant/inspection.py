@@ -1,0 +1,193 @@
+"""The one result type that everything speaks: an `Inspection` of a picture, with its `Region`s.
+
+It is frozen evidence. Detectors make it, explanations and screens read it, nothing changes it. It knows
+nothing about models, files or widgets.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA = 1
+
+Mode = Literal["zero-shot", "few-shot", "batch"]
+Verdict = Literal["good", "review", "defect"]
+Severity = Literal["slight", "moderate", "severe"]
+Position = Literal[
+    "top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right"
+]
+
+
+@dataclass(frozen=True)
+class DefectType:
+    """A defect type of the vocabulary that a region resembles; `probability` in [0, 1]."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Region:
+    """One connected place where the anomaly map is above the limit.
+
+    `id` is "R1", "R2", ... from the highest peak down. `box` is (x0, y0, x1, y1) in pixels of the displayed
+    picture, x1 and y1 exclusive. `area` counts pixels, `area_fraction` divides by the picture's, in (0, 1].
+    `peak` is the largest value of the anomaly map inside, in the same unit as the score. `defect_types` is
+    ranked, and empty where the image tower cannot tell types apart.
+    """
+
+    id: str
+    box: tuple[int, int, int, int]
+    area: int
+    area_fraction: float
+    peak: float
+    position: Position
+    severity: Severity
+    defect_types: tuple[DefectType, ...] = ()
+
+    def __post_init__(self) -> None:
+        x0, y0, x1, y1 = self.box
+        if not (0 <= x0 < x1 and 0 <= y0 < y1):
+            raise ValueError(f"region {self.id}: box {self.box} is empty or reversed")
+        if self.position not in get_args(Position):
+            raise ValueError(f"region {self.id}: no such position as {self.position!r}")
+        if self.severity not in get_args(Severity):
+            raise ValueError(f"region {self.id}: no such severity as {self.severity!r}")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where a threshold comes from, so that a reader can judge how far to trust it.
+
+    `method` names the rule (see `assistant.calibration`), `origin` says it in one sentence. `n` is the number
+    of different good pictures behind it, 0 for a built-in limit. `target_false_alarm` is the share of good
+    pictures that the threshold is set to reject. `smallest_p` is 1 / (n + 1): a p-value below it rests on the
+    fitted curve and not on counting.
+    """
+
+    method: str
+    origin: str
+    n: int
+    target_false_alarm: float
+    smallest_p: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in one picture, against what limit, and what was decided.
+
+    `score` is the raw anomaly score (higher is stranger), never normalised over other pictures. The verdict
+    is "defect" where score > threshold, "review" where score > review_threshold, else "good". `p_value`
+    estimates how often a good picture scores this high. A picture that could not be read has status "error",
+    a sentence in `error`, and None for every number.
+
+    `coarse_map` is the anomaly map [h, w] float32 on the tower's grid, in the unit of the score; it covers
+    the whole displayed picture of `width` x `height` pixels. It is left out of the JSON. `scale` is the pair
+    of map values that the fixed colour scale of the product runs between.
+    """
+
+    path: str
+    status: Literal["ok", "error"] = "ok"
+    error: str | None = None
+    mode: Mode | None = None
+    score: float | None = None
+    p_value: float | None = None
+    threshold: float | None = None
+    review_threshold: float | None = None
+    verdict: Verdict | None = None
+    regions: tuple[Region, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    evidence: Evidence | None = None
+    scale: tuple[float, float] | None = None
+    looks_like: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    bundle: str | None = None
+    weights: str | None = None
+    product: str | None = None
+    references: int = 0
+    created: str | None = None
+    ms: float | None = None
+    schema: int = SCHEMA
+    coarse_map: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.status == "error":
+            if not self.error:
+                raise ValueError("an inspection with status 'error' says what went wrong")
+            return
+        if self.status != "ok":
+            raise ValueError(f"no such status as {self.status!r}")
+        if self.mode not in get_args(Mode):
+            raise ValueError(f"no such mode as {self.mode!r}")
+        if self.verdict not in get_args(Verdict):
+            raise ValueError(f"no such verdict as {self.verdict!r}")
+        for name in ("score", "p_value", "threshold", "review_threshold"):
+            value = getattr(self, name)
+            if value is None or not math.isfinite(value):
+                raise ValueError(f"{name} is {value}, which is not a finite number")
+
+    @property
+    def anomaly_map(self) -> NDArray[np.float32]:
+        """The anomaly map [height, width] float32 in pixels of the displayed picture."""
+        if self.coarse_map is None or self.width is None or self.height is None:
+            raise ValueError("this inspection carries no anomaly map (it was read from JSON or is an error)")
+        from assistant.geometry import to_picture  # geometry imports Position from here
+
+        return to_picture(self.coarse_map, self.width, self.height)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dict without the map; `from_dict` reverses it."""
+        row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "coarse_map"}
+        row["regions"] = [dataclasses.asdict(region) for region in self.regions]
+        row["evidence"] = dataclasses.asdict(self.evidence) if self.evidence else None
+        first = ("schema", "path", "status", "error", "mode", "score", "p_value", "threshold", "verdict")
+        return {name: row[name] for name in first} | row
+
+    def to_json(self) -> str:
+        """One line of strict JSON: no NaN, no infinity."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Inspection:
+        """Rebuild from `to_dict`; ValueError on a newer schema or an unknown key."""
+        if row.get("schema") != SCHEMA:
+            raise ValueError(f"schema {row.get('schema')!r} is not {SCHEMA}, the one this version reads")
+        names = {f.name for f in dataclasses.fields(cls)} - {"coarse_map"}
+        if unknown := sorted(set(row) - names):
+            raise ValueError(f"unknown keys in an inspection: {', '.join(unknown)}")
+        fields = dict(row)
+        fields["regions"] = tuple(_region(r) for r in row.get("regions", ()))
+        fields["evidence"] = Evidence(**row["evidence"]) if row.get("evidence") else None
+        for name in ("looks_like", "notices"):
+            fields[name] = tuple(row.get(name, ()))
+        if row.get("scale") is not None:
+            fields["scale"] = tuple(row["scale"])
+        return cls(**fields)
+
+    @classmethod
+    def from_json(cls, line: str) -> Inspection:
+        """Rebuild from `to_json`."""
+        return cls.from_dict(json.loads(line))
+
+
+def _region(row: dict[str, Any]) -> Region:
+    types = tuple(DefectType(**t) for t in row.get("defect_types", ()))
+    return Region(**{**row, "box": tuple(row["box"]), "defect_types": types})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Words about an inspection: `text`, the region ids it cites, and what wrote it ("template", ...)."""
+
+    text: str
+    regions: tuple[str, ...] = ()
+    source: str = "template"
+    notices: tuple[str, ...] = ()

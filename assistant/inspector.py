@@ -1,0 +1,332 @@
+"""The front door: `Inspector.from_pretrained`, then `learn` once and `inspect` many times, and `ask`.
+
+It joins intake, detector, calibration and regions into Inspections. It draws nothing and writes no rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from assistant.adapters.text_map import rank_types
+from assistant.backbone import Backbone, Features
+from assistant.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
+from assistant.detector import Detector
+from assistant.errors import CalibrationError, LooktwiceError, ProductError
+from assistant.inspection import Answer, DefectType, Inspection, Mode, Region
+from assistant.intake import find_images
+from assistant.language import answer
+from assistant.learning import Tell, learn_product
+from assistant.limits import Limits, load_limits
+from assistant.product import Product, ProductStore
+from assistant.prompts.defects import DEFECTS
+from assistant.prompts.ensemble import defect_vectors
+from assistant.regions import find_regions
+from assistant.stream import Entry, in_batches, read_ahead
+
+AskedMode = Literal["auto", "zero-shot", "few-shot", "batch"]
+
+
+class Inspector:
+    """Finds defects in pictures, with or without good references. Safe to share between threads for reading."""
+
+    def __init__(self, backbone: Backbone, store: ProductStore | None = None, batch_size: int = 4) -> None:
+        self.backbone = backbone
+        self.detector = Detector(backbone)
+        self.store = store or ProductStore()
+        self.batch_size = max(1, batch_size)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        bundle: str = "pocket",
+        *,
+        device: str | None = None,
+        runtime: str = "auto",
+        bf16: bool = False,
+        store: ProductStore | None = None,
+        batch_size: int = 4,
+    ) -> Inspector:
+        """An inspector with a pulled bundle; WeightsError says how to fetch what is missing.
+
+        `device` is torch's name for it ("cpu", "cuda", "cuda:1", "mps"), by default the best there is.
+        """
+        backbone = Backbone.load(bundle, device=device, runtime=runtime, bf16=bf16)
+        return cls(backbone, store, batch_size)
+
+    def learn(
+        self,
+        name: str,
+        references: Any,
+        *,
+        roi: NDArray[np.bool_] | None = None,
+        target_false_alarm: float = 0.05,
+        views: str = "plain",
+        tell: Tell | None = None,
+    ) -> Product:
+        """Learn a product from one to a few good pictures: paths, a folder, PIL pictures or arrays.
+
+        `roi`: [H, W], true where to look, drawn on a reference. `target_false_alarm`: the share of good
+        pictures that may be called defective, in (0, 0.5]. `views`: "flips" or "turns" for products that lie
+        at any angle. The product is returned, not kept: `save` keeps it. ImageError for the first reference
+        that cannot be read, ProductError for a bad name or no reference.
+        """
+        entries = list(read_ahead(_sources(references)))
+        if bad := next((entry for entry in entries if entry.image is None), None):
+            raise ProductError(f"A reference of {name!r} cannot be used: {bad.error}")
+        pictures = [entry.image for entry in entries if entry.image is not None]
+        return learn_product(
+            self.detector,
+            name,
+            pictures,
+            views=views,
+            roi=roi,
+            target_false_alarm=target_false_alarm,
+            prior=self._prior(),
+            tell=tell,
+        )
+
+    def inspect(
+        self,
+        images: Any,
+        product: Product | str | None = None,
+        mode: AskedMode = "auto",
+        *,
+        target_false_alarm: float = 0.05,
+        tell: Callable[[float], None] | None = None,
+    ) -> Any:
+        """Inspect pictures: a list gives a list of Inspections, a folder or an iterator gives a lazy iterator.
+
+        `images`: a picture (path, bytes, PIL, array [H, W] or [H, W, 3|4]), a list of them, a folder, or an
+        iterator. `mode` "auto" is few-shot with a product and zero-shot without. "batch" scores the pictures
+        against each other and needs all of them before the first result; its progress in [0, 1] goes to
+        `tell`. `target_false_alarm` counts where there is no product; a product has its own.
+
+        A picture that cannot be read becomes an Inspection with status "error". LooktwiceError where the
+        request itself makes no sense.
+        """
+        chosen, known = self._settle(mode, product, target_false_alarm)
+        results = self._run(_sources(images), chosen, known, target_false_alarm, tell)
+        return results if _is_lazy(images) else list(results)
+
+    def ask(
+        self, inspection: Inspection, question: str, history: Sequence[tuple[str, str]] = ()
+    ) -> Answer:
+        """Answer a question about an inspection, from its evidence alone.
+
+        `history`: earlier (question, answer) pairs about the same inspection, oldest first.
+        """
+        return answer(inspection, question, history)
+
+    def save(self, product: Product) -> Path:
+        """Keep a product, so that `load` and the command line find it by name."""
+        return self.store.save(product)
+
+    def load(self, name: str) -> Product:
+        """A kept product; ProductError where there is none or it was made with another bundle."""
+        return self._fitting(self.store.load(name))
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The bundle's built-in limits; CalibrationError where it has none."""
+        return load_limits(self.backbone.card.name, self.backbone.digest)
+
+    def _prior(self) -> Prior:
+        try:
+            return self.limits.prior
+        except CalibrationError:
+            return Prior()  # a bundle without limits of its own learns products all the same
+
+    def _settle(
+        self, mode: AskedMode, product: Product | str | None, target: float
+    ) -> tuple[Mode, Product | None]:
+        check_target(target)
+        if mode not in get_args(AskedMode):
+            raise LooktwiceError(f"There is no mode {mode!r}; the modes are {', '.join(get_args(AskedMode))}.")
+        known = self.load(product) if isinstance(product, str) else product
+        if mode == "few-shot" and known is None:
+            raise LooktwiceError("Few-shot mode needs references or a product.")
+        if mode in ("zero-shot", "batch") and known is not None:
+            raise LooktwiceError(f"Mode {mode!r} uses no references: leave out the product or the mode.")
+        if mode == "auto":
+            mode = "few-shot" if known else "zero-shot"
+        return mode, self._fitting(known) if known else None
+
+    def _fitting(self, product: Product) -> Product:
+        if product.weights != self.backbone.digest:
+            raise ProductError(
+                f"The product {product.name!r} was learned with the bundle {product.bundle!r} in another state; "
+                "learn it again with this one."
+            )
+        return product
+
+    def _run(
+        self,
+        sources: Iterable[Any],
+        mode: Mode,
+        product: Product | None,
+        target: float,
+        tell: Callable[[float], None] | None,
+    ) -> Iterator[Inspection]:
+        if mode == "batch":
+            yield from self._run_batch(sources, target, tell)
+            return
+        calibration = product.calibration if product else self.limits.calibration(target)
+        for entries in in_batches(read_ahead(sources, ahead=2 * self.batch_size), self.batch_size):
+            start = time.perf_counter()
+            features = iter(self.backbone.encode([e.image.pixels for e in entries if e.image]))
+            found = []
+            for entry in entries:
+                if entry.image is None:
+                    found.append(Inspection(entry.path, "error", entry.error))
+                    continue
+                seen = next(features)
+                maps = self.detector.map(seen, product)
+                score = float(self.detector.score(maps, product.roi if product else None)[0])
+                sight = Sight.of(entry, seen)
+                found.append(self._conclude(sight, maps[0], score, mode, calibration, product))
+            ms = 1000 * (time.perf_counter() - start) / len(entries)
+            yield from (_timed(row, ms) for row in found)
+
+    def _run_batch(
+        self, sources: Iterable[Any], target: float, tell: Callable[[float], None] | None
+    ) -> Iterator[Inspection]:
+        start = time.perf_counter()
+        kept: list[Inspection | Sight] = []
+        tokens: list[Tensor] = []
+        for entries in in_batches(read_ahead(sources, ahead=2 * self.batch_size), self.batch_size):
+            features = iter(self.backbone.encode([e.image.pixels for e in entries if e.image]))
+            for entry in entries:
+                if entry.image is None:
+                    kept.append(Inspection(entry.path, "error", entry.error))
+                    continue
+                seen = next(features)
+                tokens.append(self.detector.tokens(seen)[0].to(torch.bfloat16))
+                kept.append(Sight.of(entry, seen))
+        sights = [sight for sight in kept if isinstance(sight, Sight)]
+        results: Iterator[tuple[Tensor, float]] = iter(())
+        if sights:
+            require_batch(len(sights))
+            maps, scores = self.detector.batch(tokens, torch.stack([s.vector for s in sights]), tell)
+            calibration = calibrate_batch(scores.tolist(), target=target)
+            results = iter(zip(maps, scores.tolist(), strict=True))
+        ms = 1000 * (time.perf_counter() - start) / max(1, len(kept))
+        for sight in kept:
+            if isinstance(sight, Inspection):
+                yield sight
+                continue
+            found, score = next(results)
+            yield _timed(self._conclude(sight, found, score, "batch", calibration, None), ms)
+
+    def _conclude(
+        self,
+        sight: Sight,
+        found: Tensor,
+        score: float,
+        mode: Mode,
+        calibration: Calibration,
+        product: Product | None,
+    ) -> Inspection:
+        verdict = calibration.verdict(score)
+        coarse = found.float().cpu().numpy()
+        regions: tuple[Region, ...] = ()
+        if verdict != "good":
+            limit = calibration.threshold if verdict == "defect" else calibration.review_threshold
+            types = self._type_ranker(sight)
+            regions = find_regions(coarse, limit, sight.width, sight.height, calibration.p_value, types)
+        return Inspection(
+            path=sight.path,
+            mode=mode,
+            score=score,
+            p_value=calibration.p_value(score),
+            threshold=calibration.threshold,
+            review_threshold=calibration.review_threshold,
+            verdict=verdict,
+            regions=regions,
+            width=sight.width,
+            height=sight.height,
+            evidence=calibration.evidence,
+            scale=(0.5 * calibration.threshold, 2.0 * calibration.threshold),
+            looks_like=self.backbone.recognise(sight.vector),
+            notices=sight.notices,
+            bundle=self.backbone.card.name,
+            weights=self.backbone.digest,
+            product=product.name if product else None,
+            references=len(product.references) if product else 0,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            ms=sight.ms,
+            coarse_map=coarse,
+        )
+
+    def _type_ranker(self, sight: Sight) -> Callable[[NDArray[np.bool_]], tuple[DefectType, ...]] | None:
+        """Ranks the vocabulary for a region, where the tower aligns patches with text; else None."""
+        aligned = sight.aligned
+        if aligned is None:
+            return None
+
+        def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
+            h, w = aligned.shape[:2]
+            inside = interpolate(torch.from_numpy(mask)[None, None].float(), (h, w), mode="area")[0, 0] > 0
+            chances, which = rank_types(aligned[inside.to(aligned.device)], self._types.to(aligned)).topk(3)
+            return tuple(
+                DefectType(DEFECTS[int(i)].name, round(float(p), 4)) for p, i in zip(chances, which, strict=True)
+            )
+
+        return rank
+
+    @cached_property
+    def _types(self) -> Tensor:
+        return defect_vectors(self.backbone.encode_text)
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What is kept of a picture once its features are used: batch mode holds one for every picture."""
+
+    path: str
+    width: int
+    height: int
+    notices: tuple[str, ...]
+    ms: float
+    vector: Tensor
+    aligned: Tensor | None
+
+    @classmethod
+    def of(cls, entry: Entry, features: Features) -> Sight:
+        """The sight of a readable entry and its features, a batch of one."""
+        image = entry.image
+        if image is None:
+            raise ValueError("an entry that could not be read was not seen")
+        aligned = None if features.aligned is None else features.aligned[0]
+        vector = features.vector[0].clone()
+        return cls(entry.path, image.width, image.height, image.notices, entry.ms, vector, aligned)
+
+
+def _timed(row: Inspection, ms: float) -> Inspection:
+    return row if row.ms is None else replace(row, ms=round(row.ms + ms, 2))
+
+
+def _is_lazy(images: Any) -> bool:
+    return isinstance(images, Iterator) or (isinstance(images, str | Path) and Path(images).is_dir())
+
+
+def _sources(images: Any) -> Iterable[Any]:
+    """What was given as an iterable of single pictures; folders in it are walked."""
+    if isinstance(images, str | Path):
+        return find_images([images])
+    if isinstance(images, Iterator):
+        return images
+    if isinstance(images, Sequence) and not isinstance(images, bytes | bytearray):
+        return (one for image in images for one in (_sources(image) if _is_lazy(image) else [image]))
+    return [images]

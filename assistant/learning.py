@@ -1,0 +1,94 @@
+"""Learns a product from good pictures: fills a memory and works out its limits.
+
+Nothing is trained; the towers stay as they are. It takes as long as scoring the references a few times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assistant.adapters.dictionary import Dictionary, merge
+from assistant.calibration import Prior, calibrate, check_target
+from assistant.detector import Detector
+from assistant.errors import ProductError
+from assistant.images import LoadedImage
+from assistant.product import Product, Reference, check_name
+from assistant.views import jittered_views, memory_views
+
+Tell = Callable[[str, float], None]
+
+
+def learn_product(
+    detector: Detector,
+    name: str,
+    pictures: Sequence[LoadedImage],
+    *,
+    views: str = "plain",
+    roi: NDArray[np.bool_] | None = None,
+    target_false_alarm: float = 0.05,
+    prior: Prior | None = None,
+    tell: Tell | None = None,
+) -> Product:
+    """A product that knows the given good pictures. ProductError where there are none or the name is bad."""
+    check_name(name)
+    check_target(target_false_alarm)
+    if not pictures:
+        raise ProductError(f"To learn {name!r}, at least one good picture is needed.")
+    tell = tell or _say_nothing
+    mask = None if roi is None else check_roi(roi)
+    backbone = detector.backbone
+    patches: dict[int, Tensor] = {}
+    own = []
+    for i, picture in enumerate(pictures):
+        tell("Looking at the references", i / len(pictures))
+        features = backbone.encode(memory_views(picture.pixels, views))
+        own.append(features[0])
+        patches[i] = merge(detector.tokens(f) for f in features)
+    memory = Dictionary.build(patches, device=backbone.runtime.device)
+    tell("Scoring each reference without itself", 1.0)
+    held_out: list[float] = []
+    jittered: list[list[float]] = []
+    if len(pictures) > 1:
+        held_out = [
+            float(detector.score(detector.few_shot(f, memory, without=i), mask)[0]) for i, f in enumerate(own)
+        ]
+    else:
+        changed = backbone.encode(jittered_views(pictures[0].pixels))
+        jittered = [[float(detector.score(detector.few_shot(f, memory), mask)[0]) for f in changed]]
+    scores = held_out or [None]
+    return Product(
+        name=name,
+        bundle=backbone.card.name,
+        weights=backbone.digest,
+        side=backbone.part.image_size,
+        views=views,
+        references=tuple(
+            Reference(i, picture.name, score)
+            for i, (picture, score) in enumerate(zip(pictures, scores, strict=True))
+        ),
+        calibration=calibrate(held_out, jittered, target=target_false_alarm, prior=prior),
+        dictionary=memory,
+        roi=mask,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def check_roi(roi: NDArray[np.bool_]) -> Tensor:
+    """A region of interest [H, W], true where to look, as float32 in {0, 1}; ProductError where it is unfit."""
+    mask = np.asarray(roi)
+    if mask.ndim != 2 or mask.size == 0:
+        raise ProductError("A region of interest is a picture of one channel, with the place to look at in white.")
+    tensor = torch.from_numpy((mask > 0).astype(np.float32))
+    if not bool(tensor.any()):
+        raise ProductError("The region of interest is empty: nothing in it is marked to be looked at.")
+    return tensor
+
+
+def _say_nothing(message: str, fraction: float) -> None:
+    """Take the place of a progress display."""

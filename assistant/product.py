@@ -1,0 +1,204 @@
+"""A product: what its good parts look like, and the limits that follow. Kept as one file each.
+
+A product is a safetensors file; its settings are JSON in the file's header, so that tensors and settings
+change together or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.adapters.dictionary import Dictionary
+from assistant.calibration import Calibration
+from assistant.errors import ProductError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SCHEMA = 1
+SUFFIX = ".product.safetensors"
+_HEADER = "looktwice"
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One good picture in memory: its id, its file's base name, its own score against the others."""
+
+    id: int
+    name: str
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Product:
+    """A learned product; made by `Inspector.learn`.
+
+    `bundle` and `weights` name the towers that made `dictionary`, which fits no others. `views` says which
+    changed views of each reference are in memory, `side` the side in pixels that pictures are shown at.
+    `roi` [h, w] float32 in [0, 1] on the reference's picture says what to look at; None is everything.
+    """
+
+    name: str
+    bundle: str
+    weights: str
+    side: int
+    views: str
+    references: tuple[Reference, ...]
+    calibration: Calibration
+    dictionary: Dictionary = field(compare=False, repr=False)
+    roi: Tensor | None = field(default=None, compare=False, repr=False)
+    created: str = ""
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if not self.references:
+            raise ProductError(f"The product {self.name!r} has no reference.")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its memory."""
+        return self.dictionary.nbytes
+
+    def with_target(self, target_false_alarm: float) -> Product:
+        """The same product with its limits at another rate of false alarms."""
+        from assistant.calibration import check_target
+
+        check_target(target_false_alarm)
+        return replace(self, calibration=replace(self.calibration, target=target_false_alarm))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the product to a file, atomically: a crash leaves the old file or the new one."""
+        from safetensors.torch import save
+
+        tensors = {f"dictionary.{k}": v.contiguous() for k, v in self.dictionary.state_dict().items()}
+        if self.roi is not None:
+            tensors["roi"] = self.roi.float().contiguous()
+        header = {
+            name: getattr(self, name)
+            for name in ("schema", "name", "bundle", "weights", "side", "views", "created")
+        }
+        header["references"] = [asdict(reference) for reference in self.references]
+        header["calibration"] = self.calibration.to_dict()
+        header["capacity"] = self.dictionary.capacity
+        return write_atomically(Path(path), save(tensors, {_HEADER: json.dumps(header, allow_nan=False)}))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Product:
+        """Read a product; ProductError in one sentence where the file is missing, damaged or newer."""
+        path = Path(path)
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            raise ProductError(f"There is no product file {path.name!r}.") from None
+        except ProductError:
+            raise
+        except Exception as error:  # whatever a damaged file leads to, nothing half-read comes out
+            raise ProductError(f"The product file {path.name!r} is damaged and cannot be read.") from error
+
+
+class ProductStore:
+    """The products in one folder, by name."""
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = Path(folder) if folder else default_folder()
+
+    def path(self, name: str) -> Path:
+        """Where a product of that name is kept; ProductError for a name that cannot be a file's."""
+        return self.folder / f"{check_name(name)}{SUFFIX}"
+
+    def save(self, product: Product) -> Path:
+        """Keep a product under its name, in place of an older one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return product.save(self.path(product.name))
+
+    def load(self, name: str) -> Product:
+        """The product of that name; ProductError lists the ones there are."""
+        path = self.path(name)
+        if not path.is_file():
+            known = ", ".join(self.names()) or "none yet"
+            raise ProductError(f"There is no product {name!r}; the products are: {known}.")
+        product = Product.load(path)
+        if product.name != name:
+            raise ProductError(f"The file of the product {name!r} holds {product.name!r} instead.")
+        return product
+
+    def delete(self, name: str) -> None:
+        """Remove a product; ProductError where there is none."""
+        try:
+            self.path(name).unlink()
+        except FileNotFoundError:
+            raise ProductError(f"There is no product {name!r}.") from None
+
+    def names(self) -> list[str]:
+        """The names of the products, sorted."""
+        return sorted(self._names()) if self.folder.is_dir() else []
+
+    def _names(self) -> Iterator[str]:
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            yield path.name.removesuffix(SUFFIX)
+
+
+def default_folder() -> Path:
+    """$LOOKTWICE_PRODUCTS where that is set, else a folder of the user's."""
+    import platformdirs
+
+    named = os.environ.get("LOOKTWICE_PRODUCTS")
+    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("looktwice")) / "products"
+
+
+def check_name(name: str) -> str:
+    """The name, if it can be a product's: 1 to 80 letters, digits, spaces, dots, dashes, underscores."""
+    plain = bool(re.fullmatch(r"\w[\w .\-]*", name)) and len(name) <= 80 and len(name.encode()) <= 200
+    if not plain or name != name.strip(" .") or name.split(".")[0].lower() in _RESERVED:
+        raise ProductError(
+            f"{name[:40]!r} cannot be a product's name: use up to 80 letters, digits, spaces, dashes, dots or "
+            "underscores, starting with a letter or digit."
+        )
+    return name
+
+
+def write_atomically(path: Path, content: bytes) -> Path:
+    """Write a file through a temporary one in the same folder: old or new, never a mixture."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _read(path: Path) -> Product:
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt") as file:
+        header: dict[str, Any] = json.loads((file.metadata() or {})[_HEADER])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    if header.pop("schema") != SCHEMA:
+        raise ProductError(f"The product file {path.name!r} was written by another version; learn it again.")
+    dictionary = Dictionary(header.pop("capacity"))
+    roi = tensors.pop("roi", None)
+    dictionary.load_state_dict({name.removeprefix("dictionary."): t for name, t in tensors.items()})
+    references = tuple(Reference(**row) for row in header.pop("references"))
+    if set(dictionary.ids()) - {reference.id for reference in references}:
+        raise ProductError(f"The product file {path.name!r} holds patches of a reference it does not name.")
+    return Product(
+        references=references,
+        calibration=Calibration.from_dict(header.pop("calibration")),
+        dictionary=dictionary,
+        roi=roi,
+        **header,
+    )

@@ -1,0 +1,139 @@
+"""Results as rows in a file: CSV for spreadsheets, JSON lines for programs.
+
+Both are written row by row, so that a stopped run leaves whole rows. Cells are safe to open in a spreadsheet:
+text that would run as a formula is marked as text. Nothing here computes a result.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from assistant.inspection import Inspection
+
+Row = Inspection | Mapping[str, Any]
+
+COLUMNS = (
+    "path",
+    "status",
+    "error",
+    "verdict",
+    "score",
+    "threshold",
+    "review_threshold",
+    "p_value",
+    "mode",
+    "product",
+    "references",
+    "region_count",
+    "regions",
+    "width",
+    "height",
+    "bundle",
+    "weights",
+    "created",
+    "ms",
+    "schema",
+)
+
+_FORMULA_STARTS = "=+-@＝＋－＠"
+
+
+def write_csv(rows: Iterable[Row], file: str | Path, columns: Iterable[str] = COLUMNS) -> int:
+    """Write rows as CSV (UTF-8, comma, CRLF, header first) and return how many there were.
+
+    An `Inspection` becomes one flat row, see `flatten`; a mapping is taken as it is, keys outside `columns`
+    left out. None and numbers that are not finite are empty cells, lists and dicts are JSON. Text that starts
+    like a formula gets a leading apostrophe; numbers keep their sign.
+    """
+    names, count = tuple(columns), 0
+    with Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="") as sink:
+        writer = csv.writer(sink)
+        writer.writerow([_cell(name) for name in names])
+        for row in rows:
+            flat = flatten(row) if isinstance(row, Inspection) else row
+            writer.writerow([_cell(flat.get(name)) for name in names])
+            sink.flush()
+            count += 1
+    return count
+
+
+def flatten(inspection: Inspection) -> dict[str, Any]:
+    """One row of plain cells; regions become words such as "R1 top left slight 10,20,30,40"."""
+    row = {name: getattr(inspection, name, None) for name in COLUMNS}
+    row["region_count"] = len(inspection.regions) if inspection.status == "ok" else None
+    row["regions"] = "; ".join(
+        f"{region.id} {region.position} {region.severity} {','.join(map(str, region.box))}"
+        for region in inspection.regions
+    )
+    return row
+
+
+class JsonLines:
+    """A file of JSON rows, one a line, each on its way to the disk before the next is worked out.
+
+    Use it in a `with` block: `write` appends a row and flushes it, leaving the block syncs the file. An
+    existing file is replaced. ValueError for a row that is not strict JSON (NaN, infinity); it leaves the
+    rows before it whole.
+    """
+
+    def __init__(self, file: str | Path) -> None:
+        # Undecodable bytes of a file name become \udcXX, which is a JSON escape and reads back the same.
+        self._sink = Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+
+    def write(self, row: Row) -> None:
+        """Append one row, as `Inspection.to_json` writes it or as a mapping stands."""
+        if isinstance(row, Inspection):
+            line = row.to_json()
+        else:
+            line = json.dumps(dict(row), ensure_ascii=False, allow_nan=False)
+        self._sink.write(line + "\n")
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Flush, sync to the disk and close; closing twice is no error."""
+        if not self._sink.closed:
+            self._sink.flush()
+            os.fsync(self._sink.fileno())
+            self._sink.close()
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def write_jsonl(rows: Iterable[Row], file: str | Path) -> int:
+    """Write rows with `JsonLines` and return how many there were; rows before an error stay in the file."""
+    count = 0
+    with JsonLines(file) as lines:
+        for row in rows:
+            lines.write(row)
+            count += 1
+    return count
+
+
+def _cell(value: Any) -> str | int | float:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return _as_text(
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        )
+    return value
+
+
+def _as_text(text: str) -> str:
+    # A spreadsheet may drop blanks and invisible characters before it looks for a formula.
+    start = "".join(letter for letter in text[:64] if letter.isprintable()).lstrip()[:1]
+    risky = text[:1] in ("\t", "\r", "\n") or (start and start in _FORMULA_STARTS)
+    return f"'{text}" if risky else text
