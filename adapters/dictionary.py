@@ -125,10 +125,12 @@ def coreset(entries: Tensor, size: int, *, seed: int = 0, dimensions: int = 32) 
     generator = torch.Generator().manual_seed(seed)
     directions = torch.randn(entries.shape[1], dimensions, generator=generator).to(entries.device)
     points = entries.float() @ directions / dimensions**0.5
-    nearest = torch.cdist(points, points.mean(0, keepdim=True)).squeeze(1)
+    first = torch.cdist(points, points.mean(0, keepdim=True)).argmax().view(1)
+    nearest = torch.cdist(points, points[first]).squeeze(1)
+    nearest[first] = -1.0
     group = max(1, size // 1000)
-    taken: list[Tensor] = []
-    count = 0
+    taken = [first]
+    count = 1
     while count < size:
         fresh = nearest.topk(min(group, size - count)).indices
         taken.append(fresh)

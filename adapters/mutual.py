@@ -37,7 +37,8 @@ def mutual_maps(
     `tokens`: N tensors [h_i, w_i, C] of unit length, of any grids. For each neighbourhood size, each patch
     takes its distance to the nearest patch of every other picture, and the mean of the smallest `interval` of
     these is its anomaly; sizes are averaged. Returns N maps [h_i, w_i] float32 in [0, 2]. With more than
-    `others` other pictures, a seeded choice of them, spread over the whole batch, stands for all. `tell` hears the fraction done.
+    `others` other pictures, a seeded choice of them, spread over the whole batch, stands for all. `tell` hears
+    the fraction done.
     Memory: the tokens in bf16, and one block of `_BLOCK` pictures' similarities. ValueError under two pictures.
     """
     if len(tokens) < 2:

@@ -104,7 +104,8 @@ class ImageTower:
 
     `layers` index what `forward_intermediates` returns. `image_size` is the side in pixels of a square
     picture; other shapes keep about the same area, with sides that are multiples of `multiple`. Pixels in
-    [0, 1] go in as (x - mean) / std, one value per RGB channel.
+    [0, 1] go in as (x - mean) / std, one value per RGB channel. `shares` says how much each layer counts in
+    the anomaly map, adding up to 1; they are equal where it is empty.
     """
 
     kind: str
@@ -115,6 +116,7 @@ class ImageTower:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     source: Source
+    shares: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.kind in IMAGE_KINDS, f"kind {self.kind!r} is not one of {', '.join(IMAGE_KINDS)}")
@@ -126,6 +128,8 @@ class ImageTower:
         _check(fits, f"image_size {self.image_size} is not a multiple of {self.multiple}")
         _check(len(self.mean) == len(self.std) == 3, "mean and std need three values each")
         _check(all(s > 0 for s in self.std), "std must be positive")
+        divided = len(self.shares) == len(self.layers) and abs(sum(self.shares) - 1) < 1e-6
+        _check(not self.shares or divided, f"shares {self.shares} do not divide {len(self.layers)} layers")
 
 
 @dataclass(frozen=True)
@@ -277,9 +281,7 @@ def _fits(value: object, annotation: str) -> bool:
         inner = annotation.removeprefix("tuple[").split(",")[0]
         return isinstance(value, list) and all(_fits(v, inner) for v in value)
     if annotation in scalars:
-        return isinstance(value, scalars[annotation]) and (
-            annotation == "bool" or not isinstance(value, bool)
-        )
+        return isinstance(value, scalars[annotation]) and (annotation == "bool" or not isinstance(value, bool))
     return dataclasses.is_dataclass(value)
 
 

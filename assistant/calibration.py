@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy import stats
@@ -75,6 +75,21 @@ class Calibration:
         numbers = (*self.scores, self.center, self.width, self.freedom)
         if not all(math.isfinite(v) for v in numbers):
             raise CalibrationError("The threshold cannot be worked out from scores that are not finite.")
+        if self.method not in get_args(Method):
+            raise ValueError(f"no such method as {self.method!r}")
+        if min(self.width, self.freedom) <= 0 or list(self.scores) != sorted(self.scores):
+            raise ValueError("a curve has a positive width and freedom, and scores are sorted")
+        if self.method in ("conformal", "built-in") and not _can_count(len(self.scores), self.target):
+            raise ValueError(f"{len(self.scores)} scores are too few to count a rate of {self.target:g}")
+
+    def at(self, target: float) -> Calibration:
+        """The same evidence at another rate of false alarms; CalibrationError where it cannot support one."""
+        check_target(target)
+        if self.method == "built-in":
+            return built_in(self.scores, self.source, target=target)
+        if self.method == "batch":
+            return replace(self, target=target)
+        return replace(self, target=target, method=_method_for(len(self.scores), target))
 
     @property
     def threshold(self) -> float:
@@ -160,34 +175,34 @@ def calibrate(
         raise CalibrationError("The threshold cannot be worked out from scores that are not finite.")
     n = len(held_out) or 1
     kept = tuple(sorted(float(v) for v in held_out))
-    if n + 1 >= 1 / target:
-        return Calibration("conformal", target, kept, n, 0.0, 1.0, 1.0)
+    method = _method_for(len(kept), target)
     if not held_out:
         logs = [_log(v) for row in views for v in row]
         width = math.hypot(prior.spread, prior.gap_spread)
-        return Calibration("predictive", target, (), 1, float(np.mean(logs)) + prior.gap, width, prior.weight)
+        return Calibration(method, target, (), 1, float(np.mean(logs)) + prior.gap, width, prior.weight)
     logs = [_log(v) for v in held_out]
     center, freedom = float(np.mean(logs)), prior.weight + n - 1
     variance = (prior.weight * prior.spread**2 + float(np.var(logs)) * n) / freedom
-    return Calibration("predictive", target, kept, n, center, math.sqrt(variance * (1 + 1 / n)), freedom)
+    return Calibration(method, target, kept, n, center, math.sqrt(variance * (1 + 1 / n)), freedom)
 
 
-def calibrate_batch(scores: Sequence[float], *, target: float = 0.05) -> Calibration:
+def calibrate_batch(scores: Sequence[float], *, target: float = 0.05, prior: Prior | None = None) -> Calibration:
     """A calibration from unlabelled pictures, of which the commonest kind is taken as good.
 
-    The centre is the half-sample mode of the log-scores (Bickel and Frühwirth 2006), and the spread is that of
-    the scores below it, where no defect is. It holds while good pictures are the largest kind; a batch that is
-    mostly defective has its defects taken as good. CalibrationError under three pictures.
+    The centre is the half-sample mode of the log-scores (Bickel and Frühwirth 2006); the spread is that of the
+    scores below it, where no defect is, pulled towards the spread that other products show. It holds while
+    good pictures are the largest kind: of a batch that is mostly defective, the defects are taken as good.
+    CalibrationError under three pictures.
     """
     check_target(target)
     require_batch(len(scores))
+    prior = prior or Prior()
     logs = np.sort([_log(v) for v in scores])
     center = _half_sample_mode(logs)
-    below = center - logs[logs <= center]
-    width = float(np.sqrt(np.mean(below**2))) if below.size > 1 else 0.0
-    width = max(width, 0.02)
+    below = center - logs[logs < center]
+    freedom = prior.weight + below.size
+    width = math.sqrt((prior.weight * prior.spread**2 + float(np.sum(below**2))) / freedom)
     kept = tuple(float(v) for v in sorted(scores))
-    freedom = max(2.0, float(below.size - 1))
     return Calibration("batch", target, kept, len(scores), float(center), width, freedom)
 
 
@@ -199,11 +214,21 @@ def require_batch(count: int) -> None:
 
 def built_in(scores: Sequence[float], source: str, *, target: float = 0.05) -> Calibration:
     """A calibration from scores of good pictures of other things, described by `source`."""
-    if len(scores) + 1 < 1 / target:
+    check_target(target)
+    if not _can_count(len(scores), target):
         raise CalibrationError(
             f"The built-in limits rest on {len(scores)} pictures and cannot support a target of {target:g}."
         )
     return Calibration("built-in", target, tuple(sorted(map(float, scores))), 0, 0.0, 1.0, 1.0, source)
+
+
+def _can_count(n: int, target: float) -> bool:
+    """Whether a rank among n + 1 scores can be as rare as the target."""
+    return n + 1 >= 1 / target
+
+
+def _method_for(n: int, target: float) -> Method:
+    return "conformal" if _can_count(n, target) else "predictive"
 
 
 def _half_sample_mode(values: np.ndarray[Any, Any]) -> float:

@@ -143,9 +143,7 @@ def check_size(width: int, height: int, name: str, limits: Limits) -> None:
     if width < 1 or height < 1:
         raise ImageError(f"{name} has no pixels")
     if max(width, height) > limits.max_side:
-        raise ImageError(
-            f"{name} is {width} x {height} pixels, over the limit of {limits.max_side} on a side"
-        )
+        raise ImageError(f"{name} is {width} x {height} pixels, over the limit of {limits.max_side} on a side")
     if width * height > limits.max_pixels:
         raise ImageError(f"{name} is {width} x {height}, over the limit of {limits.max_pixels} pixels")
 

@@ -7,7 +7,8 @@ that one limit serves both. The detector knows no thresholds and no verdicts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -22,6 +23,9 @@ from assistant.backbone import Backbone, Features
 from assistant.product import Product
 from assistant.prompts.ensemble import state_vectors
 
+MEMORY_SHARE = 0.6
+"""The weight of the memory in a few-shot map; the rest is the picture's own rarity. See docs/results.md."""
+
 
 @dataclass
 class Detector:
@@ -29,33 +33,41 @@ class Detector:
 
     backbone: Backbone
     share: float = 0.01
-    _states: dict[str | None, Tensor] = field(default_factory=dict, repr=False)
 
     def tokens(self, features: Features) -> Tensor:
         """Patch descriptors [B, h, w, C] of unit length."""
-        return join_layers(features.layers)
+        return join_layers(features.layers, shares=self.backbone.part.shares)
 
-    def map(self, features: Features, product: Product | None = None) -> Tensor:
-        """Maps [B, h, w] against a product's memory, nothing outside its region of interest, or zero-shot."""
-        if product is None:
-            return self.zero_shot(features)
-        maps = self.few_shot(features, product.dictionary)
-        if product.roi is None:
-            return maps
-        return maps * fit_roi(product.roi, maps.shape[1], maps.shape[2]).to(maps.device)
+    def maps(self, features: Features, products: Sequence[Product | None]) -> list[Tensor]:
+        """Maps [B, h, w] against each product's memory, nothing outside its region of interest; None: zero-shot.
 
-    def zero_shot(self, features: Features, product: str | None = None) -> Tensor:
+        What belongs to the picture alone is worked out once for all of them.
+        """
+        tokens = self.tokens(features)
+        rare = rarity(tokens)
+        found = []
+        for product in products:
+            if product is None:
+                found.append(self._with_words(rare, features))
+                continue
+            compared = _blend(product.dictionary.lookup(tokens), rare)
+            if product.roi is not None:
+                compared = compared * fit_roi(product.roi, *compared.shape[1:]).to(compared.device)
+            found.append(compared)
+        return found
+
+    def zero_shot(self, features: Features) -> Tensor:
         """Maps [B, h, w] without any reference: rarity within the picture, and text where patches speak it."""
-        maps = rarity(self.tokens(features))
-        if features.aligned is None:
-            return maps
-        words = text_map(features.aligned, self._state_vectors(product).to(features.aligned.device))
-        spoken = interpolate(words[:, None], maps.shape[1:], mode="bilinear", align_corners=False)[:, 0]
-        return (maps + spoken) / 2
+        return self.maps(features, [None])[0]
 
     def few_shot(self, features: Features, memory: Dictionary, without: int | None = None) -> Tensor:
-        """Maps [B, h, w]: the distance of each patch to the nearest one in memory."""
-        return memory.lookup(self.tokens(features), without)
+        """Maps [B, h, w] against a memory, `without` one of its references.
+
+        A defect is unlike the good parts and, most often, also rare within its own picture: the map is the
+        weighted mean of both, `MEMORY_SHARE` of it the memory's.
+        """
+        tokens = self.tokens(features)
+        return _blend(memory.lookup(tokens, without), rarity(tokens))
 
     def batch(
         self, tokens: Sequence[Tensor], vectors: Tensor, tell: Callable[[float], None] | None = None
@@ -77,10 +89,20 @@ class Detector:
         looked_at = fit_roi(roi, maps.shape[1], maps.shape[2]).to(maps.device) > 0
         return top_mean(maps[:, looked_at][:, None], self.share)
 
-    def _state_vectors(self, product: str | None) -> Tensor:
-        if product not in self._states:
-            self._states[product] = state_vectors(self.backbone.encode_text, product)
-        return self._states[product]
+    def _with_words(self, rare: Tensor, features: Features) -> Tensor:
+        if features.aligned is None:
+            return rare
+        words = text_map(features.aligned, self._states.to(features.aligned.device))
+        return (rare + interpolate(words[:, None], rare.shape[1:], mode="bilinear")[:, 0]) / 2
+
+    @cached_property
+    def _states(self) -> Tensor:
+        return state_vectors(self.backbone.encode_text)
+
+
+def _blend(distance: Tensor, rare: Tensor) -> Tensor:
+    # A geometric mean measures the same, but calls a black frame good: nothing in it is rare.
+    return MEMORY_SHARE * distance + (1 - MEMORY_SHARE) * rare
 
 
 def fit_roi(roi: Tensor, h: int, w: int) -> Tensor:

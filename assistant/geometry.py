@@ -102,9 +102,7 @@ def _neighbours(cells: int, pixels: int) -> tuple[NDArray[np.intp], NDArray[np.i
     return before, np.minimum(before + 1, cells - 1), (centers - before).astype(np.float32)
 
 
-def _mix(
-    one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _mix(one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
     # one + share * (other - one) could step past `other` by a rounding error; this form cannot.
     mixed: NDArray[np.float32] = one * (1 - share) + other * share
     return np.clip(mixed, np.minimum(one, other), np.maximum(one, other), out=mixed)

@@ -41,9 +41,7 @@ class LoadedImage:
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != np.uint8 or self.pixels.ndim != 3 or self.pixels.shape[2] != 3:
-            raise ValueError(
-                f"{self.name}: pixels are {self.pixels.dtype} {self.pixels.shape}, not uint8 RGB"
-            )
+            raise ValueError(f"{self.name}: pixels are {self.pixels.dtype} {self.pixels.shape}, not uint8 RGB")
         if not self.pixels.flags.c_contiguous or self.pixels.size == 0:
             raise ValueError(f"{self.name}: pixels are empty or not C-contiguous")
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 SCHEMA = 1
 
 Mode = Literal["zero-shot", "few-shot", "batch"]
+AskedMode = Literal["auto", "zero-shot", "few-shot", "batch"]
 Verdict = Literal["good", "review", "defect"]
 Severity = Literal["slight", "moderate", "severe"]
 Position = Literal[
@@ -35,7 +36,7 @@ class DefectType:
 
 @dataclass(frozen=True)
 class Region:
-    """One connected place where the anomaly map is above the limit.
+    """One connected place where the anomaly map rises above the limit.
 
     `id` is "R1", "R2", ... from the highest peak down. `box` is (x0, y0, x1, y1) in pixels of the displayed
     picture, x1 and y1 exclusive. `area` counts pixels, `area_fraction` divides by the picture's, in (0, 1].
@@ -56,6 +57,8 @@ class Region:
         x0, y0, x1, y1 = self.box
         if not (0 <= x0 < x1 and 0 <= y0 < y1):
             raise ValueError(f"region {self.id}: box {self.box} is empty or reversed")
+        if not math.isfinite(self.peak):
+            raise ValueError(f"region {self.id}: peak is {self.peak}, which is not a finite number")
         if self.position not in get_args(Position):
             raise ValueError(f"region {self.id}: no such position as {self.position!r}")
         if self.severity not in get_args(Severity):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from assistant.backbone import Backbone, Features
 from assistant.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
 from assistant.detector import Detector
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
-from assistant.inspection import Answer, DefectType, Inspection, Mode, Region
+from assistant.inspection import Answer, AskedMode, DefectType, Inspection, Mode, Region
 from assistant.intake import find_images
 from assistant.language import answer
 from assistant.learning import Tell, learn_product
@@ -34,8 +34,6 @@ from assistant.prompts.defects import DEFECTS
 from assistant.prompts.ensemble import defect_vectors
 from assistant.regions import find_regions
 from assistant.stream import Entry, in_batches, read_ahead
-
-AskedMode = Literal["auto", "zero-shot", "few-shot", "batch"]
 
 
 class Inspector:
@@ -117,12 +115,26 @@ class Inspector:
         request itself makes no sense.
         """
         chosen, known = self._settle(mode, product, target_false_alarm)
-        results = self._run(_sources(images), chosen, known, target_false_alarm, tell)
+        sources = _sources(images)
+        if chosen == "batch":
+            results = self._run_batch(sources, target_false_alarm, tell)
+        else:
+            results = (row for [row] in self._run(sources, [known], target_false_alarm))
         return results if _is_lazy(images) else list(results)
 
-    def ask(
-        self, inspection: Inspection, question: str, history: Sequence[tuple[str, str]] = ()
-    ) -> Answer:
+    def inspect_many(
+        self, images: Any, products: Sequence[Product | None], *, target_false_alarm: float = 0.05
+    ) -> Iterator[list[Inspection]]:
+        """Inspect pictures against several products, encoding each picture once; lazily.
+
+        `images` as in `inspect`. Gives, for each picture, what `inspect` finds with each of `products`, None
+        being zero-shot.
+        """
+        check_target(target_false_alarm)
+        known = [self._fitting(product) if product else None for product in products]
+        return self._run(_sources(images), known, target_false_alarm)
+
+    def ask(self, inspection: Inspection, question: str, history: Sequence[tuple[str, str]] = ()) -> Answer:
         """Answer a question about an inspection, from its evidence alone.
 
         `history`: earlier (question, answer) pairs about the same inspection, oldest first.
@@ -172,32 +184,27 @@ class Inspector:
         return product
 
     def _run(
-        self,
-        sources: Iterable[Any],
-        mode: Mode,
-        product: Product | None,
-        target: float,
-        tell: Callable[[float], None] | None,
-    ) -> Iterator[Inspection]:
-        if mode == "batch":
-            yield from self._run_batch(sources, target, tell)
-            return
-        calibration = product.calibration if product else self.limits.calibration(target)
+        self, sources: Iterable[Any], products: Sequence[Product | None], target: float
+    ) -> Iterator[list[Inspection]]:
+        limits = [p.calibration if p else self.limits.calibration(target) for p in products]
         for entries in in_batches(read_ahead(sources, ahead=2 * self.batch_size), self.batch_size):
             start = time.perf_counter()
             features = iter(self.backbone.encode([e.image.pixels for e in entries if e.image]))
-            found = []
+            encoding = 1000 * (time.perf_counter() - start) / len(entries)
             for entry in entries:
                 if entry.image is None:
-                    found.append(Inspection(entry.path, "error", entry.error))
+                    yield [Inspection(entry.path, "error", entry.error)] * len(products)
                     continue
+                start = time.perf_counter()
                 seen = next(features)
-                maps = self.detector.map(seen, product)
-                score = float(self.detector.score(maps, product.roi if product else None)[0])
                 sight = Sight.of(entry, seen)
-                found.append(self._conclude(sight, maps[0], score, mode, calibration, product))
-            ms = 1000 * (time.perf_counter() - start) / len(entries)
-            yield from (_timed(row, ms) for row in found)
+                found = []
+                for product, limit, maps in zip(products, limits, self.detector.maps(seen, products), strict=True):
+                    score = float(self.detector.score(maps, product.roi if product else None)[0])
+                    mode: Mode = "few-shot" if product else "zero-shot"
+                    found.append(self._conclude(sight, maps[0], score, mode, limit, product))
+                ms = encoding + 1000 * (time.perf_counter() - start) / len(products)
+                yield [_timed(row, ms) for row in found]
 
     def _run_batch(
         self, sources: Iterable[Any], target: float, tell: Callable[[float], None] | None
@@ -219,7 +226,7 @@ class Inspector:
         if sights:
             require_batch(len(sights))
             maps, scores = self.detector.batch(tokens, torch.stack([s.vector for s in sights]), tell)
-            calibration = calibrate_batch(scores.tolist(), target=target)
+            calibration = calibrate_batch(scores.tolist(), target=target, prior=self._prior())
             results = iter(zip(maps, scores.tolist(), strict=True))
         ms = 1000 * (time.perf_counter() - start) / max(1, len(kept))
         for sight in kept:

@@ -61,7 +61,7 @@ def learn_product(
     else:
         changed = backbone.encode(jittered_views(pictures[0].pixels))
         jittered = [[float(detector.score(detector.few_shot(f, memory), mask)[0]) for f in changed]]
-    scores = held_out or [None]
+    scores: list[float | None] = [*held_out] or [None]
     return Product(
         name=name,
         bundle=backbone.card.name,

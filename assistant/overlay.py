@@ -176,9 +176,7 @@ def _under_bar(photo: Image.Image, inspection: Inspection) -> Image.Image:
     return canvas
 
 
-def _draw_legend(
-    canvas: Image.Image, scale: tuple[float, float] | None, taken: int, bar: int, size: int
-) -> None:
+def _draw_legend(canvas: Image.Image, scale: tuple[float, float] | None, taken: int, bar: int, size: int) -> None:
     """The color scale with its two ends, at the right of the bar where there is room for it."""
     if scale is None:
         return

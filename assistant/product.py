@@ -62,6 +62,10 @@ class Product:
         check_name(self.name)
         if not self.references:
             raise ProductError(f"The product {self.name!r} has no reference.")
+        if not len(self.dictionary):
+            raise ProductError(f"The product {self.name!r} has an empty memory.")
+        if self.roi is not None and not _is_share(self.roi):
+            raise ProductError(f"The region of interest of the product {self.name!r} is not a map of 0 to 1.")
 
     @property
     def nbytes(self) -> int:
@@ -70,13 +74,13 @@ class Product:
 
     def with_target(self, target_false_alarm: float) -> Product:
         """The same product with its limits at another rate of false alarms."""
-        from assistant.calibration import check_target
-
-        check_target(target_false_alarm)
-        return replace(self, calibration=replace(self.calibration, target=target_false_alarm))
+        return replace(self, calibration=self.calibration.at(target_false_alarm))
 
     def save(self, path: str | Path) -> Path:
-        """Write the product to a file, atomically: a crash leaves the old file or the new one."""
+        """Write the product to a file, atomically: a crash leaves the old file or the new one.
+
+        ProductError where the folder cannot be written to.
+        """
         from safetensors.torch import save
 
         tensors = {f"dictionary.{k}": v.contiguous() for k, v in self.dictionary.state_dict().items()}
@@ -89,7 +93,13 @@ class Product:
         header["references"] = [asdict(reference) for reference in self.references]
         header["calibration"] = self.calibration.to_dict()
         header["capacity"] = self.dictionary.capacity
-        return write_atomically(Path(path), save(tensors, {_HEADER: json.dumps(header, allow_nan=False)}))
+        content = save(tensors, {_HEADER: json.dumps(header, allow_nan=False)})
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            return write_atomically(Path(path), content)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ProductError(f"The product {self.name!r} cannot be kept in its folder: {why}.") from error
 
     @classmethod
     def load(cls, path: str | Path) -> Product:
@@ -116,8 +126,7 @@ class ProductStore:
         return self.folder / f"{check_name(name)}{SUFFIX}"
 
     def save(self, product: Product) -> Path:
-        """Keep a product under its name, in place of an older one."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Keep a product under its name, in place of an older one; ProductError where it cannot be written."""
         return product.save(self.path(product.name))
 
     def load(self, name: str) -> Product:
@@ -179,6 +188,10 @@ def write_atomically(path: Path, content: bytes) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def _is_share(roi: Tensor) -> bool:
+    return roi.ndim == 2 and roi.numel() > 0 and float(roi.min()) >= 0 and float(roi.max()) <= 1
 
 
 def _read(path: Path) -> Product:

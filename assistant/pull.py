@@ -47,9 +47,7 @@ def pull_bundle(
             if force or not _complete(card, folder):
                 _make(card, folder, tell, wheel_dir)
     except KeyboardInterrupt as stop:
-        raise WeightsError(
-            f"The pull was interrupted; the bundle {card.name!r} is as it was before."
-        ) from stop
+        raise WeightsError(f"The pull was interrupted; the bundle {card.name!r} is as it was before.") from stop
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise WeightsError(f"There is no space left on the disk for the bundle {card.name!r}.") from error
@@ -135,15 +133,11 @@ def _convert_image(checkpoint: Path, tower: ImageTower, target: Path) -> None:
     found = [(name, t) for name, t in read_checkpoint(checkpoint).items() if not _is_counter(name)]
     names = [name for name in expected if not _is_counter(name)]
     if len(found) != len(names):
-        raise WeightsError(
-            f"{checkpoint.name} holds {len(found)} tensors, {tower.architecture} has {len(names)}."
-        )
+        raise WeightsError(f"{checkpoint.name} holds {len(found)} tensors, {tower.architecture} has {len(names)}.")
     for (theirs, tensor), ours in zip(found, names, strict=True):
         same_kind = theirs.rsplit(".", 1)[-1] == ours.rsplit(".", 1)[-1]
         if tensor.shape != expected[ours].shape or not same_kind:
-            raise WeightsError(
-                f"{checkpoint.name} does not fit {tower.architecture}: {theirs} is not {ours}."
-            )
+            raise WeightsError(f"{checkpoint.name} does not fit {tower.architecture}: {theirs} is not {ours}.")
         expected[ours] = tensor
     save_file({name: tensor.contiguous() for name, tensor in expected.items()}, target)
 

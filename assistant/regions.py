@@ -1,5 +1,8 @@
 """From an anomaly map and a limit to regions: where, how large, how strong.
 
+A region starts where the map exceeds the limit and reaches as far as the map stays above `REACH` of it
+(hysteresis, Canny 1986): one defect is one region, although its map dips under the limit here and there.
+
 Severity is a rule and not a model:
 
 severe    p < 0.001 at the region's peak and at least 1 % of the picture, or at least 5 % of it
@@ -13,6 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.filters import apply_hysteresis_threshold
 from skimage.measure import label, regionprops
 
 from assistant.geometry import position_of, to_picture
@@ -21,6 +25,7 @@ from assistant.inspection import DefectType, Region, Severity
 SIDE = 768
 """Regions are cut out on a copy of the map of at most this side: finer than any tower's grid."""
 
+REACH = 0.85
 MOST = 16
 SMALLEST = 2e-5
 """Regions below this share of the picture are specks of the interpolation, unless there is no other."""
@@ -34,7 +39,7 @@ def find_regions(
     p_value: Callable[[float], float],
     types: Callable[[NDArray[np.bool_]], tuple[DefectType, ...]] | None = None,
 ) -> tuple[Region, ...]:
-    """The connected places (8-neighbours) where the map exceeds `limit`, the highest peak first.
+    """The connected places (8-neighbours) around where the map exceeds `limit`, the highest peak first.
 
     `coarse`: the map [h, w] that covers the picture of `width` x `height` pixels. `p_value` turns a peak into
     how often a good picture reaches it. `types` ranks defect types for a mask on the coarse grid. At most
@@ -43,7 +48,11 @@ def find_regions(
     shrink = min(1.0, SIDE / max(width, height))
     w, h = max(1, round(width * shrink)), max(1, round(height * shrink))
     fine = to_picture(coarse, w, h)
-    found = regionprops(label(fine > limit, connectivity=2), intensity_image=fine)
+    if coarse.max() > limit >= fine.max():
+        # The highest cell lost a little in the resizing; what it was found for still gets a place.
+        limit = float(np.nextafter(fine.max(), np.float32(-np.inf)))
+    above = apply_hysteresis_threshold(fine, REACH * limit, limit)
+    found = regionprops(label(above, connectivity=2), intensity_image=fine)
     if not found:
         return ()
     found.sort(key=lambda r: (-float(r.intensity_max), r.label))
@@ -61,7 +70,9 @@ def find_regions(
                 area=max(1, round(fraction * width * height)),
                 area_fraction=fraction,
                 peak=peak,
-                position=position_of((place.centroid[1] * width / w, place.centroid[0] * height / h), width, height),
+                position=position_of(
+                    (place.centroid[1] * width / w, place.centroid[0] * height / h), width, height
+                ),
                 severity=judge_severity(p_value(peak), fraction),
                 defect_types=ranked,
             )
@@ -76,9 +87,7 @@ def judge_severity(p: float, fraction: float) -> Severity:
     return "moderate" if fraction >= 0.01 or p < 0.01 else "slight"
 
 
-def _box(
-    bbox: tuple[int, int, int, int], w: int, h: int, width: int, height: int
-) -> tuple[int, int, int, int]:
+def _box(bbox: tuple[int, int, int, int], w: int, h: int, width: int, height: int) -> tuple[int, int, int, int]:
     top, left, bottom, right = bbox
     x0, y0 = int(left * width / w), int(top * height / h)
     x1, y1 = min(width, -(-right * width // w)), min(height, -(-bottom * height // h))

@@ -45,21 +45,41 @@ COLUMNS = (
 _FORMULA_STARTS = "=+-@＝＋－＠"
 
 
-def write_csv(rows: Iterable[Row], file: str | Path, columns: Iterable[str] = COLUMNS) -> int:
-    """Write rows as CSV (UTF-8, comma, CRLF, header first) and return how many there were.
+class CsvRows:
+    """A CSV file (UTF-8, comma, CRLF, header first), written row by row in a `with` block.
 
     An `Inspection` becomes one flat row, see `flatten`; a mapping is taken as it is, keys outside `columns`
     left out. None and numbers that are not finite are empty cells, lists and dicts are JSON. Text that starts
     like a formula gets a leading apostrophe; numbers keep their sign.
     """
-    names, count = tuple(columns), 0
-    with Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="") as sink:
-        writer = csv.writer(sink)
-        writer.writerow([_cell(name) for name in names])
+
+    def __init__(self, file: str | Path, columns: Iterable[str] = COLUMNS) -> None:
+        self._names = tuple(columns)
+        self._sink = Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._writer = csv.writer(self._sink)
+        self._writer.writerow([_cell(name) for name in self._names])
+
+    def write(self, row: Row) -> None:
+        """Append one row and flush it."""
+        flat = flatten(row) if isinstance(row, Inspection) else row
+        self._writer.writerow([_cell(flat.get(name)) for name in self._names])
+        self._sink.flush()
+
+    def __enter__(self) -> CsvRows:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sink.close()
+
+
+def write_csv(rows: Iterable[Row], file: str | Path, columns: Iterable[str] = COLUMNS) -> int:
+    """Write rows with `CsvRows` and return how many there were."""
+    count = 0
+    with CsvRows(file, columns) as table:
         for row in rows:
-            flat = flatten(row) if isinstance(row, Inspection) else row
-            writer.writerow([_cell(flat.get(name)) for name in names])
-            sink.flush()
+            table.write(row)
             count += 1
     return count
 
@@ -126,9 +146,7 @@ def _cell(value: Any) -> str | int | float:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return _as_text(
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        )
+        return _as_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
     return value
 
 

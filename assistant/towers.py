@@ -122,9 +122,7 @@ def build_text_tower(card: Bundle, folder: Path) -> tuple[nn.Module, Any]:
     words = AutoTokenizer.from_pretrained(local, local_files_only=True)
 
     def tokenize(texts: list[str]) -> Tensor:
-        tokens: Tensor = words(
-            texts, padding=True, truncation=True, max_length=256, return_tensors="pt"
-        ).input_ids
+        tokens: Tensor = words(texts, padding=True, truncation=True, max_length=256, return_tensors="pt").input_ids
         return tokens
 
     return text, tokenize
@@ -147,9 +145,7 @@ def _build_clip(part: ImageTower, weights: dict[str, Tensor]) -> Any:
 
     if part.architecture not in open_clip.list_models():
         raise WeightsError(f"open_clip knows no architecture {part.architecture!r}.")
-    model = open_clip.create_model(
-        part.architecture, load_weights=False, force_image_size=part.image_size
-    ).eval()
+    model = open_clip.create_model(part.architecture, load_weights=False, force_image_size=part.image_size).eval()
     resized = dict(weights)
     open_clip.model.resize_pos_embed(resized, model)
     _load(model, resized, f"tower {part.architecture}")

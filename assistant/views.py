@@ -40,8 +40,13 @@ def jittered_views(pixels: Pixels) -> list[Pixels]:
     """Four slightly turned, shifted and brightened or darkened copies, edges continued outwards."""
     height, width = pixels.shape[:2]
     margin = max(2, round(0.06 * max(height, width)))
-    wide = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="reflect" if
-                                  min(height, width) > margin else "edge"))
+    wide = Image.fromarray(
+        np.pad(
+            pixels,
+            ((margin, margin), (margin, margin), (0, 0)),
+            mode="reflect" if min(height, width) > margin else "edge",
+        )
+    )
     copies = []
     for angle, right, down, light in _MOVES:
         moved = wide.rotate(

@@ -138,9 +138,7 @@ def status(name: str) -> BundleStatus:
         for part, source in card.sources.items()
     )
     on_disk = sum(size for _, size in files.values())
-    return BundleStatus(
-        name, card.title, card.licence, card.measured, card.note, state, folder, on_disk, parts
-    )
+    return BundleStatus(name, card.title, card.licence, card.measured, card.note, state, folder, on_disk, parts)
 
 
 def pull(
@@ -173,9 +171,7 @@ def load_tensors(path: Path | str) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise WeightsError(f"The weights file {path.name} is missing.") from error
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"The weights file {path.name} is damaged: it is not whole safetensors."
-        ) from error
+        raise WeightsError(f"The weights file {path.name} is damaged: it is not whole safetensors.") from error
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise WeightsError(f"The weights file {path.name} is damaged: {name} holds NaN or infinity.")

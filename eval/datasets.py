@@ -229,9 +229,7 @@ def read_textiles(test_size: int | None = None, seed: int = 0) -> Dataset:
     """
     folder = _package_data("conformal_clip_data") / "textile_images" / "simulated"
     train, held_out = _split_good([Sample(image, 0) for image in _pictures(folder / "nominal")], seed)
-    defects = [
-        Sample(image, 1, defect=kind) for kind in ("global", "local") for image in _pictures(folder / kind)
-    ]
+    defects = [Sample(image, 1, defect=kind) for kind in ("global", "local") for image in _pictures(folder / kind)]
     dataset = Dataset("textiles", train, (*held_out, *defects))
     return dataset if test_size is None else dataset.limit(test_size, seed)
 

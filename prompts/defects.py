@@ -31,9 +31,7 @@ class Defect:
 DEFECTS = (
     Defect("scratch", "a thin line scored into the surface", ("scrape", "scuff", "score mark")),
     Defect("crack", "a fine jagged line where the material has split", ("fracture", "fissure", "split")),
-    Defect(
-        "hole", "an opening through the material with a clear rim", ("puncture", "perforation", "pinhole")
-    ),
+    Defect("hole", "an opening through the material with a clear rim", ("puncture", "perforation", "pinhole")),
     Defect("dent", "a shallow hollow pressed in, with shading around it", ("ding", "indentation")),
     Defect(
         "broken edge",
@@ -73,17 +71,11 @@ DEFECTS = (
         ("misprint", "smudged print", "print defect"),
     ),
     Defect("short circuit", "an extra bridge of metal that joins two conductors", ("short", "solder bridge")),
-    Defect(
-        "open circuit", "a conductor that is interrupted by a gap", ("open", "broken track", "broken finger")
-    ),
+    Defect("open circuit", "a conductor that is interrupted by a gap", ("open", "broken track", "broken finger")),
     Defect("spur", "a small point of extra material that sticks out of an edge", ("burr", "flash", "spike")),
-    Defect(
-        "mouse bite", "a small bite missing from the edge of a conductor", ("nick", "notch", "edge nibble")
-    ),
+    Defect("mouse bite", "a small bite missing from the edge of a conductor", ("nick", "notch", "edge nibble")),
     Defect("burn", "a dark scorched area with browned borders", ("scorch", "overheating mark", "charring")),
-    Defect(
-        "bubble", "a round raised or hollow spot caused by trapped gas", ("blister", "void", "air pocket")
-    ),
+    Defect("bubble", "a round raised or hollow spot caused by trapped gas", ("blister", "void", "air pocket")),
     Defect("dark area", "a large zone that is darker than the rest", ("inactive area", "shaded zone")),
 )
 

@@ -168,9 +168,7 @@ def test_the_digest_follows_what_is_computed_and_not_the_wording():
         assert read_card(CARD.replace(old, new)).digest != digest
         assert read_card(CARD.replace(old, new)).tower_digest != read_card(CARD).tower_digest
     talking = read_card(
-        CARD
-        + '[language]\nkind = "causal"\n'
-        + CARD[CARD.index("[text.source]") :].replace("text", "language")
+        CARD + '[language]\nkind = "causal"\n' + CARD[CARD.index("[text.source]") :].replace("text", "language")
     )
     assert talking.digest != digest and talking.tower_digest == read_card(CARD).tower_digest
     assert read_card(CARD.replace("Tiny", "Very tiny").replace("MIT", "Apache-2.0")).digest == digest

@@ -39,9 +39,7 @@ def test_resizing_is_what_torch_does(grid: tuple[int, int], size: tuple[int, int
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    st.integers(1, 9), st.integers(1, 9), st.integers(1, 600), st.integers(1, 40), st.integers(0, 2**32 - 1)
-)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 600), st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_resizing_never_leaves_the_range(h: int, w: int, height: int, width: int, seed: int) -> None:
     coarse = np.random.default_rng(seed).random((h, w), dtype=np.float32) * 1e-3 + 1
     picture = to_picture(coarse, width, height)

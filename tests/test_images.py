@@ -41,9 +41,7 @@ def encode(image: Image.Image, form: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def png(
-    samples: np.ndarray, bits: int, colour_type: int, *extra: tuple[bytes, bytes], size: Any = None
-) -> bytes:
+def png(samples: np.ndarray, bits: int, colour_type: int, *extra: tuple[bytes, bytes], size: Any = None) -> bytes:
     """A PNG written by hand: Pillow writes neither 16-bit colour nor false headers."""
     height, width = samples.shape[:2] if size is None else size
     rows = samples.astype(">u2" if bits == 16 else np.uint8)
@@ -566,9 +564,7 @@ def test_what_is_not_a_file_is_refused_without_hanging(tmp_path: Path) -> None:
     assert refused("http://169.254.169.254/latest.png") == "latest.png does not exist"
 
 
-@pytest.mark.parametrize(
-    "name", ["größe.png", "📷 1.png", "-rf.png", "a b.png", "=1+1.png", "x" * 251 + ".png"]
-)
+@pytest.mark.parametrize("name", ["größe.png", "📷 1.png", "-rf.png", "a b.png", "=1+1.png", "x" * 251 + ".png"])
 def test_unusual_names(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(encode(picture(), "PNG"))
     assert load_image(tmp_path / name).name == name
@@ -604,9 +600,7 @@ _SEEDS = [
     encode(picture().convert("RGBA"), "WEBP", save_all=True, append_images=[picture()]),
     encode(picture().convert("P"), "BMP"),
 ]
-_budget = settings(
-    max_examples=300, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.too_slow]
-)
+_budget = settings(max_examples=300, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.too_slow])
 
 
 def loads_or_refuses(data: bytes) -> None:

@@ -117,9 +117,7 @@ def test_boxes_follow_a_picture_that_is_scaled_down() -> None:
 
 def test_a_name_without_room_above_goes_below() -> None:
     pixels = grey(800, 800)
-    shown = photo_part(
-        draw_overlay(pixels, inspection_of(pixels, None, "defect", region(0, 0, 800, 100))), 800
-    )
+    shown = photo_part(draw_overlay(pixels, inspection_of(pixels, None, "defect", region(0, 0, 800, 100))), 800)
     assert (shown[104:130, :40] == 255).any()
 
 

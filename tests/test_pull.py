@@ -134,9 +134,7 @@ def make_checkpoint(path, change=None):
         for tensor in tower.state_dict().values():
             if tensor.is_floating_point():
                 tensor.uniform_(0.1, 1)
-    foreign = {
-        f"net.{i}.{name.rsplit('.', 1)[-1]}": t for i, (name, t) in enumerate(tower.state_dict().items())
-    }
+    foreign = {f"net.{i}.{name.rsplit('.', 1)[-1]}": t for i, (name, t) in enumerate(tower.state_dict().items())}
     if change:
         change(foreign)
     torch.save(foreign, path)
@@ -161,9 +159,7 @@ class World:
     def write_wheels(self, change=None):
         tower = make_checkpoint(self.root / "model.pth", change)
         facts = {
-            "image": make_wheel(
-                self.wheels, "tiny-image", {"model.pth": (self.root / "model.pth").read_bytes()}
-            ),
+            "image": make_wheel(self.wheels, "tiny-image", {"model.pth": (self.root / "model.pth").read_bytes()}),
             "text": make_wheel(
                 self.wheels,
                 "tiny-text",
@@ -219,9 +215,7 @@ class World:
         return self.root / "cache" / "bundles"
 
     def leftovers(self):
-        return sorted(
-            p.name for p in self.home.iterdir() if not p.name.endswith(".lock") and p.name != "tiny"
-        )
+        return sorted(p.name for p in self.home.iterdir() if not p.name.endswith(".lock") and p.name != "tiny")
 
 
 @pytest.fixture
@@ -266,8 +260,7 @@ def _transpose_one(state):
 
 def _rename_one(state):
     renamed = {
-        n.replace(".running_mean", ".running_var") if i == 3 else n: t
-        for i, (n, t) in enumerate(state.items())
+        n.replace(".running_mean", ".running_var") if i == 3 else n: t for i, (n, t) in enumerate(state.items())
     }
     assert renamed.keys() != state.keys()
     state.clear()

@@ -86,8 +86,7 @@ def test_the_summary_says_what_was_decided_and_by_what(tmp_path: Path) -> None:
     for fact in ("Modefew-shot", "Productbottle", "References4", "Limit0.5", "Bundlepocket", "Weightsabc123"):
         assert fact in words
     assert (
-        "Set from twenty good bottles. (method: conformal; good pictures behind it: 20; set to reject 5 %"
-        in words
+        "Set from twenty good bottles. (method: conformal; good pictures behind it: 20; set to reject 5 %" in words
     )
 
 
@@ -102,9 +101,7 @@ def test_rows_run_from_the_highest_score_and_errors_stand_last(tmp_path: Path) -
 
 
 def test_a_row_tells_numbers_regions_and_words(tmp_path: Path) -> None:
-    region = Region(
-        "R1", (10, 20, 40, 60), 900, 0.031, 0.75, "top left", "slight", (DefectType("crack", 0.62),)
-    )
+    region = Region("R1", (10, 20, 40, 60), 900, 0.031, 0.75, "top left", "slight", (DefectType("crack", 0.62),))
     answer = Answer("It has a crack.", ("R1",), "template", ("A number was removed.",))
     page = render(
         tmp_path, inspection(regions=(region,), notices=("Only the first frame.",)), answers={"a.png": answer}
@@ -136,9 +133,7 @@ def test_the_bar_puts_score_and_limit_on_one_scale_for_all_rows(tmp_path: Path) 
 
 
 def test_whatever_comes_from_outside_is_text(tmp_path: Path) -> None:
-    region = Region(
-        "<b>R1</b>", (0, 0, 1, 1), 1, 1.0, 1.0, "center", "slight", (DefectType("<u>x</u>", 1.0),)
-    )
+    region = Region("<b>R1</b>", (0, 0, 1, 1), 1, 1.0, 1.0, "center", "slight", (DefectType("<u>x</u>", 1.0),))
     evil = inspection(
         EVIL,
         product=EVIL,
@@ -153,9 +148,7 @@ def test_whatever_comes_from_outside_is_text(tmp_path: Path) -> None:
     page = render(tmp_path, evil, broken, **options)
     assert page.words.count(EVIL) == 15
     assert "<b>R1</b>" in page.words and "<u>x</u>" in page.words
-    assert {tag for tag, _ in page.elements}.isdisjoint(
-        {"img", "script", "b", "u", "iframe", "object", "form"}
-    )
+    assert {tag for tag, _ in page.elements}.isdisjoint({"img", "script", "b", "u", "iframe", "object", "form"})
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
 
 
@@ -171,9 +164,7 @@ def test_control_and_direction_characters_are_made_visible(tmp_path: Path) -> No
 
 def test_the_policy_forbids_scripts_and_admits_only_our_style(tmp_path: Path) -> None:
     page = render(tmp_path, inspection(), pictures={"a.png": PIXEL})
-    policy = next(
-        m["content"] for m in page.named("meta") if m.get("http-equiv") == "Content-Security-Policy"
-    )
+    policy = next(m["content"] for m in page.named("meta") if m.get("http-equiv") == "Content-Security-Policy")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     style = text.split("<style>")[1].split("</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

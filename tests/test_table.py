@@ -75,9 +75,7 @@ def test_text_that_looks_like_a_formula_is_marked_as_text(tmp_path: Path, name: 
     assert header[1] == row[0] == "'" + name
 
 
-@pytest.mark.parametrize(
-    "name", ["a=b.png", "part-1.png", "it's.png", "ünï 漢字 🙂.png", 'quo"te,comma', "a\nb"]
-)
+@pytest.mark.parametrize("name", ["a=b.png", "part-1.png", "it's.png", "ünï 漢字 🙂.png", 'quo"te,comma', "a\nb"])
 def test_ordinary_names_stay_as_they_are(tmp_path: Path, name: str) -> None:
     file = tmp_path / "rows.csv"
     write_csv([inspection(name)], file)

@@ -56,9 +56,7 @@ def test_a_missing_bundle_says_which_command_fetches_it(cache):
     assert not cache.exists()
 
 
-@pytest.mark.parametrize(
-    "ask", [weights.bundle_folder, weights.weights_digest, weights.verify, weights.status]
-)
+@pytest.mark.parametrize("ask", [weights.bundle_folder, weights.weights_digest, weights.verify, weights.status])
 @pytest.mark.parametrize("name", ["nothing", "../pocket"])
 def test_every_question_refuses_an_unknown_bundle(cache, ask, name):
     with pytest.raises(WeightsError, match="There is no bundle"):
@@ -167,9 +165,7 @@ def test_tensors_come_back_as_they_were_saved(tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_weights_that_are_not_finite_are_refused(tmp_path, value, dtype):
-    save_file(
-        {"ok": torch.ones(2), "bad": torch.tensor([1.0, value], dtype=dtype)}, tmp_path / "w.safetensors"
-    )
+    save_file({"ok": torch.ones(2), "bad": torch.tensor([1.0, value], dtype=dtype)}, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match="bad holds NaN or infinity"):
         weights.load_tensors(tmp_path / "w.safetensors")
 
@@ -258,12 +254,9 @@ def test_no_other_line_of_the_project_can_open_a_pickle():
     for folder in ("assistant", "prompts", "adapters", "eval"):
         for path in (PROJECT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                opens = (
-                    isinstance(node, ast.Attribute) and node.attr == "load" and _name(node.value) == "torch"
-                )
+                opens = isinstance(node, ast.Attribute) and node.attr == "load" and _name(node.value) == "torch"
                 imports = isinstance(node, ast.Import) and any(
-                    alias.name in ("pickle", "dill", "cloudpickle", "joblib", "shelve")
-                    for alias in node.names
+                    alias.name in ("pickle", "dill", "cloudpickle", "joblib", "shelve") for alias in node.names
                 )
                 if opens or imports:
                     found.append(f"{folder}/{path.name}")

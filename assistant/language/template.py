@@ -130,8 +130,7 @@ def _report_error(i: Inspection) -> Sentences:
 def _numbers(i: Inspection) -> tuple[float, float, float, float]:
     """Score, p-value, threshold and review threshold, which every readable picture has."""
     score, p, threshold, review = (
-        math.nan if value is None else value
-        for value in (i.score, i.p_value, i.threshold, i.review_threshold)
+        math.nan if value is None else value for value in (i.score, i.p_value, i.threshold, i.review_threshold)
     )
     return score, p, threshold, review
 
@@ -168,9 +167,7 @@ def _state_rarity(i: Inspection) -> Sentences:
         share = "fewer than one in a million good parts"
     else:
         share = (
-            f"about {percent(p)} of good parts"
-            if p >= 0.2
-            else f"about 1 in {number(round(1 / p))} good parts"
+            f"about {percent(p)} of good parts" if p >= 0.2 else f"about 1 in {number(round(1 / p))} good parts"
         )
     said = [f"By the p-value of {number(p)}, {share} would score this high."]
     if evidence is None:
@@ -304,11 +301,7 @@ def _describe_each(*describe: Callable[[Region], str]) -> Callable[[Inspection, 
             chosen = [r for r in i.regions if set(ask.position.split()) <= set(r.position.split())]
         if not chosen:
             return _search_position(i, ask) if i.regions else _say_none(i)
-        said = (
-            ["The verdict is good, so this is about the strangest places only."]
-            if i.verdict == "good"
-            else []
-        )
+        said = ["The verdict is good, so this is about the strangest places only."] if i.verdict == "good" else []
         said += [line for r in chosen[:LISTED] for tell in describe if (line := tell(r))]
         if len(chosen) > LISTED:
             said.append(f"{len(chosen) - LISTED} more came out weaker than these.")
@@ -380,9 +373,7 @@ def _name_types(i: Inspection, ask: Ask) -> Sentences:
 def _identify(i: Inspection, _: Ask) -> Sentences:
     said = [f"It was inspected as the product {quote(i.product)}."] if i.product else []
     if i.looks_like:
-        said.append(
-            f"The picture as a whole looks most like {_list([quote(name) for name in i.looks_like])}."
-        )
+        said.append(f"The picture as a whole looks most like {_list([quote(name) for name in i.looks_like])}.")
         said.append("That is a guess at the object and no part of the verdict.")
     return [*(said or ["The record does not say what the picture shows."]), *_state_verdict(i)]
 

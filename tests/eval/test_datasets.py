@@ -8,6 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from assistant.errors import ImageError
 from assistant.eval.datasets import (
     Dataset,
     DatasetError,
@@ -18,11 +23,6 @@ from assistant.eval.datasets import (
     read_mvtec,
     read_textiles,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
-
-from assistant.errors import ImageError
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -6,6 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
 from assistant.eval import metrics
 from assistant.eval.metrics import (
     PixelMetrics,
@@ -19,10 +24,6 @@ from assistant.eval.metrics import (
     pixel_results,
     verdict_rates,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import ndimage
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 RANKINGS = (image_auroc, average_precision, overkill_at_escape, lambda *pair: f1_max(*pair)[0])
 

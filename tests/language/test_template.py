@@ -44,9 +44,7 @@ BARE = replace(DEFECT, regions=())  # a defect that no single place accounts for
 TYPED = replace(
     DEFECT, regions=(replace(R1, defect_types=(DefectType("scratch", 0.62), DefectType("dent", 0.2))), R2)
 )
-BROKEN = Inspection(
-    path="/line/7/cell.png", status="error", error="The file /line/7/cell.png is not a picture."
-)
+BROKEN = Inspection(path="/line/7/cell.png", status="error", error="The file /line/7/cell.png is not a picture.")
 
 ASKED = {
     "verdict": """
@@ -273,9 +271,7 @@ def test_a_long_question_is_read_in_no_time():
 
 def test_few_references_and_built_in_limits_are_confessed():
     assert "1 in 5" in explain(DEFECT).text
-    built_in = replace(
-        DEFECT, evidence=Evidence("built-in", "A limit that came with the bundle.", 0, 0.05, 1.0)
-    )
+    built_in = replace(DEFECT, evidence=Evidence("built-in", "A limit that came with the bundle.", 0, 0.05, 1.0))
     assert "No good picture of this product" in answer(built_in, "how sure are you?").text
     many = replace(DEFECT, evidence=Evidence("conformal", "Counted.", 400, 0.05, 1 / 401))
     assert "Only" not in explain(many).text

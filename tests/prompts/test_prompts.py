@@ -8,6 +8,10 @@ import unicodedata
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
 from assistant.prompts.defects import DEFECTS, Defect, find_defect
 from assistant.prompts.ensemble import DEFECT_TEMPLATES, defect_prompts, defect_vectors, state_vectors
 from assistant.prompts.states import (
@@ -18,9 +22,6 @@ from assistant.prompts.states import (
     clean_product,
     compose,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from torch import Tensor
 
 
 def bag_of_words(sentences: list[str]) -> Tensor:

@@ -1,0 +1,41 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-fast lint app bench clean
+
+demo: $(READY)
+	@$(BIN)/looktwice pull pocket
+	@$(BIN)/looktwice demo --out demo-out
+
+test: $(READY)
+	@$(BIN)/looktwice pull pocket
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)
+	$(BIN)/python -m pytest -m "not weights and not data and not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy assistant prompts adapters eval
+
+app: $(READY)
+	@$(BIN)/looktwice pull pocket
+	$(BIN)/looktwice app
+
+bench: $(READY)
+	@$(BIN)/looktwice pull pocket
+	$(BIN)/looktwice eval ../shared/data elpv:mono elpv:poly textiles --mode batch --limit 140 --out docs/results.json
+
+# The first time this takes a few minutes, most of it for torch.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed.")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --editable ".[ui,lvlm,samples,dev]"
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist demo-out *.egg-info

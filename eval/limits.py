@@ -1,0 +1,234 @@
+"""Measures the limits a bundle ships with, on good pictures.
+
+`python -m assistant.eval.limits --bundle pocket --out FILE GROUP=SPEC...` is the command.
+
+Two things are measured on good pictures: how high they score zero-shot, when nothing is known of their kind;
+and what one product teaches about the spread of another's scores, for when there are few references. It makes
+numbers and copies no picture. `docs/limits.md` says which pictures the shipped numbers come from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant import console
+from assistant.bundle import DEFAULT
+from assistant.calibration import Prior
+from assistant.errors import LooktwiceError
+from assistant.eval.datasets import Dataset, DatasetError, open_dataset
+from assistant.images import load_image
+from assistant.inspector import Inspector
+from assistant.intake import find_images
+from assistant.limits import Limits, merge_sources, user_limits
+from assistant.stream import in_batches, read_ahead
+from assistant.views import jittered_views
+
+if TYPE_CHECKING:
+    from assistant.product import Product
+
+MOST = 60
+"""Pictures taken of a group, at most, so that no group outvotes the others."""
+
+FEWEST = 12
+"""A group of fewer teaches nothing about spread."""
+
+REFERENCES = 4
+DRAWS = 8
+"""Random sets of references drawn of each product, of `REFERENCES` and of one."""
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Good pictures of one kind: paths or arrays. `one_product`: all show the same product, made many times."""
+
+    name: str
+    pictures: tuple[Any, ...]
+    one_product: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.pictures:
+            raise LooktwiceError(f"The group {self.name!r} has no picture.")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What one product shows, in natural logarithms of the score.
+
+    `variance` is that of good pictures outside of memory against `REFERENCES` in it, the mean over draws.
+    `gaps`, one for each draw: how much higher other good pictures score, in the mean, against one reference
+    than changed views of that reference do.
+    """
+
+    name: str
+    variance: float
+    gaps: tuple[float, ...]
+
+
+def good_pictures(specs: Iterable[str]) -> list[Group]:
+    """Groups from "NAME=SPEC" or "SPEC": a dataset, of which the good training pictures count, or a folder.
+
+    A dataset is one product, and a specification that names several makes as many groups. A folder in no
+    dataset's layout is a group of pictures of different things. LooktwiceError where there is no picture.
+    """
+    groups: list[Group] = []
+    for text in specs:
+        name, named, spec = text.partition("=")
+        if not named:
+            name, spec = "", text
+        datasets = _datasets(spec)
+        if not datasets:
+            groups.append(Group(name or Path(spec).name, tuple(find_images([spec]))))
+        for dataset in datasets:
+            title = name if name and len(datasets) == 1 else f"{name} {dataset.name}".strip()
+            groups.append(Group(title, tuple(s.image for s in dataset.train_good), one_product=True))
+    return groups
+
+
+def measure_limits(
+    inspector: Inspector,
+    groups: Sequence[Group],
+    *,
+    most: int = MOST,
+    seed: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> Limits:
+    """The limits of the inspector's bundle, from good pictures only.
+
+    Every group gives as many pictures to the zero-shot limits, drawn by `seed`: `most`, or what the smallest
+    has. Groups that are one product, of at least `FEWEST` pictures, also give the prior; where there are none
+    it stays the default. `tell` hears a sentence a group. LooktwiceError for a picture that cannot be read.
+    """
+    if not groups:
+        raise LooktwiceError("Limits need at least one group of good pictures.")
+    count = min(most, min(len(group.pictures) for group in groups))
+    zero_shot: list[float] = []
+    spreads: list[Spread] = []
+    for group in groups:
+        drawn = _draw(group.pictures, most, seed)
+        zero_shot += [float(row[0]) for row in score_table(inspector, drawn[:count], [None])]
+        if tell:
+            tell(f"{group.name}: {count} pictures, median zero-shot score {np.median(zero_shot[-count:]):.4g}.")
+        if group.one_product and len(drawn) >= FEWEST:
+            spread = measure_spread(inspector, Group(group.name, drawn, True), seed=seed)
+            spreads.append(spread)
+            if tell:
+                tell(f"{group.name}: spread {math.sqrt(spread.variance):.3g}, gap {np.mean(spread.gaps):.3g}.")
+    return Limits(
+        bundle=inspector.backbone.card.name,
+        weights=inspector.backbone.digest,
+        source=merge_sources([(group.name, count) for group in groups]),
+        zero_shot=tuple(zero_shot),
+        prior=fit_prior(spreads) if spreads else Prior(),
+    )
+
+
+def measure_spread(inspector: Inspector, group: Group, *, draws: int = DRAWS, seed: int = 0) -> Spread:
+    """How the scores of one product's good pictures vary; see `Spread`. Each picture is encoded once."""
+    generator = np.random.default_rng(seed)
+    total = len(group.pictures)
+    drawn = [generator.choice(total, k, replace=False) for k in (REFERENCES, 1) for _ in range(draws)]
+    products = [inspector.learn("draw", [group.pictures[i] for i in chosen]) for chosen in drawn]
+    logs = _logs(inspector, group.pictures, products)
+    others = [np.delete(logs[:, i], chosen) for i, chosen in enumerate(drawn)]
+    gaps = []
+    for chosen, product, scores in zip(drawn[draws:], products[draws:], others[draws:], strict=True):
+        changed = jittered_views(load_image(group.pictures[int(chosen[0])]).pixels)
+        gaps.append(float(scores.mean() - _logs(inspector, changed, [product]).mean()))
+    return Spread(group.name, float(np.mean([s.var(ddof=1) for s in others[:draws]])), tuple(gaps))
+
+
+def fit_prior(spreads: Sequence[Spread]) -> Prior:
+    """The prior of `assistant.calibration` from what products show.
+
+    `spread` is the root of the mean variance. `weight` is the degrees of freedom of a scaled inverse chi-square
+    with the mean m and the variance v that the products' variances have, by the method of moments:
+    4 + 2 m^2 / v, held between 2 and 20. `gap` and `gap_spread` are mean and standard deviation over all draws.
+    """
+    variances = np.array([spread.variance for spread in spreads])
+    gaps = np.array([gap for spread in spreads for gap in spread.gaps])
+    mean = max(float(variances.mean()), 1e-12)
+    scatter = float(variances.var(ddof=1)) if len(variances) > 1 else mean**2
+    weight = 4 + 2 * mean**2 / max(scatter, 1e-24)
+    gap_spread = max(float(gaps.std(ddof=1)) if len(gaps) > 1 else 0.0, 0.01)
+    rounded = (math.sqrt(mean), min(20.0, max(2.0, weight)), float(gaps.mean()), gap_spread)
+    return Prior(*(float(f"{number:.4g}") for number in rounded))
+
+
+def score_table(
+    inspector: Inspector, pictures: Iterable[Any], products: Sequence[Product | None]
+) -> Iterator[Scores]:
+    """For each picture, its raw scores [P] against each of P products, None being zero-shot.
+
+    The limits that `Inspector.inspect_many` needs for its verdicts are what is being measured here, so this
+    asks the detector. LooktwiceError for a picture that cannot be read.
+    """
+    detector = inspector.detector
+    for entries in in_batches(read_ahead(pictures), inspector.batch_size):
+        if bad := next((entry for entry in entries if entry.image is None), None):
+            raise LooktwiceError(f"A good picture cannot be used: {bad.error}")
+        for features in inspector.backbone.encode([e.image.pixels for e in entries if e.image]):
+            yield np.array([float(detector.score(maps)[0]) for maps in detector.maps(features, products)])
+
+
+def _datasets(spec: str) -> list[Dataset]:
+    """The datasets of a specification; none for a folder in no dataset's layout."""
+    try:
+        return open_dataset(spec)
+    except DatasetError:
+        if Path(spec).is_dir():
+            return []
+        raise
+
+
+def _draw(pictures: Sequence[Any], most: int, seed: int) -> tuple[Any, ...]:
+    """At most `most` pictures in a random order, so that the first of them are a fair draw too."""
+    order = np.random.default_rng(seed).permutation(len(pictures))[:most]
+    return tuple(pictures[i] for i in order)
+
+
+def _logs(inspector: Inspector, pictures: Iterable[Any], products: Sequence[Product | None]) -> Scores:
+    """Natural logarithms [N, P] of a score table."""
+    return np.log(np.maximum(np.stack([*score_table(inspector, pictures, products)]), 1e-9))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command: measure and write a limits file; 2 and a sentence where the request makes no sense."""
+    parser = argparse.ArgumentParser(
+        "python -m assistant.eval.limits", description="Measure a bundle's limits on good pictures."
+    )
+    parser.add_argument(
+        "groups", nargs="+", metavar="GROUP=SPEC", help="a folder of good pictures of all sorts, or a dataset"
+    )
+    parser.add_argument("--bundle", default=DEFAULT)
+    parser.add_argument("--out", type=Path, help="by default where your own limits are kept")
+    parser.add_argument("--most", type=int, default=MOST, help="pictures of a group at most")
+    given = parser.parse_args(arguments)
+    try:
+        inspector = Inspector.from_pretrained(given.bundle)
+        limits = measure_limits(inspector, good_pictures(given.groups), most=given.most, tell=console.say)
+        path = limits.save(given.out or user_limits(given.bundle))
+    except LooktwiceError as error:
+        console.complain(str(error))
+        return 2
+    prior = limits.prior
+    console.say(f"{limits.source}: zero-shot threshold {limits.calibration(0.05).threshold:.4g} at 5 %.")
+    console.say(
+        f"Prior: spread {prior.spread:g}, weight {prior.weight:g}, gap {prior.gap:g}, gap spread "
+        f"{prior.gap_spread:g}. Written to {path.name}."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The memory: lookup is the nearest neighbour and nothing else, and what goes in can come out again."""
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from assistant.adapters.dictionary import Dictionary, coreset, merge
+
+TOLERANCE = 0.006  # what bfloat16 leaves of a cosine
+
+
+def unit(seed, *shape):
+    return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+@pytest.fixture
+def memory():
+    return Dictionary.build({3: unit(0, 40, 16), 1: unit(1, 25, 16)})
+
+
+def test_lookup_equals_brute_force(memory):
+    queries = unit(2, 7, 9, 16)
+    everything = torch.cat([unit(0, 40, 16), unit(1, 25, 16)])
+    expected = torch.stack([(1 - everything @ q).min() for q in queries.reshape(-1, 16)]).view(7, 9)
+    found = memory.lookup(queries)
+    assert found.shape == (7, 9) and found.dtype == torch.float32
+    assert (found - expected).abs().max() < TOLERANCE
+
+
+def test_lookup_in_blocks_equals_lookup_at_once(memory, monkeypatch):
+    queries = unit(4, 50, 16)
+    at_once = memory.lookup(queries)
+    monkeypatch.setattr("assistant.adapters.dictionary._BLOCK", 7)
+    assert torch.equal(memory.lookup(queries), at_once)
+
+
+def test_a_patch_in_memory_is_at_no_distance_and_none_is_negative(memory):
+    found = memory.lookup(unit(0, 40, 16))
+    assert found.min() >= 0 and found.max() < TOLERANCE
+
+
+def test_without_leaves_one_reference_out(memory):
+    queries = unit(0, 40, 16)
+    assert torch.equal(memory.lookup(queries, without=3), Dictionary.build({1: unit(1, 25, 16)}).lookup(queries))
+    assert memory.lookup(queries, without=3).min() > 0.05
+
+
+def test_nothing_left_to_compare_with_is_refused():
+    alone = Dictionary.build({0: unit(0, 5, 8)})
+    with pytest.raises(ValueError, match="no entry"):
+        alone.lookup(unit(1, 2, 8), without=0)
+    with pytest.raises(ValueError, match="no entry"):
+        Dictionary().lookup(unit(1, 2, 8))
+
+
+def test_duplicates_change_no_distance(memory):
+    queries = unit(5, 30, 16)
+    before = memory.lookup(queries)
+    memory.add(9, unit(0, 40, 16))
+    assert torch.equal(memory.lookup(queries), before)
+
+
+def test_the_order_of_references_changes_no_distance(memory):
+    other = Dictionary.build({1: unit(1, 25, 16), 3: unit(0, 40, 16)})
+    assert torch.equal(memory.lookup(unit(6, 30, 16)), other.lookup(unit(6, 30, 16)))
+
+
+def test_adding_and_removing_a_reference_restores_the_very_same_memory(memory):
+    before = {name: t.clone() for name, t in memory.state_dict().items()}
+    memory.add(7, unit(8, 12, 16))
+    assert memory.ids() == [3, 1, 7] and len(memory) == 77
+    memory.remove(7)
+    assert all(torch.equal(before[name], t) for name, t in memory.state_dict().items())
+
+
+def test_removing_leaves_the_others(memory):
+    memory.remove(3)
+    assert memory.ids() == [1]
+    assert torch.equal(
+        memory.lookup(unit(2, 4, 16)), Dictionary.build({1: unit(1, 25, 16)}).lookup(unit(2, 4, 16))
+    )
+    with pytest.raises(KeyError, match="3"):
+        memory.remove(3)
+
+
+def test_what_does_not_fit_is_refused_and_changes_nothing(memory):
+    with pytest.raises(ValueError, match="already has a reference 1"):
+        memory.add(1, unit(3, 4, 16))
+    with pytest.raises(ValueError, match="different sizes"):
+        memory.add(4, unit(3, 4, 17))
+    assert len(memory) == 65 and memory.ids() == [3, 1]
+    with pytest.raises(ValueError, match="at least one entry"):
+        Dictionary(0)
+
+
+def test_the_state_makes_the_same_memory_again(memory):
+    again = Dictionary(memory.capacity)
+    again.load_state_dict(memory.state_dict())
+    queries = unit(9, 20, 16)
+    assert torch.equal(again.lookup(queries, without=1), memory.lookup(queries, without=1))
+    assert again.nbytes == memory.nbytes == 65 * 16 * 2 + 65 * 8
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda s: s.pop("owners"),
+        lambda s: s.update(extra=torch.ones(1)),
+        lambda s: s.update(owners=s["owners"][:-1]),
+        lambda s: s.update(owners=s["owners"].float()),
+        lambda s: s.update(entries=s["entries"].float()),
+        lambda s: s.update(entries=s["entries"].flatten()),
+        lambda s: s.update(entries=s["entries"] * float("nan")),
+        lambda s: s.update(entries=s["entries"] * float("inf")),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_whole(memory, spoil):
+    state = dict(memory.state_dict())
+    spoil(state)
+    other = Dictionary.build({5: unit(1, 3, 16)})
+    with pytest.raises(ValueError):
+        other.load_state_dict(state)
+    assert other.ids() == [5] and len(other) == 3
+
+
+def test_the_cap_holds_however_much_is_added():
+    memory = Dictionary.build({0: unit(0, 90, 8)}, capacity=50)
+    for i in range(1, 8):
+        memory.add(i, unit(i, 30, 8))
+        assert len(memory) == 50 == len(memory.owners)
+    assert len(memory.ids()) > 4  # newcomers are not thrown out whole
+
+
+def farthest_points(points, size):
+    """The textbook algorithm, step by step; the radius that it leaves uncovered."""
+    taken = [0]
+    while len(taken) < size:
+        taken.append(int(torch.cdist(points, points[taken]).amin(dim=1).argmax()))
+    return float(torch.cdist(points, points[taken]).amin(dim=1).max())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [3, 10, 40])
+def test_a_coreset_covers_about_as_well_as_brute_force(seed, size):
+    centers = unit(seed, 12, 6)
+    points = normalize(centers.repeat(20, 1) + 0.05 * unit(seed + 50, 240, 6), dim=-1)
+    kept = coreset(points, size)
+    assert kept.unique().numel() == size and torch.equal(kept, kept.sort().values)
+    radius = float(torch.cdist(points, points[kept]).amin(dim=1).max())
+    # Greedy k-center is within twice the best there is, and so is the textbook one; projecting adds a little.
+    assert radius <= 2.3 * farthest_points(points, size)
+
+
+def test_a_coreset_forgets_no_group_not_even_the_one_in_the_middle():
+    spread = 0.01 * torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
+    places = torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]).repeat(100, 1)
+    kept = coreset(places + spread, 3)
+    assert sorted(place for place, _ in places[kept].tolist()) == [-1.0, 0.0, 1.0]
+
+
+def test_a_coreset_of_everything_is_everything_and_the_choice_is_repeatable():
+    points = unit(0, 30, 8)
+    assert torch.equal(coreset(points, 30), torch.arange(30))
+    assert torch.equal(coreset(points, 7), coreset(points, 7))
+    assert len(coreset(torch.ones(20, 4), 5).unique()) == 5
+
+
+def test_views_of_a_reference_are_merged_into_one_table():
+    one, two = unit(0, 1, 3, 4, 8), unit(1, 2, 2, 5, 8)
+    table = merge([one, two])
+    assert table.shape == (12 + 20, 8)
+    assert torch.equal(table[:12], one.reshape(12, 8)) and torch.equal(table[-10:], two[1].reshape(10, 8))

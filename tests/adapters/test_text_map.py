@@ -1,0 +1,35 @@
+"""Text against patches: the softmax of two cosines, by hand."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from assistant.adapters.text_map import rank_types, text_map
+
+
+def test_the_map_is_the_softmax_of_two_cosines():
+    states = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
+    patches = torch.tensor([[[[1.0, 0.0], [0.6, 0.8]]]])
+    found = text_map(patches, states, temperature=0.1)
+    assert found.shape == (1, 1, 2)
+    expected = [1 / (1 + math.exp((1.0 - 0.6) / 0.1)), 1 / (1 + math.exp((0.6 - 1.0) / 0.1))]
+    assert found[0, 0].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_values_are_probabilities_and_swapping_the_states_mirrors_them():
+    torch.manual_seed(0)
+    patches = normalize(torch.randn(2, 5, 4, 8), dim=-1)
+    states = normalize(torch.randn(2, 8), dim=-1)
+    found = text_map(patches.bfloat16(), states)
+    assert found.dtype == torch.float32 and 0 <= float(found.min()) and float(found.max()) <= 1
+    assert torch.allclose(text_map(patches, states) + text_map(patches, states.flip(0)), torch.ones(2, 5, 4))
+
+
+def test_types_are_ranked_by_the_mean_cosine_of_a_region():
+    types = torch.eye(3)
+    region = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.6, 0.8]])
+    chances = rank_types(region, types, temperature=0.5)
+    weights = [math.exp(v / 0.5) for v in (0.0, 0.8, 0.4)]
+    assert chances.tolist() == pytest.approx([w / sum(weights) for w in weights], rel=1e-5)

@@ -1,0 +1,273 @@
+"""What every test stands on: no network, folders of its own, tiny towers and pictures made on the spot."""
+
+import functools
+import ipaddress
+import json
+import math
+import socket
+
+import numpy as np
+import pytest
+
+CARDS = {
+    "tiny-cnn": {
+        "image": {"kind": "timm", "architecture": "test_efficientnet", "layers": [1, 2], "multiple": 32},
+        "text": {"kind": "sentence", "dimensions": 24, "pooler": "mean"},
+    },
+    "tiny-vit": {
+        "image": {"kind": "open_clip", "architecture": "tiny-vit", "layers": [1, 2], "multiple": 16},
+        "text": {"kind": "open_clip", "dimensions": 24, "pooler": "argmax"},
+    },
+}
+VIT = {
+    "embed_dim": 24,
+    "vision_cfg": {"image_size": 64, "layers": 4, "width": 32, "head_width": 16, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+@functools.cache
+def _pocket_is_missing():
+    from assistant.errors import WeightsError
+    from assistant.weights import bundle_folder
+
+    try:
+        bundle_folder("pocket")
+    except WeightsError as error:
+        return str(error)
+    return ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("weights") and (why := _pocket_is_missing()):
+        pytest.skip(why)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def offline():
+    """Nobody talks to another machine."""
+    connect = socket.socket.connect
+
+    def only_here(self, address):
+        if self.family != socket.AF_UNIX and not _is_loopback(address[0]):
+            raise RuntimeError(f"a test wants to talk to {address!r}, and tests run offline")
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", only_here)
+        patch.setattr(socket.socket, "connect_ex", only_here)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_folders(request, tmp_path_factory, monkeypatch):
+    """No test sees the user's bundles or products, but for those that are about the bundle."""
+    folder = functools.cache(lambda: tmp_path_factory.mktemp("home"))
+    monkeypatch.setenv("LOOKTWICE_PRODUCTS", str(folder() / "products"))
+    if not request.node.get_closest_marker("weights"):
+        monkeypatch.setenv("LOOKTWICE_CACHE", str(folder() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """A cache with two pulled bundles of random weights, "tiny-cnn" and "tiny-vit", and cards/ beside it.
+
+    Yields while the cards are in place of the shipped ones for nobody: see `tiny_home`.
+    """
+    import torch
+
+    torch.set_num_threads(1)  # tiny towers lose more time in waiting for each other than they gain
+    folder = tmp_path_factory.mktemp("tiny")
+    _register_vit(folder / "configs")
+    (folder / "cards").mkdir()
+    for name, card in CARDS.items():
+        (folder / "cards" / f"{name}.toml").write_text(_card_text(name, card))
+        (folder / "bundles" / name).mkdir(parents=True)
+    _fill_cnn(folder / "bundles" / "tiny-cnn")
+    _fill_vit(folder / "bundles" / "tiny-vit")
+    with pytest.MonkeyPatch.context() as patch:
+        _move_in(patch, folder)
+        _finish(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny_home(tiny_folder, monkeypatch):
+    """The tiny bundles take the place of the shipped ones for one test."""
+    _move_in(monkeypatch, tiny_folder)
+    return tiny_folder
+
+
+@pytest.fixture(scope="session")
+def backbones(tiny_folder):
+    """{"tiny-cnn": ..., "tiny-vit": ...}: backbones in torch on the CPU, safe to share."""
+    from assistant.backbone import Backbone
+
+    with pytest.MonkeyPatch.context() as patch:
+        _move_in(patch, tiny_folder)
+        return {name: Backbone.load(name, device="cpu", runtime="torch") for name in CARDS}
+
+
+@pytest.fixture
+def inspector(tiny_home, tmp_path, backbones):
+    """A fresh inspector with the convolutional tower."""
+    from assistant.inspector import Inspector
+    from assistant.product import ProductStore
+
+    return Inspector(backbones["tiny-cnn"], ProductStore(tmp_path / "products"))
+
+
+@pytest.fixture(params=sorted(CARDS))
+def either_inspector(request, tiny_home, tmp_path, backbones):
+    """A fresh inspector with each kind of tower in turn."""
+    from assistant.inspector import Inspector
+    from assistant.product import ProductStore
+
+    return Inspector(backbones[request.param], ProductStore(tmp_path / "products"))
+
+
+@pytest.fixture(scope="session")
+def good():
+    """good(seed, width, height): a woven texture [H, W, 3] uint8, never twice the same, never defective."""
+    return _weave
+
+
+@pytest.fixture(scope="session")
+def planted():
+    """planted(pixels, x, y): a copy with a blot around that point, in shares of the sides, and the blot's box."""
+    return _plant
+
+
+def _weave(seed, width=160, height=160):
+    rng = np.random.default_rng(seed)
+    period = math.sqrt(width * height) / 12
+    x = 2 * np.pi * (np.arange(width)[None] / period + rng.random())
+    y = 2 * np.pi * (np.arange(height)[:, None] / period + rng.random())
+    cloth = 128 + 35 * np.sin(x) * np.cos(y) + rng.normal(0, 4, (height, width))
+    colours = cloth[..., None] * np.array([1.0, 0.95, 0.85])
+    return colours.clip(0, 255).astype(np.uint8)
+
+
+def _plant(pixels, x, y):
+    height, width = pixels.shape[:2]
+    half = max(2, round(0.09 * math.sqrt(width * height)))
+    cx, cy = round(x * width), round(y * height)
+    rows, columns = np.mgrid[:height, :width]
+    share = np.exp(-((columns - cx) ** 2 + (rows - cy) ** 2) / (0.5 * half**2))[..., None]
+    spoiled = (1 - share) * pixels + share * np.array([230, 20, 10])
+    box = max(0, cx - half), max(0, cy - half), min(width, cx + half), min(height, cy + half)
+    return spoiled.astype(np.uint8), box
+
+
+def _is_loopback(host):
+    try:
+        return host in ("", "localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _move_in(patch, folder):
+    patch.setenv("LOOKTWICE_CACHE", str(folder))
+    patch.setattr("assistant.bundle.card_folder", lambda: folder / "cards")
+    patch.setattr("assistant.limits.card_folder", lambda: folder / "cards")
+
+
+def _card_text(name, card):
+    source = {
+        "package": "tiny",
+        "version": "1.0",
+        "sha256": "a" * 64,
+        "size": 1,
+        "member": "tiny/tower",
+        "licence": "MIT",
+    }
+    image = card["image"] | {"image_size": 128, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+    sections = {"image": image, "image.source": source, "text": card["text"]}
+    if card["text"]["kind"] == "sentence":
+        sections["text.source"] = source
+    top = {"schema": 1, "name": name, "title": "Random weights", "licence": "MIT", "measured": False}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
+    for section, row in sections.items():
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in row.items())]
+    return "\n".join(lines)
+
+
+def _register_vit(folder):
+    import open_clip
+
+    folder.mkdir()
+    (folder / "tiny-vit.json").write_text(json.dumps(VIT))
+    open_clip.add_model_config(folder)
+
+
+def _fill_cnn(folder):
+    """image.safetensors, a sentence tower, class names, and the compiled tower."""
+    import torch
+    from open_clip.timm_model import TimmModel
+    from safetensors.torch import save_file
+
+    from assistant.runtime import GRAPH, export_graph
+    from assistant.towers import CLASSES, build_image_tower
+
+    torch.manual_seed(11)
+    trunk = TimmModel("test_efficientnet", embed_dim=0, image_size=128, pool="avg", proj="none").trunk
+    names = torch.nn.functional.normalize(torch.randn(6, 24), dim=-1)
+    weights = {name: t.contiguous() for name, t in trunk.state_dict().items()}
+    weights |= {"classifier.weight": torch.randn(6, 256), "classifier.bias": torch.zeros(6)}
+    save_file(weights, folder / "image.safetensors")
+    save_file({"names": names}, folder / CLASSES)
+    (folder / "classes.json").write_text(json.dumps(["bolt", "cable", "cloth", "screw", "tile", "wafer"]))
+    _fill_sentences(folder / "text")
+    from assistant.bundle import read_card
+
+    card = read_card(_card_text("tiny-cnn", CARDS["tiny-cnn"]))
+    export_graph(build_image_tower(card, folder), folder / GRAPH)
+
+
+def _fill_sentences(folder):
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder.mkdir()
+    letters = [*"abcdefghijklmnopqrstuvwxyz0123456789,.-'"]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(12)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        pad_token_id=0,
+    )
+    BertModel(config).save_pretrained(folder)
+
+
+def _fill_vit(folder):
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(13)
+    model = open_clip.create_model("tiny-vit", load_weights=False)
+    save_file({n: t.clone().contiguous() for n, t in model.state_dict().items()}, folder / "image.safetensors")
+
+
+def _finish(folder):
+    """Manifests, as a pull leaves them, and built-in limits from woven pictures."""
+    from assistant.backbone import Backbone
+    from assistant.bundle import load_card
+    from assistant.detector import Detector
+    from assistant.limits import Limits, user_limits
+    from assistant.weights import write_manifest
+
+    for name in CARDS:
+        write_manifest(folder / "bundles" / name, load_card(name), {})
+        backbone = Backbone.load(name, device="cpu", runtime="torch")
+        detector = Detector(backbone)
+        seen = backbone.encode([_weave(1000 + i) for i in range(39)])
+        scores = tuple(float(detector.score(detector.zero_shot(features))[0]) for features in seen)
+        Limits(name, backbone.digest, "39 woven pictures", scores).save(user_limits(name))
