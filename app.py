@@ -13,11 +13,15 @@ import ipaddress
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -189,7 +193,6 @@ def build(inspector: Inspector | LooktwiceError) -> gr.Blocks:
                 inputs = _lay_out_inputs(inspector)
             with gr.Column(scale=5, min_width=320):
                 outputs = _lay_out_outputs()
-    with page:
         _wire(page, inspector, inputs, outputs)
     page.queue(max_size=WAITING, api_open=False, default_concurrency_limit=1)
     return page
@@ -238,7 +241,7 @@ def _lay_out_inputs(inspector: Inspector) -> Inputs:
         file_types=sorted(EXTENSIONS),
         height=200,
     )
-    product = gr.Dropdown(_choices(inspector), value="", label="Saved product", allow_custom_value=True)
+    product = gr.Dropdown(_choices(inspector), value="", label="Saved product")
     _refuse_addresses(picture)
     _refuse_addresses(references)
     return Inputs(picture, references, product, gr.Button("Inspect", variant="primary"))
@@ -256,7 +259,7 @@ def _lay_out_outputs() -> Outputs:
     )
     regions = gr.Dataframe(headers=COLUMNS, interactive=False, visible=False, label="Regions", buttons=[])
     chat = gr.Chatbot(
-        label="Chat about the result",
+        show_label=False,
         height=330,
         render_markdown=False,
         sanitize_html=True,
@@ -279,6 +282,8 @@ def _lay_out_outputs() -> Outputs:
 
 
 def _wire(page: gr.Blocks, inspector: Inspector, left: Inputs, right: Outputs) -> None:
+    uploaded = partial(_uploaded_path, folder=left.picture.GRADIO_CACHE)
+
     def inspect(
         picture: dict[str, Any] | None,
         references: list[dict[str, Any]] | None,
@@ -289,9 +294,10 @@ def _wire(page: gr.Blocks, inspector: Inspector, left: Inputs, right: Outputs) -
         def tell(message: str, fraction: float) -> None:
             progress(fraction, desc=message)
 
-        path, others = _path(picture), [_path(one) for one in references or []]
         try:
-            done, overlay = inspect_picture(inspector, path, [p for p in others if p], product, session, tell)
+            path = uploaded(picture) if picture else None
+            others = [uploaded(one) for one in references or []]
+            done, overlay = inspect_picture(inspector, path, others, product, session, tell)
         except Exception as error:
             return _cleared(session, show_error(error))
         return _filled(done, overlay)
@@ -311,7 +317,7 @@ def _wire(page: gr.Blocks, inspector: Inspector, left: Inputs, right: Outputs) -
         session = replace(session, turns=session.turns[:1])
         return session, show_chat(session.turns)
 
-    # Without preprocessing nobody but load_image opens an upload; Gradio still checks that it is one.
+    # Without preprocessing nobody but load_image opens an upload.
     wanted = [left.picture, left.references, left.product, right.session]
     work: dict[str, Any] = {"concurrency_id": "inspector", "concurrency_limit": 1}
     left.inspect.click(inspect, wanted, right.all, preprocess=False, show_progress_on=right.verdict, **work)
@@ -348,8 +354,12 @@ def _choices(inspector: Inspector) -> list[tuple[str, str]]:
     return [("none", ""), *((name, name) for name in inspector.store.names())]
 
 
-def _path(upload: dict[str, Any] | None) -> str | None:
-    return upload.get("path") if upload else None
+def _uploaded_path(upload: dict[str, Any], folder: str) -> str:
+    """The file of an upload; LooktwiceError for one that a client names without having uploaded it."""
+    path = os.path.realpath(upload.get("path") or "")
+    if not Path(path).is_relative_to(os.path.realpath(folder)):
+        raise LooktwiceError("Only a picture that was uploaded can be used.")
+    return path
 
 
 def _refuse_addresses(upload: gr.Image | gr.File) -> None:
@@ -361,7 +371,7 @@ def _refuse_addresses(upload: gr.Image | gr.File) -> None:
             raise gr.Error("Upload the picture itself: addresses are not followed.", print_exception=False)
         return await store(place)
 
-    upload.async_move_resource_to_block_cache = store_file  # type: ignore[method-assign]
+    upload.async_move_resource_to_block_cache = store_file  # type: ignore[assignment,method-assign]
 
 
 def launch_arguments(port: int, host: str) -> dict[str, Any]:
@@ -430,8 +440,16 @@ def launch(
         raise LooktwiceError(f"Port {port} of {host} is not free; choose another with --port.") from error
     print(f"The chat is at {page.local_url} - Ctrl+C stops it.", flush=True)
     if wait:
+        _stop_when_told()
         page.block_thread()
     return page
+
+
+def _stop_when_told() -> None:
+    """Let a closed terminal or a service manager end the server as Ctrl+C does, so that uploads are deleted."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and threading.current_thread() is threading.main_thread():
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .patches import neighbourhood
+from .similarity import cosines
 
 SIZES = (1, 3, 5)
 INTERVAL = 0.3
@@ -75,7 +76,7 @@ def _nearest(patches: Tensor, pictures: Sequence[Tensor]) -> Tensor:
     rows = []
     for start in range(0, len(pictures), _BLOCK):
         block = pictures[start : start + _BLOCK]
-        alike = torch.cat(list(block)) @ patches.T
+        alike = cosines(torch.cat(list(block)), patches)
         rows += [part.amax(dim=0) for part in alike.split([len(p) for p in block])]
     return (1 - torch.stack(rows).float()).clamp_min(0)
 

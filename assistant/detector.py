@@ -24,7 +24,9 @@ from assistant.product import Product
 from assistant.prompts.ensemble import state_vectors
 
 MEMORY_SHARE = 0.6
-"""The weight of the memory in a few-shot map; the rest is the picture's own rarity. See docs/results.md."""
+"""The weight of other pictures in a few-shot or batch map; the rest is the picture's own rarity."""
+
+BATCH_PATCHES = 600
 
 
 @dataclass
@@ -69,18 +71,39 @@ class Detector:
         tokens = self.tokens(features)
         return _blend(memory.lookup(tokens, without), rarity(tokens))
 
-    def batch(
-        self, tokens: Sequence[Tensor], vectors: Tensor, tell: Callable[[float], None] | None = None
-    ) -> tuple[list[Tensor], Tensor]:
-        """Mutual maps and scores [N] of N pictures, from their `tokens` [h, w, C] and `vectors` [N, D].
+    def coarse_tokens(self, features: Features) -> Tensor:
+        """Patch descriptors [B, h, w, C] for batch mode, on the finest layer of at most `BATCH_PATCHES`.
 
-        Each map is scaled so that the top of it is the re-scored score: map and score keep one unit.
+        Every picture meets many others there, and the time grows with the square of the patches.
         """
-        maps = mutual_maps(tokens, tell=tell)
-        raw = torch.stack([self.score(m[None])[0] for m in maps])
-        scores = rescore(raw, vectors)
-        factors = scores / raw.clamp_min(1e-9)
-        return [m * factor for m, factor in zip(maps, factors, strict=True)], scores
+        shapes = [tuple(layer.shape[1:3]) for layer in features.layers]
+        small = [shape for shape in shapes if shape[0] * shape[1] <= BATCH_PATCHES]
+        grid = max(small, key=_patches) if small else min(shapes, key=_patches)
+        return join_layers(features.layers, (grid[0], grid[1]), self.backbone.part.shares)
+
+    def batch(
+        self,
+        tokens: Sequence[Tensor],
+        rare: Sequence[Tensor],
+        vectors: Tensor,
+        tell: Callable[[float], None] | None = None,
+    ) -> tuple[list[Tensor], Tensor]:
+        """Maps and scores [N] of N pictures against each other.
+
+        `tokens`: their `coarse_tokens` [h, w, C]; `rare`: their own zero-shot maps [H, W], on whose grid the
+        maps come; `vectors` [N, D]. As in few-shot mode, the map is a weighted mean of both. Where the tower
+        shares a space with text, whose vectors tell products apart, scores are smoothed over alike pictures
+        as in MuSc, and the maps scaled along; class labels make no such space, and smoothing does harm.
+        """
+        maps = []
+        for compared, own in zip(mutual_maps(tokens, tell=tell), rare, strict=True):
+            fitted = interpolate(compared[None, None], own.shape, mode="bilinear", align_corners=False)[0, 0]
+            maps.append(_blend(fitted, own))
+        scores = torch.stack([self.score(found[None])[0] for found in maps])
+        if not self.backbone.aligned:
+            return maps, scores
+        smooth = rescore(scores, vectors)
+        return [m * f for m, f in zip(maps, smooth / scores.clamp_min(1e-9), strict=True)], smooth
 
     def score(self, maps: Tensor, roi: Tensor | None = None) -> Tensor:
         """Raw scores [B] of maps [B, h, w]: the mean of the strangest 1 % of the patches looked at."""
@@ -98,6 +121,10 @@ class Detector:
     @cached_property
     def _states(self) -> Tensor:
         return state_vectors(self.backbone.encode_text)
+
+
+def _patches(shape: tuple[int, ...]) -> int:
+    return shape[0] * shape[1]
 
 
 def _blend(distance: Tensor, rare: Tensor) -> Tensor:

@@ -77,8 +77,8 @@ class Inspector:
 
         `roi`: [H, W], true where to look, drawn on a reference. `target_false_alarm`: the share of good
         pictures that may be called defective, in (0, 0.5]. `views`: "flips" or "turns" for products that lie
-        at any angle. The product is returned, not kept: `save` keeps it. ImageError for the first reference
-        that cannot be read, ProductError for a bad name or no reference.
+        at any angle. The product is returned, not kept: `save` keeps it. Copies of a picture count once.
+        ProductError for a bad name, no reference, or the first one that cannot be read.
         """
         entries = list(read_ahead(_sources(references)))
         if bad := next((entry for entry in entries if entry.image is None), None):
@@ -212,6 +212,7 @@ class Inspector:
         start = time.perf_counter()
         kept: list[Inspection | Sight] = []
         tokens: list[Tensor] = []
+        rare: list[Tensor] = []
         for entries in in_batches(read_ahead(sources, ahead=2 * self.batch_size), self.batch_size):
             features = iter(self.backbone.encode([e.image.pixels for e in entries if e.image]))
             for entry in entries:
@@ -219,13 +220,14 @@ class Inspector:
                     kept.append(Inspection(entry.path, "error", entry.error))
                     continue
                 seen = next(features)
-                tokens.append(self.detector.tokens(seen)[0].to(torch.bfloat16))
+                tokens.append(self.detector.coarse_tokens(seen)[0].to(torch.bfloat16))
+                rare.append(self.detector.zero_shot(seen)[0])
                 kept.append(Sight.of(entry, seen))
         sights = [sight for sight in kept if isinstance(sight, Sight)]
         results: Iterator[tuple[Tensor, float]] = iter(())
         if sights:
             require_batch(len(sights))
-            maps, scores = self.detector.batch(tokens, torch.stack([s.vector for s in sights]), tell)
+            maps, scores = self.detector.batch(tokens, rare, torch.stack([s.vector for s in sights]), tell)
             calibration = calibrate_batch(scores.tolist(), target=target, prior=self._prior())
             results = iter(zip(maps, scores.tolist(), strict=True))
         ms = 1000 * (time.perf_counter() - start) / max(1, len(kept))
@@ -331,7 +333,7 @@ def _is_lazy(images: Any) -> bool:
 def _sources(images: Any) -> Iterable[Any]:
     """What was given as an iterable of single pictures; folders in it are walked."""
     if isinstance(images, str | Path):
-        return find_images([images])
+        return find_images([images]) if Path(images).is_dir() else [images]
     if isinstance(images, Iterator):
         return images
     if isinstance(images, Sequence) and not isinstance(images, bytes | bytearray):

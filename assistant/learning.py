@@ -5,6 +5,7 @@ Nothing is trained; the towers stay as they are. It takes as long as scoring the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -35,12 +36,16 @@ def learn_product(
     prior: Prior | None = None,
     tell: Tell | None = None,
 ) -> Product:
-    """A product that knows the given good pictures. ProductError where there are none or the name is bad."""
+    """A product that knows the given good pictures, each of them once.
+
+    ProductError where there are none or the name is bad.
+    """
     check_name(name)
     check_target(target_false_alarm)
     if not pictures:
         raise ProductError(f"To learn {name!r}, at least one good picture is needed.")
     tell = tell or _say_nothing
+    pictures = _without_copies(pictures)
     mask = None if roi is None else check_roi(roi)
     backbone = detector.backbone
     patches: dict[int, Tensor] = {}
@@ -88,6 +93,15 @@ def check_roi(roi: NDArray[np.bool_]) -> Tensor:
     if not bool(tensor.any()):
         raise ProductError("The region of interest is empty: nothing in it is marked to be looked at.")
     return tensor
+
+
+def _without_copies(pictures: Sequence[LoadedImage]) -> list[LoadedImage]:
+    """The different ones: scored without itself, a picture would find its copy and seem all too good."""
+    different: dict[tuple[tuple[int, ...], str], LoadedImage] = {}
+    for picture in pictures:
+        content = hashlib.sha256(picture.pixels.tobytes()).hexdigest()
+        different.setdefault((picture.pixels.shape, content), picture)
+    return list(different.values())
 
 
 def _say_nothing(message: str, fraction: float) -> None:

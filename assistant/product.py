@@ -195,11 +195,13 @@ def _is_share(roi: Tensor) -> bool:
 
 
 def _read(path: Path) -> Product:
-    from safetensors import safe_open
+    from safetensors.torch import load
 
-    with safe_open(str(path), framework="pt") as file:
-        header: dict[str, Any] = json.loads((file.metadata() or {})[_HEADER])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    # Read at once: `safe_open` opens a file by its name twice, and another may have taken its place in between.
+    content = path.read_bytes()
+    tensors = load(content)
+    length = int.from_bytes(content[:8], "little")
+    header: dict[str, Any] = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][_HEADER])
     if header.pop("schema") != SCHEMA:
         raise ProductError(f"The product file {path.name!r} was written by another version; learn it again.")
     dictionary = Dictionary(header.pop("capacity"))

@@ -7,6 +7,7 @@ default on the CPU, where it is several times faster. `prepare` makes its files 
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,16 +33,18 @@ class Runtime(Protocol):
 
 
 class TorchRuntime:
-    """Any device; bf16 arithmetic on request, results in float32."""
+    """Any device; bf16 arithmetic on request, results in float32. Calls run one after the other."""
 
     def __init__(self, tower: PatchTower, device: torch.device, *, bf16: bool = False) -> None:
         self.device = device
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self.tower = tower.to(device, self.dtype).eval()
+        self._lock = threading.Lock()  # a ViT swaps its positions for the length of a call
 
     @torch.inference_mode()
     def __call__(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.tower(pixels.to(self.device, self.dtype))
+        with self._lock:
+            outputs = self.tower(pixels.to(self.device, self.dtype))
         return tuple(output.float() for output in outputs)
 
 

@@ -28,7 +28,7 @@ class PatchTower(nn.Module):
     Pixels [B, 3, h, w], already normalised -> one tensor [B, h_l, w_l, C_l] per layer of the card, then, where
     `aligned`, the last layer's patches in the space of the text tower [B, h, w, D], then the picture's vector
     [B, D]. Any size that is a multiple of the patch works: positional embeddings are interpolated for the
-    call and the tower keeps its own.
+    call and the tower keeps its own; two calls at once would mix theirs.
     """
 
     def __init__(self, visual: nn.Module, layers: tuple[int, ...]) -> None:
@@ -74,9 +74,10 @@ def fit_positions(visual: Any, height: int, width: int) -> Tensor:
     if (h, w) == (gh, gw):
         return places
     extra = places.shape[0] - gh * gw
-    grid = places[extra:].reshape(1, gh, gw, -1).permute(0, 3, 1, 2)
+    # In float32: a CPU cannot resize in bfloat16.
+    grid = places[extra:].float().reshape(1, gh, gw, -1).permute(0, 3, 1, 2)
     resized = interpolate(grid, (h, w), mode="bicubic", antialias=True, align_corners=False)
-    return torch.cat([places[:extra], resized.permute(0, 2, 3, 1).reshape(h * w, -1)])
+    return torch.cat([places[:extra], resized.permute(0, 2, 3, 1).reshape(h * w, -1).to(places.dtype)])
 
 
 def build_image_tower(card: Bundle, folder: Path, part: ImageTower | None = None) -> PatchTower:

@@ -1,6 +1,7 @@
 """What every test stands on: no network, folders of its own, tiny towers and pictures made on the spot."""
 
 import functools
+import hashlib
 import ipaddress
 import json
 import math
@@ -63,18 +64,17 @@ def offline():
 @pytest.fixture(autouse=True)
 def own_folders(request, tmp_path_factory, monkeypatch):
     """No test sees the user's bundles or products, but for those that are about the bundle."""
-    folder = functools.cache(lambda: tmp_path_factory.mktemp("home"))
-    monkeypatch.setenv("LOOKTWICE_PRODUCTS", str(folder() / "products"))
+    folder = (
+        tmp_path_factory.getbasetemp() / "home" / hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    )
+    monkeypatch.setenv("LOOKTWICE_PRODUCTS", str(folder / "products"))
     if not request.node.get_closest_marker("weights"):
-        monkeypatch.setenv("LOOKTWICE_CACHE", str(folder() / "cache"))
+        monkeypatch.setenv("LOOKTWICE_CACHE", str(folder / "cache"))
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
-    """A cache with two pulled bundles of random weights, "tiny-cnn" and "tiny-vit", and cards/ beside it.
-
-    Yields while the cards are in place of the shipped ones for nobody: see `tiny_home`.
-    """
+    """A cache with two pulled bundles of random weights, "tiny-cnn" and "tiny-vit"; `tiny_home` moves in."""
     import torch
 
     torch.set_num_threads(1)  # tiny towers lose more time in waiting for each other than they gain

@@ -29,7 +29,7 @@ def test_rarity_equals_a_slow_loop(h, w, neighbours, apart):
     found = rarity(tokens, neighbours, apart)
     assert found.shape == (2, h, w) and found.dtype == torch.float32
     for one, expected in zip(found, tokens, strict=True):
-        assert torch.allclose(one, slow_rarity(expected, neighbours, apart), atol=1e-5)
+        assert torch.allclose(one, slow_rarity(expected, neighbours, apart), atol=0.006)  # bfloat16
 
 
 def test_the_odd_patch_is_the_rarest_even_if_there_are_two_of_it():
@@ -42,7 +42,7 @@ def test_the_odd_patch_is_the_rarest_even_if_there_are_two_of_it():
 
 def test_a_picture_of_one_kind_of_patch_has_nothing_rare():
     tokens = normalize(torch.ones(1, 6, 6, 4), dim=-1)
-    assert rarity(tokens).abs().max() < 1e-6
+    assert rarity(tokens).abs().max() < 0.006
 
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (2, 3), (5, 5)])

@@ -1,0 +1,392 @@
+"""The front door: any mixture of pictures in, one true row each, in order, the same as one by one."""
+
+import dataclasses
+import math
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from assistant.errors import CalibrationError, LooktwiceError, ProductError, WeightsError
+from assistant.inspection import Answer, Inspection
+from assistant.inspector import Inspector
+from assistant.limits import Limits
+
+TOLERANCE = 1e-4
+SIZES = [(640, 200), (97, 301), (333, 333)]
+TURNS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.fixture
+def product(either_inspector, good):
+    return either_inspector.learn("cloth", [good(i) for i in range(4)])
+
+
+@pytest.fixture
+def mixture(good, planted, tmp_path):
+    """Pictures of mixed kinds and sizes with two broken ones in the middle."""
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    Image.fromarray(good(20, 97, 301)).save(tmp_path / "strip.png")
+    return [
+        good(21),
+        tmp_path / "strip.png",
+        planted(good(22, 640, 200), 0.3, 0.5)[0],
+        tmp_path / "broken.png",
+        Image.fromarray(good(23)),
+        str(tmp_path / "absent.png"),
+        good(24)[..., 0],
+        planted(good(25), 0.7, 0.7)[0],
+        good(26, 333, 333),
+    ]
+
+
+def same(one, other):
+    assert (one.path, one.status, one.error, one.verdict) == (other.path, other.status, other.error, other.verdict)
+    if one.status == "error":
+        return
+    assert one.score == pytest.approx(other.score, abs=TOLERANCE)
+    assert (one.width, one.height, one.mode) == (other.width, other.height, other.mode)
+    # A single patch may round the other way in bfloat16; the map as a whole may not.
+    assert np.abs(one.coarse_map - other.coarse_map).mean() < TOLERANCE
+    assert np.abs(one.coarse_map - other.coarse_map).max() < 0.006
+
+
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_a_batch_equals_singles_in_order_around_broken_pictures(
+    either_inspector, product, mixture, learned, batch_size
+):
+    chosen = product if learned else None
+    either_inspector.batch_size = batch_size
+    together = either_inspector.inspect(mixture, chosen)
+    assert [r.status for r in together] == ["ok", "ok", "ok", "error", "ok", "error", "ok", "ok", "ok"]
+    assert [(r.width, r.height) for r in together if r.status == "ok"][:3] == [(160, 160), (97, 301), (640, 200)]
+    for found, picture in zip(together, mixture, strict=True):
+        (alone,) = either_inspector.inspect(picture, chosen)
+        path = found.path if isinstance(picture, (np.ndarray, Image.Image)) else str(picture)
+        assert found.path == path
+        same(dataclasses.replace(alone, path=path), found)
+
+
+def test_broken_pictures_have_a_sentence_and_no_number(inspector, mixture, tmp_path):
+    for row in (inspector.inspect(mixture)[i] for i in (3, 5)):
+        assert row.error and str(tmp_path) not in row.error and "\n" not in row.error
+        assert row.score is row.p_value is row.threshold is row.verdict is row.coarse_map is None
+        assert Inspection.from_json(row.to_json()) == row
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_all_eight_orientations_give_the_same_map(inspector, good, planted, tmp_path, suffix):
+    spoiled, (x0, y0, x1, y1) = planted(good(3, 240, 120), 0.8, 0.3)
+    shown = Image.fromarray(spoiled)
+    product = inspector.learn("cloth", [good(i, 240, 120) for i in range(3)])
+    files = []
+    for orientation, turn in TURNS.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        files.append(tmp_path / f"{orientation}.{suffix}")
+        (shown if turn is None else shown.transpose(turn)).save(files[-1], exif=exif)
+        with Image.open(files[-1]) as stored:
+            assert np.array_equal(np.asarray(ImageOps.exif_transpose(stored).convert("RGB")), spoiled)
+    for chosen in (None, product):
+        rows = inspector.inspect(files, chosen)
+        for row in rows:
+            assert (row.width, row.height) == (240, 120)
+            assert row.score == pytest.approx(rows[0].score, abs=1e-6)
+            assert np.allclose(row.coarse_map, rows[0].coarse_map, atol=1e-6)
+            assert [r.box for r in row.regions] == [r.box for r in rows[0].regions]
+    best = rows[0].regions[0].box
+    assert best[0] < x1 and best[2] > x0 and best[1] < y1 and best[3] > y0
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_planted_defect_gives_a_verdict_and_a_region_over_it(inspector, good, planted, width, height):
+    product = inspector.learn("cloth", [good(i, width, height) for i in range(4)])
+    for x, y in [(0.25, 0.3), (0.8, 0.6), (0.5, 0.85)]:
+        spoiled, (x0, y0, x1, y1) = planted(good(9, width, height), x, y)
+        (row,) = inspector.inspect([spoiled], product)
+        assert row.verdict == "defect" and row.score > row.threshold and row.p_value <= 0.05
+        a0, b0, a1, b1 = row.regions[0].box
+        assert a0 < x1 and a1 > x0 and b0 < y1 and b1 > y0
+        assert row.regions[0].peak <= row.coarse_map.max() + 1e-6
+        assert row.anomaly_map.shape == (height, width)
+
+
+def test_rows_say_where_they_come_from(either_inspector, product, good):
+    seen, zero = either_inspector.inspect([good(8)], product)[0], either_inspector.inspect([good(8)])[0]
+    backbone = either_inspector.backbone
+    for row in (seen, zero):
+        assert (row.bundle, row.weights) == (backbone.card.name, backbone.digest)
+        assert row.ms > 0 and row.created and row.scale == (0.5 * row.threshold, 2.0 * row.threshold)
+        assert row.review_threshold <= row.threshold
+    assert (seen.mode, seen.product, seen.references, seen.evidence.n) == ("few-shot", "cloth", 4, 4)
+    assert (zero.mode, zero.product, zero.references, zero.evidence.method) == ("zero-shot", None, 0, "built-in")
+    assert seen.threshold == product.calibration.threshold and seen.evidence == product.calibration.evidence
+
+
+def test_defect_types_are_ranked_only_where_the_tower_speaks(either_inspector, good, planted):
+    product = either_inspector.learn("cloth", [good(i) for i in range(4)], target_false_alarm=0.5)
+    rows = either_inspector.inspect([planted(good(9), x, 0.5)[0] for x in (0.2, 0.4, 0.6, 0.8)], product)
+    regions = [region for row in rows for region in row.regions]
+    assert regions
+    for region in regions:
+        chances = [t.probability for t in region.defect_types]
+        assert len(chances) == (3 if either_inspector.backbone.aligned else 0)
+        assert chances == sorted(chances, reverse=True)
+
+
+def test_no_verdict_of_a_defect_stands_without_a_region(either_inspector, good, planted):
+    product = either_inspector.learn("cloth", [good(i) for i in range(3)], target_false_alarm=0.4)
+    spots = [(x / 10, y / 10) for x in (2, 5, 8) for y in (2, 5, 8)]
+    rows = either_inspector.inspect([planted(good(9), x, y)[0] for x, y in spots], product)
+    rows += either_inspector.inspect([planted(good(9, 20, 20), x, y)[0] for x, y in spots], product)
+    assert {row.verdict for row in rows} >= {"defect"}
+    assert all(bool(row.regions) == (row.verdict != "good") for row in rows)
+
+
+def test_extreme_pictures_have_finite_scores(either_inspector, product):
+    shapes = [(160, 160), (1, 1), (1, 5000), (5000, 1), (3, 3)]
+    pictures = [np.full((*shape, 3), v, dtype=np.uint8) for shape in shapes for v in (0, 128, 255)]
+    for chosen in (None, product):
+        for row in either_inspector.inspect(pictures, chosen):
+            assert row.status == "ok" and math.isfinite(row.score) and row.score >= 0
+            assert 0 < row.p_value <= 1 and np.isfinite(row.coarse_map).all()
+            row.to_json()
+
+
+def test_a_picture_identical_to_a_reference_scores_no_more_than_that_reference_did(either_inspector, good):
+    pictures = [good(i) for i in range(5)]
+    product = either_inspector.learn("cloth", pictures)
+    rows = either_inspector.inspect(pictures, product)
+    for row, reference in zip(rows, product.references, strict=True):
+        assert row.score <= reference.score + TOLERANCE and row.verdict == "good"
+
+
+def test_a_kept_product_gives_identical_rows(either_inspector, product, good, planted):
+    pictures = [good(7), planted(good(8), 0.4, 0.4)[0]]
+    before = either_inspector.inspect(pictures, product)
+    either_inspector.save(product)
+    for chosen in ("cloth", either_inspector.load("cloth")):
+        for one, other in zip(before, either_inspector.inspect(pictures, chosen), strict=True):
+            assert one.score == other.score and one.threshold == other.threshold
+            assert one.regions == other.regions and np.array_equal(one.coarse_map, other.coarse_map)
+
+
+def test_a_product_of_other_weights_is_refused(backbones, inspector, good):
+    product = inspector.learn("cloth", [good(0)])
+    inspector.save(product)
+    other = Inspector(backbones["tiny-vit"], inspector.store)
+    for ask in (
+        lambda: other.inspect([good(1)], product),
+        lambda: other.inspect([good(1)], "cloth"),
+        lambda: other.load("cloth"),
+        lambda: other.inspect_many([good(1)], [product]),
+    ):
+        with pytest.raises(ProductError, match="learned with the bundle 'tiny-cnn'.*learn it again"):
+            ask()
+
+
+def test_many_products_see_what_each_sees(either_inspector, product, mixture, good):
+    other = either_inspector.learn("other", [good(40)], target_false_alarm=0.2)
+    rows = list(either_inspector.inspect_many(mixture, [product, None, other]))
+    assert len(rows) == len(mixture)
+    for column, chosen in enumerate([product, None, other]):
+        for row, alone in zip(rows, either_inspector.inspect(mixture, chosen), strict=True):
+            same(row[column], alone)
+            assert row[column].product == alone.product and row[column].threshold == alone.threshold
+
+
+def test_requests_that_make_no_sense_are_refused_in_one_sentence(inspector, good):
+    product = inspector.learn("cloth", [good(0)])
+    for settings, error, sentence in [
+        ({"mode": "guess"}, LooktwiceError, "no mode 'guess'"),
+        ({"mode": "few-shot"}, LooktwiceError, "needs references or a product"),
+        ({"mode": "zero-shot", "product": product}, LooktwiceError, "uses no references"),
+        ({"mode": "batch", "product": product}, LooktwiceError, "uses no references"),
+        ({"product": "unknown"}, ProductError, "no product 'unknown'"),
+        ({"product": "../up"}, ProductError, "cannot be a product's name"),
+        ({"target_false_alarm": 0.7}, CalibrationError, "between 0 and 0.5"),
+        ({"target_false_alarm": 0.001}, CalibrationError, "cannot support"),
+        ({"mode": "batch"}, CalibrationError, "at least three"),
+    ]:
+        with pytest.raises(error, match=sentence):
+            inspector.inspect([good(1)], **settings)
+
+
+def test_references_that_cannot_be_used_are_named(inspector, tmp_path, good):
+    (tmp_path / "bad.png").write_bytes(b"no")
+    with pytest.raises(ProductError, match="A reference of 'cloth' cannot be used: .*bad.png"):
+        inspector.learn("cloth", [good(0), tmp_path / "bad.png"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ProductError, match="at least one good picture"):
+        inspector.learn("cloth", [])
+    with pytest.raises(LooktwiceError):
+        inspector.learn("cloth", tmp_path / "empty")
+
+
+def test_without_built_in_limits_pictures_of_unknown_things_are_refused_and_products_are_not(
+    inspector, good, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("LOOKTWICE_CACHE", str(tmp_path / "nothing"))
+    with pytest.raises(CalibrationError, match="no limits for pictures of unknown products"):
+        inspector.inspect([good(0)])
+    product = inspector.learn("cloth", [good(0), good(1)])
+    assert inspector.inspect([good(2)], product)[0].status == "ok"
+
+
+def test_a_list_gives_a_list_and_what_may_be_long_is_lazy(inspector, good, tmp_path):
+    for i in range(3):
+        Image.fromarray(good(i, 64, 64)).save(tmp_path / f"{i}.png")
+    assert isinstance(inspector.inspect(good(0)), list) and len(inspector.inspect(good(0))) == 1
+    assert isinstance(inspector.inspect(str(tmp_path / "1.png")), list)
+    rows = inspector.inspect(tmp_path)
+    assert iter(rows) is rows
+    assert [r.path for r in rows] == [str(tmp_path / f"{i}.png") for i in range(3)]
+    mixed = inspector.inspect([good(0, 64, 64), tmp_path])
+    assert [r.path for r in mixed] == ["image 0", *(str(tmp_path / f"{i}.png") for i in range(3))]
+
+
+def test_an_endless_source_is_read_only_as_far_as_is_asked(inspector, good):
+    drawn = []
+
+    def camera():
+        while True:
+            drawn.append(1)
+            yield good(len(drawn), 64, 64)
+
+    rows = inspector.inspect(camera())
+    assert not drawn
+    assert [next(rows).path for _ in range(6)] == [f"image {i}" for i in range(6)]
+    assert len(drawn) <= 6 + 4 * inspector.batch_size
+    rows.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("read")]
+
+
+def test_threads_may_share_an_inspector(inspector, good):
+    product = inspector.learn("cloth", [good(0), good(1)])
+    pictures = [good(i, 120 + 20 * i, 160) for i in range(4)]
+    expected = [inspector.inspect([p], product)[0].score for p in pictures]
+    found = {}
+
+    def ask(i):
+        found[i] = [r.score for r in inspector.inspect([pictures[i]] * 5, product)]
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, score in enumerate(expected):
+        assert found[i] == pytest.approx([score] * 5, abs=TOLERANCE)
+
+
+def test_batch_mode_lights_up_where_one_picture_is_unlike_the_others(either_inspector, good, planted, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no")
+    pictures = [good(i) for i in range(9)]
+    pictures[6], (x0, y0, x1, y1) = planted(pictures[6], 0.5, 0.4)
+    heard = []
+    rows = either_inspector.inspect(
+        [*pictures[:4], tmp_path / "bad.png", *pictures[4:]], mode="batch", tell=heard.append
+    )
+    assert [r.status for r in rows] == ["ok"] * 4 + ["error"] + ["ok"] * 5
+    assert heard == sorted(heard) and heard[-1] == 1.0
+    scores = [r.score for r in rows if r.status == "ok"]
+    assert {r.mode for r in rows} == {"batch", None} and rows[0].evidence.n == 9
+    assert [r.score > r.threshold for r in rows if r.score] == [r.verdict == "defect" for r in rows if r.score]
+    py, px = np.unravel_index(rows[7].anomaly_map.argmax(), (160, 160))
+    assert x0 - 3 <= px <= x1 + 3 and y0 - 3 <= py <= y1 + 3
+    assert scores[6] >= 0.9 * max(scores)
+
+
+def test_batch_mode_does_not_mind_the_order_or_the_batch_size(inspector, good):
+    pictures = [good(i, 160, 160 if i % 2 else 97) for i in range(7)]
+    forward = inspector.inspect(pictures, mode="batch")
+    inspector.batch_size = 2
+    back = inspector.inspect(pictures[::-1], mode="batch")[::-1]
+    for one, other in zip(forward, back, strict=True):
+        assert one.score == pytest.approx(other.score, abs=0.002)  # patches are kept in bfloat16
+        assert (one.width, one.height) == (other.width, other.height)
+
+
+def test_batch_mode_of_nothing_readable_is_all_errors(inspector, tmp_path):
+    rows = inspector.inspect([tmp_path / "a.png", tmp_path / "b.png"], mode="batch")
+    assert [r.status for r in rows] == ["error", "error"]
+    assert inspector.inspect([]) == [] and inspector.inspect([], mode="batch") == []
+
+
+def test_questions_are_answered_from_the_evidence(inspector, good, planted):
+    product = inspector.learn("cloth", [good(i) for i in range(4)])
+    (row,) = inspector.inspect([planted(good(9), 0.8, 0.6)[0]], product)
+    answer = inspector.ask(row, "Is it defective?")
+    assert isinstance(answer, Answer) and answer.text
+    assert set(answer.regions) <= {r.id for r in row.regions}
+
+
+def test_a_bundle_is_loaded_by_name(tiny_home, good):
+    inspector = Inspector.from_pretrained("tiny-cnn", device="cpu")
+    reference = Inspector.from_pretrained("tiny-cnn", device="cpu", runtime="torch", batch_size=0)
+    assert reference.batch_size == 1
+    product = reference.learn("cloth", [good(0), good(1)])
+    found, expected = (i.inspect([good(2)], product)[0] for i in (inspector, reference))
+    assert found.score == pytest.approx(expected.score, abs=1e-3)
+    with pytest.raises(WeightsError, match="There is no bundle"):
+        Inspector.from_pretrained("unknown")
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_pocket_bundle_finds_planted_defects(pocket, good, planted, width, height):
+    product = pocket.learn("cloth", [good(i, width, height) for i in range(4)])
+    for x, y in [(0.25, 0.3), (0.8, 0.6), (0.5, 0.85)]:
+        spoiled, (x0, y0, x1, y1) = planted(good(9, width, height), x, y)
+        for chosen in (None, product):
+            (row,) = pocket.inspect([spoiled], chosen)
+            assert row.verdict == "defect"
+            py, px = np.unravel_index(row.anomaly_map.argmax(), (height, width))
+            assert x0 <= px < x1 and y0 <= py < y1
+            a0, b0, a1, b1 = row.regions[0].box
+            assert a0 < x1 and a1 > x0 and b0 < y1 and b1 > y0
+
+
+@pytest.mark.weights
+def test_the_pocket_bundle_finds_the_odd_ones_of_a_batch(pocket, good, planted):
+    pictures = [good(i) for i in range(12)]
+    boxes = {}
+    for i in (3, 8):
+        pictures[i], boxes[i] = planted(pictures[i], 0.5, 0.4)
+    rows = pocket.inspect(pictures, mode="batch")
+    assert {i for i, row in enumerate(rows) if row.verdict == "defect"} >= {3, 8}
+    assert set(np.argsort([r.score for r in rows])[-2:]) == {3, 8}
+    for i, (x0, y0, x1, y1) in boxes.items():
+        py, px = np.unravel_index(rows[i].anomaly_map.argmax(), (160, 160))
+        assert x0 <= px < x1 and y0 <= py < y1
+
+
+@pytest.mark.weights
+def test_the_pocket_bundle_treats_batches_as_singles(pocket, mixture, good):
+    product = pocket.learn("cloth", [good(i) for i in range(3)])
+    for chosen in (None, product):
+        together = pocket.inspect(mixture, chosen)
+        for found, picture in zip(together, mixture, strict=True):
+            same(dataclasses.replace(pocket.inspect(picture, chosen)[0], path=found.path), found)
+
+
+@pytest.fixture(scope="module")
+def pocket(good):
+    """The real bundle, with limits from woven pictures, so that no test rests on the shipped ones."""
+    inspector = Inspector.from_pretrained("pocket", device="cpu")
+    detector, backbone = inspector.detector, inspector.backbone
+    seen = backbone.encode([good(1000 + i) for i in range(39)])
+    scores = tuple(float(detector.score(detector.zero_shot(features))[0]) for features in seen)
+    inspector.__dict__["limits"] = Limits("pocket", backbone.digest, "39 woven pictures", scores)
+    return inspector

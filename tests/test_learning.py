@@ -1,0 +1,122 @@
+"""Learning: what goes into memory, what the limits rest on, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from assistant.calibration import Prior, calibrate
+from assistant.detector import Detector
+from assistant.errors import CalibrationError, ProductError
+from assistant.images import load_image
+from assistant.learning import check_roi, learn_product
+
+
+@pytest.fixture
+def detector(backbones):
+    return Detector(backbones["tiny-cnn"])
+
+
+@pytest.fixture
+def pictures(good):
+    return [load_image(good(i), name=f"part {i}.png") for i in range(4)]
+
+
+def test_a_product_says_what_it_was_made_of(detector, pictures):
+    product = learn_product(detector, "cloth", pictures)
+    assert [r.name for r in product.references] == [f"part {i}.png" for i in range(4)]
+    assert [r.id for r in product.references] == [0, 1, 2, 3] == product.dictionary.ids()
+    assert (product.bundle, product.weights) == ("tiny-cnn", detector.backbone.digest)
+    assert (product.side, product.views, product.roi) == (128, "plain", None)
+    assert len(product.dictionary) == 4 * 32 * 32
+
+
+def test_the_limits_rest_on_each_reference_without_itself(detector, pictures):
+    product = learn_product(detector, "cloth", pictures, target_false_alarm=0.1, prior=Prior(spread=0.3))
+    alone = []
+    for i, picture in enumerate(pictures):
+        others = learn_product(detector, "others", [p for p in pictures if p is not picture])
+        (features,) = detector.backbone.encode([picture.pixels])
+        alone.append(float(detector.score(detector.few_shot(features, others.dictionary))[0]))
+        assert product.references[i].score == pytest.approx(alone[-1], abs=1e-4)
+    assert product.calibration.scores == pytest.approx(sorted(alone), abs=1e-4)
+    expected = calibrate(alone, target=0.1, prior=Prior(spread=0.3))
+    assert product.calibration.threshold == pytest.approx(expected.threshold, rel=1e-3)
+    assert product.calibration.n == 4
+
+
+def test_one_reference_is_stood_in_for_by_its_changed_views(detector, pictures):
+    product = learn_product(detector, "cloth", pictures[:1])
+    assert product.references[0].score is None and product.calibration.n == 1
+    assert product.calibration.method == "predictive" and product.calibration.threshold > 0
+    assert product.calibration.evidence.smallest_p == 0.5
+
+
+def test_the_order_of_references_changes_no_score(detector, pictures, good):
+    forward = learn_product(detector, "cloth", pictures)
+    back = learn_product(detector, "cloth", pictures[::-1])
+    (features,) = detector.backbone.encode([good(9)])
+    one, other = (detector.few_shot(features, p.dictionary) for p in (forward, back))
+    assert (one - other).abs().max() < 1e-6
+    assert forward.calibration.scores == pytest.approx(back.calibration.scores, abs=1e-6)
+
+
+def test_copies_of_a_reference_teach_nothing(detector, pictures):
+    once = learn_product(detector, "cloth", pictures[:2])
+    copies = [load_image(pictures[0].pixels.copy(), name="copy.png"), *pictures[:2], pictures[1]]
+    again = learn_product(detector, "cloth", copies)
+    assert again.calibration == once.calibration and again.calibration.n == 2
+    assert torch.equal(again.dictionary.entries, once.dictionary.entries)
+    alone = learn_product(detector, "cloth", [pictures[0]] * 5)
+    assert alone.calibration == learn_product(detector, "cloth", pictures[:1]).calibration
+
+
+@pytest.mark.parametrize(("views", "count"), [("plain", 1), ("flips", 4), ("turns", 8)])
+def test_views_go_into_memory_under_their_reference(detector, pictures, views, count):
+    product = learn_product(detector, "cloth", pictures[:2], views=views)
+    assert len(product.dictionary) == 2 * count * 32 * 32 and product.dictionary.ids() == [0, 1]
+    assert product.views == views and len(product.references) == 2
+
+
+def test_turned_views_know_a_turned_part(detector):
+    ramp = np.linspace(40, 220, 160)[:, None] * np.ones((1, 160))
+    stripes = np.where(np.arange(160)[None] % 16 < 8, 1.0, 0.6)
+    pixels = (ramp * stripes)[..., None].repeat(3, axis=2).astype(np.uint8)
+    (turned,) = detector.backbone.encode([np.rot90(pixels).copy()])
+    plain, turns = (
+        learn_product(detector, "cloth", [load_image(pixels)], views=views).dictionary
+        for views in ("plain", "turns")
+    )
+    tokens = detector.tokens(turned)
+    assert turns.lookup(tokens).max() < 0.01 < 0.05 < plain.lookup(tokens).max()
+
+
+def test_progress_is_told(detector, pictures):
+    heard = []
+    learn_product(detector, "cloth", pictures, tell=lambda message, fraction: heard.append((message, fraction)))
+    assert [f for _, f in heard] == sorted(f for _, f in heard) and heard[-1][1] == 1.0
+    assert all(0 <= f <= 1 and message for message, f in heard)
+
+
+def test_what_makes_no_sense_is_refused_before_any_work(detector, pictures):
+    blind = Detector(backbone=None)
+    for name, given, settings, error in [
+        ("../up", pictures, {}, ProductError),
+        ("cloth", [], {}, ProductError),
+        ("cloth", pictures, {"target_false_alarm": 0.0}, CalibrationError),
+        ("cloth", pictures, {"roi": np.zeros((4, 4))}, ProductError),
+    ]:
+        with pytest.raises(error):
+            learn_product(blind, name, given, **settings)
+    with pytest.raises(ProductError, match="plain, flips and turns"):
+        learn_product(detector, "cloth", pictures, views="all")
+
+
+@pytest.mark.parametrize("roi", [np.zeros((3, 3)), np.ones((3, 3, 3)), np.ones(3), np.ones((0, 3))])
+def test_a_region_of_interest_that_shows_nothing_is_refused(roi):
+    with pytest.raises(ProductError, match="region of interest"):
+        check_roi(roi)
+
+
+def test_a_region_of_interest_may_be_of_any_number(good):
+    assert check_roi(np.array([[0, 255], [0, 3]], dtype=np.uint8)).tolist() == [[0, 1], [0, 1]]
+    assert check_roi(np.array([[True, False]])).dtype == torch.float32
