@@ -20,7 +20,6 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +192,7 @@ def build(inspector: Inspector | LooktwiceError) -> gr.Blocks:
                 inputs = _lay_out_inputs(inspector)
             with gr.Column(scale=5, min_width=320):
                 outputs = _lay_out_outputs()
-        _wire(page, inspector, inputs, outputs)
+        _wire(page, Handlers(inspector, inputs.picture.GRADIO_CACHE), inputs, outputs)
     page.queue(max_size=WAITING, api_open=False, default_concurrency_limit=1)
     return page
 
@@ -281,55 +280,74 @@ def _lay_out_outputs() -> Outputs:
     return Outputs(verdict, overlay, regions, chat, question, suggestions, gr.State(Session()))
 
 
-def _wire(page: gr.Blocks, inspector: Inspector, left: Inputs, right: Outputs) -> None:
-    uploaded = partial(_uploaded_path, folder=left.picture.GRADIO_CACHE)
+@dataclass(frozen=True)
+class Handlers:
+    """What the widgets call: the inspector is shared, everything of a visitor comes in with the session.
+
+    Uploads come unprocessed, as {"path": ...}, so that nobody but `load_image` opens them.
+    """
+
+    inspector: Inspector
+    folder: str
 
     def inspect(
+        self,
         picture: dict[str, Any] | None,
         references: list[dict[str, Any]] | None,
         product: str | None,
         session: Session,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - this is how Gradio hands one over
     ) -> list[Any]:
+        """Values for `Outputs.all`."""
+
         def tell(message: str, fraction: float) -> None:
             progress(fraction, desc=message)
 
         try:
-            path = uploaded(picture) if picture else None
-            others = [uploaded(one) for one in references or []]
-            done, overlay = inspect_picture(inspector, path, others, product, session, tell)
+            path = _uploaded_path(picture, self.folder) if picture else None
+            others = [_uploaded_path(one, self.folder) for one in references or []]
+            done, overlay = inspect_picture(self.inspector, path, others, product, session, tell)
         except Exception as error:
             return _cleared(session, show_error(error))
         return _filled(done, overlay)
 
-    def ask(question: str, session: Session) -> tuple[Session, list[dict[str, str]], str]:
+    def ask(self, question: str, session: Session) -> tuple[Session, list[dict[str, str]], str]:
+        """The session, the chat, and what stays in the question box: the question, where it has no answer."""
         try:
-            done = continue_chat(inspector, question, session)
+            done = continue_chat(self.inspector, question, session)
         except Exception as error:
             gr.Warning(html.escape(_sentence(error)))
             return session, show_chat(session.turns), question
         return done, show_chat(done.turns), ""
 
-    def forget(session: Session) -> list[Any]:
+    def forget(self, session: Session) -> list[Any]:
+        """Values for `Outputs.all` once another picture is there: no answer is about one that is gone."""
         return _cleared(session, WELCOME)
 
-    def start_over(session: Session) -> tuple[Session, list[dict[str, str]]]:
+    def start_over(self, session: Session) -> tuple[Session, list[dict[str, str]]]:
+        """The session and the chat with nothing but the opening."""
         session = replace(session, turns=session.turns[:1])
         return session, show_chat(session.turns)
 
-    # Without preprocessing nobody but load_image opens an upload.
-    wanted = [left.picture, left.references, left.product, right.session]
+    def list_products(self) -> gr.Dropdown:
+        """The saved products as they are now."""
+        return gr.Dropdown(_choices(self.inspector))
+
+
+def _wire(page: gr.Blocks, handlers: Handlers, left: Inputs, right: Outputs) -> None:
     work: dict[str, Any] = {"concurrency_id": "inspector", "concurrency_limit": 1}
-    left.inspect.click(inspect, wanted, right.all, preprocess=False, show_progress_on=right.verdict, **work)
-    said = [right.session, right.chat, right.question]
-    right.question.submit(ask, [right.question, right.session], said, show_progress="hidden", **work)
-    for button in right.suggestions:
-        button.click(ask, [button, right.session], said, show_progress="hidden", api_visibility="private", **work)
-    left.picture.change(
-        forget, right.session, right.all, show_progress="hidden", api_visibility="private", trigger_mode="multiple"
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    wanted = [left.picture, left.references, left.product, right.session]
+    left.inspect.click(
+        handlers.inspect, wanted, right.all, preprocess=False, show_progress_on=right.verdict, **work
     )
-    right.chat.clear(start_over, right.session, said[:2], show_progress="hidden", api_visibility="private")
-    page.load(lambda: gr.Dropdown(_choices(inspector)), None, left.product, api_visibility="private")
+    said = [right.session, right.chat, right.question]
+    right.question.submit(handlers.ask, [right.question, right.session], said, show_progress="hidden", **work)
+    for button in right.suggestions:
+        button.click(handlers.ask, [button, right.session], said, **quiet, **work)
+    left.picture.change(handlers.forget, right.session, right.all, trigger_mode="multiple", **quiet)
+    right.chat.clear(handlers.start_over, right.session, said[:2], **quiet)
+    page.load(handlers.list_products, None, left.product, **quiet)
 
 
 def _filled(session: Session, overlay: Image) -> list[Any]:

@@ -9,7 +9,8 @@ Three rules, and every result says which one spoke:
               that other products show, and the threshold is a quantile of the predictive Student t of the next
               good picture (Gelman et al., "Bayesian Data Analysis", section 3.3).
 `built-in`    No good picture at all: scores of good pictures of other things, measured beforehand.
-`batch`       No good picture named, but many unlabelled ones: the commonest kind is taken as good.
+`batch`       No good picture named, but many unlabelled ones: the lower or commonest kind of scores is taken as
+              good.
 
 Knows numbers only: no pictures, no towers.
 """
@@ -29,8 +30,16 @@ from assistant.inspection import Evidence, Verdict
 
 Method = Literal["conformal", "predictive", "built-in", "batch"]
 
-REVIEW_FACTOR = 2.0
-"""The review limit lets through twice the target: good pictures between p = 2a and a go to a person."""
+REVIEW_FACTORS: dict[Method, float] = {"conformal": 2.0, "predictive": 4.0, "built-in": 4.0, "batch": 2.0}
+"""Good pictures with a p-value between the target and this many times the target go to a person.
+
+The band is wider where the limit rests on other products instead of this one's pictures.
+"""
+
+APART = 4.0
+"""Two groups of scores are told apart where their means differ by this many of their pooled spreads.
+
+Normal scores split in the middle come to 2.6, so one kind is not taken for two."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ class Calibration:
     @property
     def review_threshold(self) -> float:
         """The score above which a picture goes to a person; at most the threshold."""
-        return min(self.threshold, self._limit(min(0.5, REVIEW_FACTOR * self.target)))
+        return min(self.threshold, self._limit(min(0.5, REVIEW_FACTORS[self.method] * self.target)))
 
     def p_value(self, score: float) -> float:
         """How often a good picture scores this high or higher, in (0, 1]."""
@@ -124,8 +133,8 @@ class Calibration:
             "conformal": f"set by counting: {rate} among {pictures}, each scored without itself",
             "predictive": f"estimated for {rate} from {pictures} and the spread that other products show",
             "built-in": f"built in, for {rate} on {self.source}; it knows nothing of this product",
-            "batch": f"estimated for {rate} from this batch, taking the commonest kind of its {self.n} "
-            "pictures as good",
+            "batch": f"estimated for {rate} from this batch of {self.n} pictures, taking the lower or "
+            "commonest kind of scores as good",
         }[self.method]
         count = self.n if self.method != "built-in" else len(self.scores)
         return Evidence(self.method, origin, self.n, self.target, 1 / (count + 1))
@@ -187,18 +196,18 @@ def calibrate(
 
 
 def calibrate_batch(scores: Sequence[float], *, target: float = 0.05, prior: Prior | None = None) -> Calibration:
-    """A calibration from unlabelled pictures, of which the commonest kind is taken as good.
+    """A calibration from unlabelled pictures, of which the lower or commonest kind is taken as good.
 
-    The centre is the half-sample mode of the log-scores (Bickel and Frühwirth 2006); the spread is that of the
-    scores below it, where no defect is, pulled towards the spread that other products show. It holds while
-    good pictures are the largest kind: of a batch that is mostly defective, the defects are taken as good.
-    CalibrationError under three pictures.
+    Where the log-scores fall into two groups that stand apart, the lower one is good, however small. Else the
+    centre is the mean of their shortest half (Andrews et al. 1972), which holds while good pictures are the
+    commonest kind. The spread is that of the scores below the centre, where no defect is, pulled towards the
+    spread that other products show. CalibrationError under three pictures.
     """
     check_target(target)
     require_batch(len(scores))
     prior = prior or Prior()
-    logs = np.sort([_log(v) for v in scores])
-    center = _half_sample_mode(logs)
+    logs = _lower_group(np.sort([_log(v) for v in scores]), prior.spread)
+    center = _shorth(logs)
     below = center - logs[logs < center]
     freedom = prior.weight + below.size
     width = math.sqrt((prior.weight * prior.spread**2 + float(np.sum(below**2))) / freedom)
@@ -231,13 +240,28 @@ def _method_for(n: int, target: float) -> Method:
     return "conformal" if _can_count(n, target) else "predictive"
 
 
-def _half_sample_mode(values: np.ndarray[Any, Any]) -> float:
-    while len(values) > 3:
-        half = (len(values) + 1) // 2
-        widths = values[half - 1 :] - values[: len(values) - half + 1]
-        start = int(np.argmin(widths))
-        values = values[start : start + half]
-    return float(np.median(values))
+def _lower_group(logs: np.ndarray[Any, Any], spread: float) -> np.ndarray[Any, Any]:
+    """The lower of two groups of sorted values where the best split sets them well apart, else all of them.
+
+    Groups are taken to be at least as wide as good pictures of one product are, `spread`, and to have three
+    members: a few scores that happen to lie close together are no group.
+    """
+    best, lower = APART, logs
+    for cut in range(3, len(logs) - 2):
+        low, high = logs[:cut], logs[cut:]
+        pooled = math.sqrt((low.var() * len(low) + high.var() * len(high)) / len(logs))
+        apart = float(high.mean() - low.mean()) / max(pooled, spread)
+        if apart > best:
+            best, lower = apart, low
+    return lower
+
+
+def _shorth(values: np.ndarray[Any, Any]) -> float:
+    """The mean of the shortest interval that holds half of the sorted values."""
+    half = len(values) // 2 + 1
+    widths = values[half - 1 :] - values[: len(values) - half + 1]
+    start = int(np.argmin(widths))
+    return float(values[start : start + half].mean())
 
 
 def _log(score: float) -> float:

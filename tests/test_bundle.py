@@ -83,7 +83,7 @@ def test_the_pocket_card_feeds_the_tower_as_it_was_trained():
     with torch.no_grad():
         maps = tower.forward_intermediates(torch.zeros(1, 3, 64, 64), intermediates_only=True)
     strides = [64 // m.shape[-1] for m in maps]
-    assert [strides[i] for i in image.layers] == [8, 16]
+    assert [strides[i] for i in image.layers] == [8, 16, 32]
     assert image.multiple == strides[-1]
     assert image.mean == tower.pretrained_cfg["mean"] and image.std == tower.pretrained_cfg["std"]
 

@@ -106,14 +106,24 @@ def test_a_batch_keeps_map_and_score_in_one_unit(detector, good, planted):
     pictures = [good(i, w, h) for i, (w, h) in enumerate(sizes)]
     pictures[3], _ = planted(pictures[3], 0.5, 0.5)
     seen = [see(detector, p) for p in pictures]
-    tokens = [detector.tokens(f)[0] for f in seen]
-    apart = detector.batch(tokens, torch.eye(7))[1]
-    maps, scores = detector.batch(tokens, torch.cat([f.vector for f in seen]))
-    assert scores.shape == apart.shape == (7,) and int(apart[:5].argmax()) == 3
-    assert not torch.equal(scores, apart)  # pictures that look alike share their scores
-    for found, score, token in zip(maps, scores, tokens, strict=True):
-        assert found.shape == token.shape[:2]
+    tokens = [detector.coarse_tokens(f)[0] for f in seen]
+    rare = [detector.zero_shot(f)[0] for f in seen]
+    maps, scores = detector.batch(tokens, rare, torch.cat([f.vector for f in seen]))
+    assert scores.shape == (7,)
+    for found, score, own in zip(maps, scores, rare, strict=True):
+        assert found.shape == own.shape
         assert float(detector.score(found[None])[0]) == pytest.approx(float(score), rel=1e-5)
+    unexplained = [beyond_rarity(m, r) for m, r in zip(maps, rare, strict=True)]
+    if not detector.backbone.aligned:
+        assert max(range(5), key=lambda i: unexplained[i]) == 3
+    apart = detector.batch(tokens, rare, torch.eye(7))[1]
+    # Only where vectors tell products apart do pictures that look alike share their scores.
+    assert torch.allclose(scores, apart) == (not detector.backbone.aligned)
+
+
+def beyond_rarity(found, rare):
+    """The largest part of a map that its picture's own rarity does not explain."""
+    return float((found - (1 - MEMORY_SHARE) * rare).max())
 
 
 @pytest.mark.parametrize("value", [0, 127, 255])
