@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from assistant.weights import bundle_folder, load_tensors, weights_digest
 
 @dataclass(frozen=True)
 class Features:
-    """What a tower says about a batch of B pictures of one size.
+    """What the towers say about a batch of B pictures of one size.
 
     `layers`: one tensor [B, h_l, w_l, C_l] float32 per layer of the card, fine to coarse for convolutional
     towers. `vector`: [B, D] float32, unit length, comparable with `Backbone.encode_text`. `aligned`: the
@@ -59,6 +59,7 @@ class Backbone:
         *,
         part: ImageTower | None = None,
         aligned: bool = False,
+        memory: Backbone | None = None,
         text: Callable[[], tuple[torch.nn.Module, Any]] | None = None,
         classes: tuple[Sequence[str], Tensor] | None = None,
         digest: str = "",
@@ -67,6 +68,7 @@ class Backbone:
         self.part = part or card.image
         self.runtime = runtime
         self.aligned = aligned
+        self.memory = memory
         self.classes = classes
         self.digest = digest
         self._load_text = text
@@ -80,45 +82,50 @@ class Backbone:
         device: str | None = None,
         runtime: str = "auto",
         bf16: bool = False,
-        memory: bool = False,
         folder: Path | None = None,
     ) -> Backbone:
-        """Load a pulled bundle.
+        """Load a pulled bundle, with its memory tower where it has one.
 
         `runtime` is "torch", "openvino", or "auto": OpenVINO where the device is the CPU, its files are there
-        and bf16 is not asked for, else torch. `memory` loads the bundle's memory tower in place of its image
-        tower. WeightsError says which command fetches what is missing.
+        and bf16 is not asked for, else torch. WeightsError says which command fetches what is missing.
         """
         card = load_card(name)
         if runtime not in ("auto", "torch", "openvino"):
             raise WeightsError(f"There is no runtime {runtime!r}; the runtimes are auto, torch and openvino.")
         where = pick_device(device)
         folder = folder or bundle_folder(name)
-        part = card.memory if memory and card.memory else card.image
         graph = folder / GRAPH
-        can_compile = where.type == "cpu" and not bf16 and part is card.image and graph.is_file()
+        can_compile = where.type == "cpu" and not bf16 and graph.is_file()
         if runtime == "openvino" and not can_compile:
             raise WeightsError(f"The bundle {name!r} cannot run in OpenVINO here; use the torch runtime.")
         aligned = False
         if runtime != "torch" and can_compile:
             runner: Runtime = OpenVinoRuntime(graph)
         else:
-            tower = build_image_tower(card, folder, part)
+            tower = build_image_tower(card, folder)
             aligned = tower.aligned
             runner = TorchRuntime(tower, where, bf16=bf16)
-        classes = None
-        if part is card.image and (folder / CLASS_NAMES).is_file():
+        classes = memory = None
+        if (folder / CLASS_NAMES).is_file():
             names = json.loads((folder / CLASS_NAMES).read_text(encoding="utf-8"))
             classes = (names, load_tensors(folder / CLASSES)["names"])
+        if card.memory:
+            second = TorchRuntime(build_image_tower(card, folder, card.memory), where, bf16=bf16)
+            memory = cls(card, second, part=card.memory)
         return cls(
             card,
             runner,
-            part=part,
             aligned=aligned,
+            memory=memory,
             text=lambda: build_text_tower(card, folder),
             classes=classes,
             digest=weights_digest(name),
         )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How much each of `Features.layers` counts in a map; empty where they count alike."""
+        return (self.memory or self).part.shares
 
     def fit(self, pixels: NDArray[np.uint8], side: int | None = None) -> Tensor:
         """Bring a picture [H, W, 3] uint8 to the size the tower sees: [3, h, w] float32, normalised.
@@ -142,7 +149,7 @@ class Backbone:
     def encode(self, pictures: Sequence[NDArray[np.uint8]], side: int | None = None) -> list[Features]:
         """Features of pictures of any sizes, each as a batch of one, in order.
 
-        Pictures that end up at one size run together.
+        Pictures that end up at one size run together. Where the bundle has a memory tower, the layers are its.
         """
         fitted = [self.fit(pixels, side) for pixels in pictures]
         found: list[Features | None] = [None] * len(fitted)
@@ -151,7 +158,11 @@ class Backbone:
             features = self.encode_image(torch.stack([fitted[i] for i in which]))
             for place, i in enumerate(which):
                 found[i] = features[place : place + 1]
-        return [features for features in found if features is not None]
+        whole = [features for features in found if features is not None]
+        if self.memory is None:
+            return whole
+        second = self.memory.encode(pictures, side)
+        return [replace(one, layers=two.layers) for one, two in zip(whole, second, strict=True)]
 
     @torch.inference_mode()
     def encode_text(self, texts: list[str]) -> Tensor:

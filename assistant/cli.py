@@ -205,6 +205,21 @@ def evaluate(
 
 
 @app.command()
+def limits(
+    groups: Annotated[
+        list[str],
+        typer.Argument(help="NAME=FOLDER of good pictures of all sorts, or NAME=DATASET of one product."),
+    ],
+    bundle: Bundle = DEFAULT,
+    out: Annotated[Path | None, typer.Option(help="By default where your own limits are kept.")] = None,
+) -> None:
+    """Measure the limits for pictures of unknown products on your own good pictures."""
+    from assistant.eval.limits import write_limits
+
+    write_limits(groups, bundle, out)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for overlays, rows and the page.")] = Path("demo-out"),
 ) -> None:

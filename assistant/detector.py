@@ -38,7 +38,7 @@ class Detector:
 
     def tokens(self, features: Features) -> Tensor:
         """Patch descriptors [B, h, w, C] of unit length."""
-        return join_layers(features.layers, shares=self.backbone.part.shares)
+        return join_layers(features.layers, shares=self.backbone.shares)
 
     def maps(self, features: Features, products: Sequence[Product | None]) -> list[Tensor]:
         """Maps [B, h, w] against each product's memory, nothing outside its region of interest; None: zero-shot.
@@ -79,7 +79,7 @@ class Detector:
         shapes = [tuple(layer.shape[1:3]) for layer in features.layers]
         small = [shape for shape in shapes if shape[0] * shape[1] <= BATCH_PATCHES]
         grid = max(small, key=_patches) if small else min(shapes, key=_patches)
-        return join_layers(features.layers, (grid[0], grid[1]), self.backbone.part.shares)
+        return join_layers(features.layers, (grid[0], grid[1]), self.backbone.shares)
 
     def batch(
         self,

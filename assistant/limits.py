@@ -61,7 +61,7 @@ def load_limits(bundle: str, weights: str) -> Limits:
     if not source.is_file():
         raise CalibrationError(
             f"The bundle {bundle!r} has no limits for pictures of unknown products yet: give references, use "
-            f"batch mode, or measure them with `looktwice limits DIR --bundle {bundle}`."
+            f"batch mode, or measure them with `looktwice limits NAME=DIR --bundle {bundle}`."
         )
     try:
         row = json.loads(source.read_text(encoding="utf-8"))
@@ -73,7 +73,7 @@ def load_limits(bundle: str, weights: str) -> Limits:
     if limits.weights != weights:
         raise CalibrationError(
             f"The limits of the bundle {bundle!r} were measured with other weights; measure them again with "
-            f"`looktwice limits DIR --bundle {bundle}`."
+            f"`looktwice limits NAME=DIR --bundle {bundle}`."
         )
     return limits
 

@@ -1,6 +1,6 @@
 """Measures the limits a bundle ships with, on good pictures.
 
-`python -m assistant.eval.limits --bundle pocket --out FILE GROUP=SPEC...` is the command.
+`looktwice limits --bundle pocket --out FILE GROUP=SPEC...` is the command.
 
 Two things are measured on good pictures: how high they score zero-shot, when nothing is known of their kind;
 and what one product teaches about the spread of another's scores, for when there are few references. It makes
@@ -9,9 +9,7 @@ numbers and copies no picture. `docs/limits.md` says which pictures the shipped 
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant import console
-from assistant.bundle import DEFAULT
 from assistant.calibration import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
@@ -202,33 +199,20 @@ def _logs(inspector: Inspector, pictures: Iterable[Any], products: Sequence[Prod
     return np.log(np.maximum(np.stack([*score_table(inspector, pictures, products)]), 1e-9))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command: measure and write a limits file; 2 and a sentence where the request makes no sense."""
-    parser = argparse.ArgumentParser(
-        "python -m assistant.eval.limits", description="Measure a bundle's limits on good pictures."
+def write_limits(specs: Sequence[str], bundle: str, out: Path | None = None, most: int = MOST) -> Path:
+    """Measure a bundle's limits on `GROUP=SPEC` groups and write them, by default as the user's own.
+
+    Same errors as `good_pictures` and `measure_limits`.
+    """
+    inspector = Inspector.from_pretrained(bundle)
+    limits = measure_limits(inspector, good_pictures(specs), most=most, tell=console.say)
+    path = limits.save(out or user_limits(bundle))
+    made, prior = limits.calibration(0.05), limits.prior
+    console.say(
+        f"{limits.source}: at 5 %, zero-shot threshold {made.threshold:.4g}, review {made.review_threshold:.4g}."
     )
-    parser.add_argument(
-        "groups", nargs="+", metavar="GROUP=SPEC", help="a folder of good pictures of all sorts, or a dataset"
-    )
-    parser.add_argument("--bundle", default=DEFAULT)
-    parser.add_argument("--out", type=Path, help="by default where your own limits are kept")
-    parser.add_argument("--most", type=int, default=MOST, help="pictures of a group at most")
-    given = parser.parse_args(arguments)
-    try:
-        inspector = Inspector.from_pretrained(given.bundle)
-        limits = measure_limits(inspector, good_pictures(given.groups), most=given.most, tell=console.say)
-        path = limits.save(given.out or user_limits(given.bundle))
-    except LooktwiceError as error:
-        console.complain(str(error))
-        return 2
-    prior = limits.prior
-    console.say(f"{limits.source}: zero-shot threshold {limits.calibration(0.05).threshold:.4g} at 5 %.")
     console.say(
         f"Prior: spread {prior.spread:g}, weight {prior.weight:g}, gap {prior.gap:g}, gap spread "
         f"{prior.gap_spread:g}. Written to {path.name}."
     )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return path

@@ -2,10 +2,12 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import open_clip
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -236,3 +238,21 @@ def test_the_pocket_towers_share_a_space():
     grey = np.full((320, 320, 3), 128, dtype=np.uint8)
     (features,) = backbone.encode([grey])
     assert features.vector.shape == (1, 384) and bool(torch.isfinite(features.vector).all())
+
+
+def test_a_memory_tower_gives_the_layers_and_the_image_tower_the_rest(tiny_home, backbones, good, tmp_path):
+    alone = backbones["tiny-vit"]
+    part = replace(alone.card.image, kind="timm", architecture="test_vit", layers=(1, 3), shares=(0.25, 0.75))
+    card = replace(alone.card, memory=part)
+    torch.manual_seed(0)
+    trunk = timm.create_model("test_vit", num_classes=0, img_size=part.image_size, dynamic_img_size=True)
+    save_file(trunk.state_dict(), tmp_path / "memory.safetensors")
+    tower = build_image_tower(card, tmp_path, part)
+    second = Backbone(card, TorchRuntime(tower, torch.device("cpu")), part=part)
+    both = Backbone(card, alone.runtime, aligned=True, memory=second)
+    picture = good(3, 240, 120)
+    [whole], [first], [layers] = both.encode([picture]), alone.encode([picture]), second.encode([picture])
+    assert both.shares == (0.25, 0.75)
+    assert torch.equal(whole.vector, first.vector) and torch.equal(whole.aligned, first.aligned)
+    assert len(whole.layers) == 2 and all(map(torch.equal, whole.layers, layers.layers))
+    assert whole.layers[0].shape[1] < whole.layers[0].shape[2]  # the aspect ratio is the picture's

@@ -18,10 +18,10 @@ from assistant.eval.limits import (
     Spread,
     fit_prior,
     good_pictures,
-    main,
     measure_limits,
     measure_spread,
     score_table,
+    write_limits,
 )
 from assistant.limits import load_limits
 
@@ -157,10 +157,11 @@ def test_the_command_writes_a_file_that_is_loaded(
     folder = save(tmp_path / "walls", [good(i) for i in range(20)])
     monkeypatch.setattr("assistant.eval.limits.Inspector.from_pretrained", lambda bundle: inspector)
     out = tmp_path / "tiny-cnn.limits.json"
-    assert main(["--bundle", "tiny-cnn", "--out", str(out), f"walls={folder}"]) == 0
+    assert write_limits([f"walls={folder}"], "tiny-cnn", out) == out
     monkeypatch.setattr("assistant.limits.user_limits", lambda bundle: out)
     limits = load_limits("tiny-cnn", inspector.backbone.digest)
     assert limits.source == "20 good pictures of 1 kinds (walls)"
     assert limits.calibration(0.05).threshold == max(limits.zero_shot)
-    assert main(["--out", str(out), f"none={tmp_path / 'none'}"]) == 2
-    assert "There is no" in capsys.readouterr().err
+    with pytest.raises(LooktwiceError, match="There is no"):
+        write_limits([f"none={tmp_path / 'none'}"], "tiny-cnn", out)
+    assert "zero-shot threshold" in capsys.readouterr().err
