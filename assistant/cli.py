@@ -5,6 +5,7 @@ Exit status: 0 when every picture was read, 1 when some rows are errors, 2 when 
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -244,6 +245,9 @@ def main() -> None:
     except LooktwiceError as error:
         console.complain(str(error))
         sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its exit
+        sys.exit(1)
     except KeyboardInterrupt:
         console.complain("Stopped. The rows written so far are whole.")
         sys.exit(130)

@@ -62,6 +62,8 @@ def record(
                     step.advance()
         if outputs.report:
             _report(kept, pictures, outputs.report)
+    except BrokenPipeError:
+        raise  # whoever read the rows has seen enough
     except OSError as error:
         name = shown_name(str(error.filename or "an output"))
         raise LooktwiceError(f"{name} cannot be written: {error.strerror or 'an output error'}.") from error
