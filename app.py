@@ -33,7 +33,7 @@ from assistant.images import DEFAULT_LIMITS, load_image
 from assistant.inspection import Inspection
 from assistant.inspector import Inspector
 from assistant.intake import EXTENSIONS, shown_name
-from assistant.language.template import number
+from assistant.language.wording import number
 from assistant.overlay import draw_overlay
 from assistant.product import Product
 
@@ -43,10 +43,14 @@ LONGEST_QUESTION = 500  # characters
 WAITING = 16  # requests that may wait for the inspector before one is told that it is busy
 SESSIONS = 100
 
+# What Gradio's server can do beyond showing this page to this machine: each is switched off by name.
+OFF = "share mcp_server ssr_mode pwa run_history enable_monitoring show_error debug inbrowser".split()
+
 OPENING = "What did you find?"
+_DOUBTS = ("Why?", "Where is it, and how large?", "How sure are you?", "What should I do?")
 QUESTIONS = {
-    "defect": ("Why?", "Where is it, and how large?", "How sure are you?", "What should I do?"),
-    "review": ("Why?", "Where is it, and how large?", "How sure are you?", "What should I do?"),
+    "defect": _DOUBTS,
+    "review": _DOUBTS,
     "good": ("Why?", "How close is it to the threshold?", "Compared with what?", "How sure are you?"),
 }
 COLUMNS = ["Region", "Place", "Size", "Severity", "Peak"]
@@ -113,8 +117,7 @@ def inspect_picture(
         raise LooktwiceError(found.error or "The picture cannot be read.")
     found = replace(found, path=shown_name(found.path))
     overlay = draw_overlay(load_image(picture).pixels, found)
-    session = replace(session, inspection=found, turns=())
-    return _ask(inspector, OPENING, session), overlay
+    return _ask(inspector, OPENING, found, replace(session, inspection=found, turns=())), overlay
 
 
 def continue_chat(inspector: Inspector, question: str, session: Session) -> Session:
@@ -122,13 +125,11 @@ def continue_chat(inspector: Inspector, question: str, session: Session) -> Sess
     if session.inspection is None:
         raise LooktwiceError("Inspect a picture first, then ask about it.")
     asked = question[:LONGEST_QUESTION].strip()
-    return _ask(inspector, asked, session) if asked else session
+    return _ask(inspector, asked, session.inspection, session) if asked else session
 
 
-def _ask(inspector: Inspector, question: str, session: Session) -> Session:
-    if session.inspection is None:
-        raise ValueError("there is no inspection to ask about")
-    answer = inspector.ask(session.inspection, question, session.turns)
+def _ask(inspector: Inspector, question: str, inspection: Inspection, session: Session) -> Session:
+    answer = inspector.ask(inspection, question, session.turns)
     turns = (*session.turns, (question, "\n".join((answer.text, *answer.notices))))
     return replace(session, turns=(*turns[:1], *turns[1:][-MOST_TURNS:]))
 
@@ -400,20 +401,12 @@ def launch_arguments(port: int, host: str) -> dict[str, Any]:
     return {
         "server_name": host,
         "server_port": port,
-        "share": False,
-        "mcp_server": False,
-        "ssr_mode": False,
-        "pwa": False,
+        **dict.fromkeys(OFF, False),
         "strict_cors": True,
         "allowed_paths": [],
         "blocked_paths": [],
         "root_path": "",
-        "run_history": False,
-        "enable_monitoring": False,
-        "show_error": False,
-        "debug": False,
         "quiet": True,
-        "inbrowser": False,
         "max_file_size": DEFAULT_LIMITS.max_bytes,
         "state_session_capacity": SESSIONS,
         "num_workers": 0,

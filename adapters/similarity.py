@@ -22,6 +22,6 @@ def product_type(device: str) -> torch.dtype:
     """bfloat16 on CUDA and on processors with bfloat16 instructions, else float32."""
     if device == "cuda":
         return torch.bfloat16
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     quick = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return torch.bfloat16 if device == "cpu" and quick else torch.float32

@@ -243,11 +243,12 @@ def _method_for(n: int, target: float) -> Method:
 def _lower_group(logs: np.ndarray[Any, Any], spread: float) -> np.ndarray[Any, Any]:
     """The lower of two groups of sorted values where the best split sets them well apart, else all of them.
 
-    Groups are taken to be at least as wide as good pictures of one product are, `spread`, and to have three
-    members: a few scores that happen to lie close together are no group.
+    Groups are taken to be at least as wide as good pictures of one product are, `spread`, and to hold a fifth
+    of all, and three: a few good pictures that are all too much alike are not the only good ones.
     """
     best, lower = APART, logs
-    for cut in range(3, len(logs) - 2):
+    least = max(3, math.ceil(len(logs) / 5))
+    for cut in range(least, len(logs) - least + 1):
         low, high = logs[:cut], logs[cut:]
         pooled = math.sqrt((low.var() * len(low) + high.var() * len(high)) / len(logs))
         apart = float(high.mean() - low.mean()) / max(pooled, spread)

@@ -42,6 +42,9 @@ Target = Annotated[
 Roi = Annotated[
     Path | None, typer.Option("--roi", help="Mask picture of a reference: white where to look, black elsewhere.")
 ]
+Foreground = Annotated[
+    bool, typer.Option(help="Leave out the plain ground that the product stands on, where there surely is one.")
+]
 Views = Annotated[str, typer.Option("--views", help="plain, or flips or turns for parts that lie at any angle.")]
 
 
@@ -62,6 +65,7 @@ def inspect(
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures and words.")] = None,
     false_alarms: Target = 0.05,
     roi: Roi = None,
+    foreground: Foreground = False,
     views: Views = "plain",
     device: Device = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures encoded together.")] = 4,
@@ -77,7 +81,7 @@ def inspect(
     if references and product:
         raise LooktwiceError("Give either --references or --product, not both.")
     inspector = open_inspector(bundle, device, batch_size)
-    known = _known(inspector, references, product, false_alarms, roi, views)
+    known = _known(inspector, references, product, false_alarms, roi, foreground, views)
     sources, count = console.gather(paths)
     with console.progress("Inspecting", count) as step:
         tell = console.share_of(step, count) if mode == "batch" else None
@@ -94,12 +98,13 @@ def learn(
     bundle: Bundle = DEFAULT,
     false_alarms: Target = 0.05,
     roi: Roi = None,
+    foreground: Foreground = False,
     views: Views = "plain",
     device: Device = None,
 ) -> None:
     """Learn a product from one to a few good pictures, and keep it under its name."""
     inspector = open_inspector(bundle, device)
-    product = _learn(inspector, name, references, false_alarms, roi, views)
+    product = _learn(inspector, name, references, false_alarms, roi, foreground, views)
     inspector.save(product)
     console.product(product)
 
@@ -115,7 +120,7 @@ def ask(
 ) -> None:
     """Inspect a picture and answer a question about the evidence."""
     inspector = open_inspector(bundle, device)
-    known = _known(inspector, references, product, 0.05, None, "plain")
+    known = _known(inspector, references, product, 0.05, None, False, "plain")
     result = inspector.inspect([image], known)[0]
     typer.echo(inspector.ask(result, question).text)
     raise typer.Exit(1 if result.status == "error" else 0)
@@ -259,17 +264,26 @@ def _known(
     product: str | None,
     target: float,
     roi: Path | None,
+    foreground: bool,
     views: str,
 ) -> Product | None:
     if references:
-        return _learn(inspector, "references", references, target, roi, views)
+        return _learn(inspector, "references", references, target, roi, foreground, views)
     if roi is not None:
         raise LooktwiceError("--roi belongs to --references: a product has its own region of interest.")
+    if foreground:
+        raise LooktwiceError("--foreground belongs to --references: a product was learned with or without it.")
     return inspector.load(product) if product else None
 
 
 def _learn(
-    inspector: Inspector, name: str, references: list[Path], target: float, roi: Path | None, views: str
+    inspector: Inspector,
+    name: str,
+    references: list[Path],
+    target: float,
+    roi: Path | None,
+    foreground: bool,
+    views: str,
 ) -> Product:
     mask: Any = None
     if roi is not None:
@@ -280,4 +294,15 @@ def _learn(
 
     pictures = list(find_images(references))
     with console.progress(f"Learning {name}", 1) as step:
-        return inspector.learn(name, pictures, roi=mask, target_false_alarm=target, views=views, tell=step.tell)
+        product = inspector.learn(
+            name,
+            pictures,
+            roi=mask,
+            foreground=foreground,
+            target_false_alarm=target,
+            views=views,
+            tell=step.tell,
+        )
+    if foreground and product.foreground is None:
+        console.say("The references show no plain ground that could safely be left out: all of a picture counts.")
+    return product

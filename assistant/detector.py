@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.foreground import Foreground
 from assistant.adapters.mutual import mutual_maps, rescore
 from assistant.adapters.patches import join_layers, top_mean
 from assistant.adapters.rarity import rarity
@@ -41,7 +42,7 @@ class Detector:
         return join_layers(features.layers, shares=self.backbone.shares)
 
     def maps(self, features: Features, products: Sequence[Product | None]) -> list[Tensor]:
-        """Maps [B, h, w] against each product's memory, nothing outside its region of interest; None: zero-shot.
+        """Maps [B, h, w] against each product's memory, 0 outside its region of interest; None: zero-shot.
 
         What belongs to the picture alone is worked out once for all of them.
         """
@@ -52,7 +53,7 @@ class Detector:
             if product is None:
                 found.append(self._with_words(rare, features))
                 continue
-            compared = _blend(product.dictionary.lookup(tokens), rare)
+            compared = _compare(tokens, rare, product.dictionary, product.foreground)
             if product.roi is not None:
                 compared = compared * fit_roi(product.roi, *compared.shape[1:]).to(compared.device)
             found.append(compared)
@@ -62,14 +63,20 @@ class Detector:
         """Maps [B, h, w] without any reference: rarity within the picture, and text where patches speak it."""
         return self.maps(features, [None])[0]
 
-    def few_shot(self, features: Features, memory: Dictionary, without: int | None = None) -> Tensor:
-        """Maps [B, h, w] against a memory, `without` one of its references.
+    def few_shot(
+        self,
+        features: Features,
+        memory: Dictionary,
+        without: int | None = None,
+        foreground: Foreground | None = None,
+    ) -> Tensor:
+        """Maps [B, h, w] against a memory, `without` one of its references, 0 outside the foreground.
 
         A defect is unlike the good parts and, most often, also rare within its own picture: the map is the
         weighted mean of both, `MEMORY_SHARE` of it the memory's.
         """
         tokens = self.tokens(features)
-        return _blend(memory.lookup(tokens, without), rarity(tokens))
+        return _compare(tokens, rarity(tokens), memory, foreground, without)
 
     def coarse_tokens(self, features: Features) -> Tensor:
         """Patch descriptors [B, h, w, C] for batch mode, on the finest layer of at most `BATCH_PATCHES`.
@@ -125,6 +132,17 @@ class Detector:
 
 def _patches(shape: tuple[int, ...]) -> int:
     return shape[0] * shape[1]
+
+
+def _compare(
+    tokens: Tensor,
+    rare: Tensor,
+    memory: Dictionary,
+    foreground: Foreground | None,
+    without: int | None = None,
+) -> Tensor:
+    found = _blend(memory.lookup(tokens, without), rare)
+    return found * foreground.mask(tokens) if foreground else found
 
 
 def _blend(distance: Tensor, rare: Tensor) -> Tensor:

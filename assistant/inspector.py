@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +20,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from assistant.adapters.text_map import rank_types
-from assistant.backbone import Backbone, Features
+from assistant.backbone import Backbone
 from assistant.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
 from assistant.detector import Detector
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
 from assistant.inspection import Answer, AskedMode, DefectType, Inspection, Mode, Region
-from assistant.intake import find_images
+from assistant.intake import is_lazy, walk_sources
 from assistant.language import answer
 from assistant.learning import Tell, learn_product
 from assistant.limits import Limits, load_limits
@@ -33,7 +33,8 @@ from assistant.product import Product, ProductStore
 from assistant.prompts.defects import DEFECTS
 from assistant.prompts.ensemble import defect_vectors
 from assistant.regions import find_regions
-from assistant.stream import Entry, in_batches, read_ahead
+from assistant.sight import Sight
+from assistant.stream import in_batches, read_ahead
 
 
 class Inspector:
@@ -69,18 +70,21 @@ class Inspector:
         references: Any,
         *,
         roi: NDArray[np.bool_] | None = None,
+        foreground: bool = False,
         target_false_alarm: float = 0.05,
         views: str = "plain",
         tell: Tell | None = None,
     ) -> Product:
         """Learn a product from one to a few good pictures: paths, a folder, PIL pictures or arrays.
 
-        `roi`: [H, W], true where to look, drawn on a reference. `target_false_alarm`: the share of good
-        pictures that may be called defective, in (0, 0.5]. `views`: "flips" or "turns" for products that lie
-        at any angle. The product is returned, not kept: `save` keeps it. Copies of a picture count once.
+        `roi`: [H, W], true where to look, drawn on a reference. `foreground`: leave out the plain ground that
+        the product stands on, where there surely is one; `Product.foreground` says whether.
+        `target_false_alarm`: the share of good pictures that may be called defective, in (0, 0.5]. `views`:
+        "flips" or "turns" for products that lie at any angle. The product is returned, not kept: `save` keeps
+        it. Copies of a picture count once.
         ProductError for a bad name, no reference, or the first one that cannot be read.
         """
-        entries = list(read_ahead(_sources(references)))
+        entries = list(read_ahead(walk_sources(references)))
         if bad := next((entry for entry in entries if entry.image is None), None):
             raise ProductError(f"A reference of {name!r} cannot be used: {bad.error}")
         pictures = [entry.image for entry in entries if entry.image is not None]
@@ -90,6 +94,7 @@ class Inspector:
             pictures,
             views=views,
             roi=roi,
+            foreground=foreground,
             target_false_alarm=target_false_alarm,
             prior=self._prior(),
             tell=tell,
@@ -115,12 +120,12 @@ class Inspector:
         request itself makes no sense.
         """
         chosen, known = self._settle(mode, product, target_false_alarm)
-        sources = _sources(images)
+        sources = walk_sources(images)
         if chosen == "batch":
             results = self._run_batch(sources, target_false_alarm, tell)
         else:
             results = (row for [row] in self._run(sources, [known], target_false_alarm))
-        return results if _is_lazy(images) else list(results)
+        return results if is_lazy(images) else list(results)
 
     def inspect_many(
         self, images: Any, products: Sequence[Product | None], *, target_false_alarm: float = 0.05
@@ -132,7 +137,7 @@ class Inspector:
         """
         check_target(target_false_alarm)
         known = [self._fitting(product) if product else None for product in products]
-        return self._run(_sources(images), known, target_false_alarm)
+        return self._run(walk_sources(images), known, target_false_alarm)
 
     def ask(self, inspection: Inspection, question: str, history: Sequence[tuple[str, str]] = ()) -> Answer:
         """Answer a question about an inspection, from its evidence alone.
@@ -266,7 +271,7 @@ class Inspector:
             width=sight.width,
             height=sight.height,
             evidence=calibration.evidence,
-            scale=(0.5 * calibration.threshold, 2.0 * calibration.threshold),
+            scale=(0.75 * calibration.threshold, 1.75 * calibration.threshold),
             looks_like=self.backbone.recognise(sight.vector),
             notices=sight.notices,
             bundle=self.backbone.card.name,
@@ -299,43 +304,5 @@ class Inspector:
         return defect_vectors(self.backbone.encode_text)
 
 
-@dataclass(frozen=True, eq=False)
-class Sight:
-    """What is kept of a picture once its features are used: batch mode holds one for every picture."""
-
-    path: str
-    width: int
-    height: int
-    notices: tuple[str, ...]
-    ms: float
-    vector: Tensor
-    aligned: Tensor | None
-
-    @classmethod
-    def of(cls, entry: Entry, features: Features) -> Sight:
-        """The sight of a readable entry and its features, a batch of one."""
-        image = entry.image
-        if image is None:
-            raise ValueError("an entry that could not be read was not seen")
-        aligned = None if features.aligned is None else features.aligned[0]
-        vector = features.vector[0].clone()
-        return cls(entry.path, image.width, image.height, image.notices, entry.ms, vector, aligned)
-
-
 def _timed(row: Inspection, ms: float) -> Inspection:
     return row if row.ms is None else replace(row, ms=round(row.ms + ms, 2))
-
-
-def _is_lazy(images: Any) -> bool:
-    return isinstance(images, Iterator) or (isinstance(images, str | Path) and Path(images).is_dir())
-
-
-def _sources(images: Any) -> Iterable[Any]:
-    """What was given as an iterable of single pictures; folders in it are walked."""
-    if isinstance(images, str | Path):
-        return find_images([images]) if Path(images).is_dir() else [images]
-    if isinstance(images, Iterator):
-        return images
-    if isinstance(images, Sequence) and not isinstance(images, bytes | bytearray):
-        return (one for image in images for one in (_sources(image) if _is_lazy(image) else [image]))
-    return [images]

@@ -1,4 +1,4 @@
-"""Where pictures come from: named files and folders walked in order, and their bytes read without hanging.
+"""Where pictures come from: what a caller hands over, folders walked in order, bytes read without hanging.
 
 It knows file systems and nothing of picture formats: `assistant.images` decodes.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from assistant.errors import ImageError
 
@@ -46,6 +47,26 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     return data
+
+
+def is_lazy(given: Any) -> bool:
+    """Whether what was given may be too long to hold: a folder or an iterator, rather than a picture or a list."""
+    return isinstance(given, Iterator) or (isinstance(given, str | Path) and Path(given).is_dir())
+
+
+def walk_sources(given: Any) -> Iterable[Any]:
+    """The single pictures, unread, of what a caller hands over; an iterator's come only as they are asked for.
+
+    A picture (path, bytes, Pillow image, array) stands for itself, a folder for the pictures that `find_images`
+    finds in it, a list or tuple for its members, folders and iterators among them included.
+    """
+    if isinstance(given, str | Path):
+        return find_images([given]) if Path(given).is_dir() else [given]
+    if isinstance(given, Iterator):
+        return given
+    if isinstance(given, Sequence) and not isinstance(given, bytes | bytearray):
+        return (one for item in given for one in (walk_sources(item) if is_lazy(item) else [item]))
+    return [given]
 
 
 def find_images(paths: Iterable[str | Path]) -> Iterator[Path]:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from assistant.adapters.dictionary import Dictionary, merge
+from assistant.adapters.foreground import Foreground
+from assistant.backbone import Features
 from assistant.calibration import Prior, calibrate, check_target
 from assistant.detector import Detector
 from assistant.errors import ProductError
@@ -32,6 +34,7 @@ def learn_product(
     *,
     views: str = "plain",
     roi: NDArray[np.bool_] | None = None,
+    foreground: bool = False,
     target_false_alarm: float = 0.05,
     prior: Prior | None = None,
     tell: Tell | None = None,
@@ -48,24 +51,11 @@ def learn_product(
     pictures = _without_copies(pictures)
     mask = None if roi is None else check_roi(roi)
     backbone = detector.backbone
-    patches: dict[int, Tensor] = {}
-    own = []
-    for i, picture in enumerate(pictures):
-        tell("Looking at the references", i / len(pictures))
-        features = backbone.encode(memory_views(picture.pixels, views))
-        own.append(features[0])
-        patches[i] = merge(detector.tokens(f) for f in features)
+    own, patches = _look_at(detector, pictures, views, tell)
     memory = Dictionary.build(patches, device=backbone.runtime.device)
+    ground = Foreground.find([detector.tokens(f)[0] for f in own]) if foreground else None
     tell("Scoring each reference without itself", 1.0)
-    held_out: list[float] = []
-    jittered: list[list[float]] = []
-    if len(pictures) > 1:
-        held_out = [
-            float(detector.score(detector.few_shot(f, memory, without=i), mask)[0]) for i, f in enumerate(own)
-        ]
-    else:
-        changed = backbone.encode(jittered_views(pictures[0].pixels))
-        jittered = [[float(detector.score(detector.few_shot(f, memory), mask)[0]) for f in changed]]
+    held_out, jittered = _score_references(detector, own, pictures[0], memory, mask, ground)
     scores: list[float | None] = [*held_out] or [None]
     return Product(
         name=name,
@@ -74,12 +64,12 @@ def learn_product(
         side=backbone.part.image_size,
         views=views,
         references=tuple(
-            Reference(i, picture.name, score)
-            for i, (picture, score) in enumerate(zip(pictures, scores, strict=True))
+            Reference(i, p.name, score) for i, (p, score) in enumerate(zip(pictures, scores, strict=True))
         ),
         calibration=calibrate(held_out, jittered, target=target_false_alarm, prior=prior),
         dictionary=memory,
         roi=mask,
+        foreground=ground,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -93,6 +83,37 @@ def check_roi(roi: NDArray[np.bool_]) -> Tensor:
     if not bool(tensor.any()):
         raise ProductError("The region of interest is empty: nothing in it is marked to be looked at.")
     return tensor
+
+
+def _look_at(
+    detector: Detector, pictures: Sequence[LoadedImage], views: str, tell: Tell
+) -> tuple[list[Features], dict[int, Tensor]]:
+    """The features of each picture as it is, and the descriptors of all its views by its number."""
+    own, patches = [], {}
+    for i, picture in enumerate(pictures):
+        tell("Looking at the references", i / len(pictures))
+        features = detector.backbone.encode(memory_views(picture.pixels, views))
+        own.append(features[0])
+        patches[i] = merge(detector.tokens(f) for f in features)
+    return own, patches
+
+
+def _score_references(
+    detector: Detector,
+    own: Sequence[Features],
+    first: LoadedImage,
+    memory: Dictionary,
+    mask: Tensor | None,
+    ground: Foreground | None,
+) -> tuple[list[float], list[list[float]]]:
+    """The score of each reference without itself, or those of altered copies of it where there is but one."""
+
+    def score(features: Features, without: int | None = None) -> float:
+        return float(detector.score(detector.few_shot(features, memory, without, ground), mask)[0])
+
+    if len(own) > 1:
+        return [score(features, i) for i, features in enumerate(own)], []
+    return [], [[score(features) for features in detector.backbone.encode(jittered_views(first.pixels))]]
 
 
 def _without_copies(pictures: Sequence[LoadedImage]) -> list[LoadedImage]:

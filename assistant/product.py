@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.foreground import Foreground
 from assistant.calibration import Calibration
 from assistant.errors import ProductError
 
@@ -44,6 +45,7 @@ class Product:
     `bundle` and `weights` name the towers that made `dictionary`, which fits no others. `views` says which
     changed views of each reference are in memory, `side` the side in pixels that pictures are shown at.
     `roi` [h, w] float32 in [0, 1] on the reference's picture says what to look at; None is everything.
+    `foreground` leaves out the plain ground that the product stands on; None where none was asked for or found.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Product:
     calibration: Calibration
     dictionary: Dictionary = field(compare=False, repr=False)
     roi: Tensor | None = field(default=None, compare=False, repr=False)
+    foreground: Foreground | None = field(default=None, compare=False, repr=False)
     created: str = ""
     schema: int = SCHEMA
 
@@ -66,6 +69,8 @@ class Product:
             raise ProductError(f"The product {self.name!r} has an empty memory.")
         if self.roi is not None and not _is_share(self.roi):
             raise ProductError(f"The region of interest of the product {self.name!r} is not a map of 0 to 1.")
+        if self.foreground and len(self.foreground.direction) != self.dictionary.entries.shape[1]:
+            raise ProductError(f"The foreground of the product {self.name!r} does not fit its memory.")
 
     @property
     def nbytes(self) -> int:
@@ -86,6 +91,8 @@ class Product:
         tensors = {f"dictionary.{k}": v.contiguous() for k, v in self.dictionary.state_dict().items()}
         if self.roi is not None:
             tensors["roi"] = self.roi.float().contiguous()
+        if self.foreground:
+            tensors |= {f"foreground.{k}": v.contiguous() for k, v in self.foreground.state_dict().items()}
         header = {
             name: getattr(self, name)
             for name in ("schema", "name", "bundle", "weights", "side", "views", "created")
@@ -206,6 +213,7 @@ def _read(path: Path) -> Product:
         raise ProductError(f"The product file {path.name!r} was written by another version; learn it again.")
     dictionary = Dictionary(header.pop("capacity"))
     roi = tensors.pop("roi", None)
+    ground = {name: tensors.pop(name) for name in list(tensors) if name.startswith("foreground.")}
     dictionary.load_state_dict({name.removeprefix("dictionary."): t for name, t in tensors.items()})
     references = tuple(Reference(**row) for row in header.pop("references"))
     if set(dictionary.ids()) - {reference.id for reference in references}:
@@ -215,5 +223,10 @@ def _read(path: Path) -> Product:
         calibration=Calibration.from_dict(header.pop("calibration")),
         dictionary=dictionary,
         roi=roi,
+        foreground=_foreground(ground) if ground else None,
         **header,
     )
+
+
+def _foreground(tensors: dict[str, Tensor]) -> Foreground:
+    return Foreground.from_state_dict({name.removeprefix("foreground."): t for name, t in tensors.items()})

@@ -20,14 +20,8 @@ from typing import TYPE_CHECKING, Any
 from assistant import console
 from assistant.errors import CalibrationError, LooktwiceError
 from assistant.eval.datasets import Dataset, Sample
-from assistant.eval.metrics import (
-    PixelMetrics,
-    average_precision,
-    f1_max,
-    image_auroc,
-    overkill_at_escape,
-    verdict_rates,
-)
+from assistant.eval.metrics import average_precision, f1_max, image_auroc, overkill_at_escape, verdict_rates
+from assistant.eval.pixels import PixelMetrics
 from assistant.eval.results import Figure, Row, average, print_table, read_rows, to_markdown, write_rows
 from assistant.geometry import to_picture
 from assistant.inspection import Inspection, Mode

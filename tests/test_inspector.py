@@ -127,7 +127,7 @@ def test_rows_say_where_they_come_from(either_inspector, product, good):
     backbone = either_inspector.backbone
     for row in (seen, zero):
         assert (row.bundle, row.weights) == (backbone.card.name, backbone.digest)
-        assert row.ms > 0 and row.created and row.scale == (0.5 * row.threshold, 2.0 * row.threshold)
+        assert row.ms > 0 and row.created and row.scale == (0.75 * row.threshold, 1.75 * row.threshold)
         assert row.review_threshold <= row.threshold
     assert (seen.mode, seen.product, seen.references, seen.evidence.n) == ("few-shot", "cloth", 4, 4)
     assert (zero.mode, zero.product, zero.references, zero.evidence.method) == ("zero-shot", None, 0, "built-in")

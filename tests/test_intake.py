@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import ImageError
-from assistant.intake import find_images, shown_name
+from assistant.intake import find_images, is_lazy, shown_name, walk_sources
 
 
 def touch(*paths: Path) -> None:
@@ -50,6 +50,42 @@ def test_a_named_file_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
     assert list(find_images(given)) == [tmp_path / ".hidden.dat", tmp_path / "b/c.png"]
     assert list(find_images(str(tmp_path / "b"))) == [tmp_path / "b/c.png"]
     assert list(find_images([])) == []
+
+
+def test_whatever_is_handed_over_becomes_single_pictures(tmp_path: Path) -> None:
+    touch(tmp_path / "b/2.png", tmp_path / "b/1.png", tmp_path / "a.png")
+    folder, picture = tmp_path / "b", tmp_path / "a.png"
+    walked = [folder / "1.png", folder / "2.png"]
+    array = object()  # whatever is no path, list or iterator is left for the reader to judge
+    cases: list[tuple[object, bool, list[object]]] = [
+        (picture, False, [picture]),
+        (str(picture), False, [str(picture)]),
+        ("gone.png", False, ["gone.png"]),
+        (b"bytes", False, [b"bytes"]),
+        (bytearray(b"bytes"), False, [bytearray(b"bytes")]),
+        (array, False, [array]),
+        (folder, True, [*walked]),
+        (str(folder), True, [*walked]),
+        (iter([picture, array]), True, [picture, array]),
+        ([array, folder, picture, iter([b"one"])], False, [array, *walked, picture, b"one"]),
+        ((), False, []),
+    ]
+    for given, lazy, expected in cases:
+        assert is_lazy(given) is lazy
+        assert list(walk_sources(given)) == expected
+
+
+def test_an_iterator_among_the_sources_is_drawn_only_as_far_as_is_asked() -> None:
+    drawn: list[int] = []
+
+    def camera() -> Iterator[int]:
+        while True:
+            drawn.append(1)
+            yield len(drawn)
+
+    sources = iter(walk_sources([b"first", camera()]))
+    assert [next(sources) for _ in range(3)] == [b"first", 1, 2]
+    assert len(drawn) == 2
 
 
 def test_a_missing_path_is_told_before_the_first_picture(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from assistant.inspection import DefectType, Evidence, Inspection, Position, Region, Severity
 from assistant.language import answer, explain
-from assistant.language.intents import INTENTS, read_clause, split_clauses
-from assistant.language.template import number, percent, plain, quote
+from assistant.language.clauses import split_clauses
+from assistant.language.intents import INTENTS
+from assistant.language.reading import read_clause
+from assistant.language.wording import LISTED, number, percent, plain, quote
 
 FOUR = Evidence("conformal", "A limit from leaving one reference out at a time.", 4, 0.05, 0.2)
 R1 = Region("R1", (10, 20, 50, 60), 1234, 0.0123, 0.83, "top left", "severe")
@@ -257,9 +259,24 @@ def test_the_regions_field_lists_what_the_text_cites():
 
 def test_a_long_list_of_regions_is_counted_and_not_recited():
     many = replace(DEFECT, regions=tuple(replace(R2, id=f"R{n}") for n in range(1, 31)))
-    assert "26 more" in explain(many).text
-    assert len(explain(many).regions) == 4
-    assert "[R30] covers" in answer(many, "how large is R30?").text
+    three = ("R1", "R2", "R3")
+    assert "30 regions stand out: [R1]" in explain(many).text and " and 27 more." in explain(many).text
+    assert explain(many).regions == three
+    for question in ("where?", "how large?", "how severe?", "what type is it?", "which region?", "how many mm?"):
+        said = answer(many, question)
+        assert "27 more came out weaker than these." in said.text
+        assert said.regions == three
+    for question in ("why?", "how many?", "is it good?", "what caused it?", "anything in the middle?"):
+        said = answer(many, question)
+        assert " and 27 more." in said.text
+        assert said.regions == three
+
+
+def test_regions_beyond_those_listed_can_still_be_asked_for():
+    five = replace(DEFECT, regions=tuple(replace(R2, id=f"R{n}") for n in range(1, 6)))
+    assert answer(five, "how large is R5?").regions == ("R5",)
+    where = answer(five, "where?").text
+    assert answer(five, "how large are the others?", [("where?", where)]).regions == ("R4", "R5")
 
 
 def test_a_long_question_is_read_in_no_time():
@@ -423,7 +440,7 @@ def own_words(inspection, said):
 
 def derivable(i):
     """Every number that an answer may hold: the record's, shares as percentages, and the stated quotients."""
-    exact = {1, 100, i.width, i.height, i.references, len(i.regions), len(i.regions) - 4}
+    exact = {1, 100, i.width, i.height, i.references, len(i.regions), len(i.regions) - LISTED}
     rounded = {i.score, i.p_value, 100 * i.p_value, i.threshold, i.review_threshold, i.ms, 62, 21.7}
     rounded |= {i.score / limit * scale for limit in (i.threshold, i.review_threshold) for scale in (1, 100)}
     if i.p_value > 0:
