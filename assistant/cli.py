@@ -178,7 +178,7 @@ def evaluate(
     datasets: Annotated[
         list[str], typer.Argument(help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles.")
     ],
-    shots: Annotated[list[int] | None, typer.Option(help="References; repeat it: --shots 0 --shots 4.")] = None,
+    shots: Annotated[list[int] | None, typer.Option(help="References: --shots 0 1 4.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Draws of references.")] = 3,
     mode: Annotated[str, typer.Option(help="auto, or batch to add batch mode.")] = "auto",
     limit: Annotated[int | None, typer.Option(help="Test pictures a set at most, classes in proportion.")] = None,
@@ -242,11 +242,23 @@ def open_inspector(bundle: str, device: str | None, batch_size: int = 4) -> Insp
     return Inspector.from_pretrained(bundle, device=device, batch_size=batch_size)
 
 
+def spread_numbers(arguments: list[str], option: str = "--shots") -> list[str]:
+    """The arguments with `--shots 0 1 4` written as `--shots 0 --shots 1 --shots 4`, as the parser wants it."""
+    spread: list[str] = []
+    inside = False
+    for argument in arguments:
+        if inside and argument.isdigit() and spread[-1] != option:
+            spread.append(option)
+        inside = argument == option or (inside and argument.isdigit())
+        spread.append(argument)
+    return spread
+
+
 def main() -> None:
     """Run the command line; every error that a user can cause ends in one sentence."""
     warnings.filterwarnings("ignore")
     try:
-        app(standalone_mode=True)
+        app(spread_numbers(sys.argv[1:]), standalone_mode=True)
     except LooktwiceError as error:
         console.complain(str(error))
         sys.exit(2)

@@ -42,7 +42,7 @@ class PatchTower(nn.Module):
             return self._read(pixels)
         places = fit_positions(self.visual, pixels.shape[2], pixels.shape[3])
         out: tuple[Tensor, ...] = functional_call(
-            _Reader(self), {"tower.visual.positional_embedding": places}, (pixels,), strict=False
+            _Reader(self), {"tower.visual.positional_embedding": places}, (pixels,)
         )
         return out
 

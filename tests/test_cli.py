@@ -101,3 +101,15 @@ def test_a_mistake_ends_in_one_sentence_and_status_2(run, folders, monkeypatch, 
 def test_an_unknown_option_is_a_usage_error(run, folders):
     assert run("inspect", folders / "new", "--colour")[0] == 2
     assert run("inspect", folders / "new", "--mode", "sideways")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("eval d --shots 0 1 4 --seeds 3", "eval d --shots 0 --shots 1 --shots 4 --seeds 3"),
+        ("eval --shots 0 --shots 4 d", "eval --shots 0 --shots 4 d"),
+        ("eval --shots 2 d 7", "eval --shots 2 d 7"),
+    ],
+)
+def test_several_shots_may_follow_one_option(given, meant):
+    assert cli.spread_numbers(given.split()) == meant.split()
