@@ -14,7 +14,7 @@ from pathlib import Path
 from assistant.bundle import card_folder
 from assistant.calibration import Calibration, Prior, built_in
 from assistant.errors import CalibrationError
-from assistant.product import write_atomically
+from assistant.files import write_atomically
 from assistant.weights import cache_root
 
 SCHEMA = 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.foreground import Foreground
 from assistant.calibration import Calibration
 from assistant.errors import ProductError
+from assistant.files import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -180,21 +180,6 @@ def check_name(name: str) -> str:
             "underscores, starting with a letter or digit."
         )
     return name
-
-
-def write_atomically(path: Path, content: bytes) -> Path:
-    """Write a file through a temporary one in the same folder: old or new, never a mixture."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def _is_share(roi: Tensor) -> bool:

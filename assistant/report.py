@@ -12,7 +12,6 @@ import html
 import io
 import os
 import re
-import secrets
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from assistant.files import write_atomically
 from assistant.inspection import Answer, Inspection, Region
 from assistant.report_style import BAR, PAGE, ROW, STYLE
 
@@ -70,8 +70,7 @@ def write_html(
         facts="".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in _facts(rows)),
         rows="\n".join(_row(one, frames.get(one.path, ""), said.get(one.path), span) for one in rows),
     )
-    _replace(file, page)
-    return file
+    return write_atomically(file, page.encode())
 
 
 def _page_file(target: Path) -> Path:
@@ -79,17 +78,6 @@ def _page_file(target: Path) -> Path:
         target = target / "report.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     return target
-
-
-def _replace(file: Path, page: str) -> None:
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as sink:
-            sink.write(page)
-        os.replace(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _text(value: object) -> str:

@@ -20,8 +20,8 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from assistant.errors import LooktwiceError
+from assistant.files import write_atomically
 from assistant.inspection import Mode
-from assistant.product import write_atomically
 
 SCHEMA = 1
 

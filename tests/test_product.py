@@ -278,7 +278,7 @@ def test_another_target_moves_the_limits_and_nothing_else():
         product.with_target(0.0)
 
 
-@pytest.mark.parametrize("call", ["mkstemp", "fsync", "replace"])
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
 def test_a_folder_that_cannot_be_written_to_gives_one_sentence_and_keeps_the_old_file(
     store, saved, monkeypatch, call
 ):
@@ -287,9 +287,10 @@ def test_a_folder_that_cannot_be_written_to_gives_one_sentence_and_keeps_the_old
     def fail(*args, **kwargs):
         raise OSError(errno.ENOSPC if call == "fsync" else errno.EACCES, "it is not to be")
 
-    monkeypatch.setattr(f"{'tempfile' if call == 'mkstemp' else 'os'}.{call}", fail)
-    with pytest.raises(ProductError, match="'cloth' cannot be kept in its folder: it is not to be.") as caught:
-        store.save(make(seed=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{'pathlib.Path' if call == 'open' else 'os'}.{call}", fail)
+        with pytest.raises(ProductError, match="'cloth' cannot be kept in its folder: it is not to be.") as caught:
+            store.save(make(seed=1))
     assert str(store.folder) not in str(caught.value)
     assert saved.read_bytes() == before and os.listdir(store.folder) == [saved.name]
 
