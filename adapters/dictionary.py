@@ -56,6 +56,10 @@ class Dictionary:
             raise KeyError(f"the dictionary has no reference {owner}")
         self.entries, self.owners = self.entries[kept], self.owners[kept]
 
+    def to(self, device: torch.device | str) -> None:
+        """Move the memory to a device; nothing is copied where it is there already."""
+        self.entries, self.owners = self.entries.to(device), self.owners.to(device)
+
     def lookup(self, queries: Tensor, without: int | None = None) -> Tensor:
         """The distance of each query to its nearest entry: [..., C] -> [...] float32.
 

@@ -186,6 +186,7 @@ class Inspector:
                 f"The product {product.name!r} was learned with the bundle {product.bundle!r} in another state; "
                 "learn it again with this one."
             )
+        product.dictionary.to(self.backbone.runtime.device)  # a product read from a file lies on the CPU
         return product
 
     def _run(

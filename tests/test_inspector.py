@@ -390,3 +390,11 @@ def pocket(good):
     scores = tuple(float(detector.score(detector.zero_shot(features))[0]) for features in seen)
     inspector.__dict__["limits"] = Limits("pocket", backbone.digest, "39 woven pictures", scores)
     return inspector
+
+
+def test_a_product_read_from_a_file_is_moved_to_where_the_tower_runs(inspector, good, monkeypatch):
+    inspector.save(inspector.learn("cloth", [good(0), good(1)]))
+    moved = []
+    monkeypatch.setattr("assistant.adapters.dictionary.Dictionary.to", lambda self, device: moved.append(device))
+    inspector.inspect([good(5)], "cloth")
+    assert moved and set(moved) == {inspector.backbone.runtime.device}

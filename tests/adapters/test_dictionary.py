@@ -170,3 +170,10 @@ def test_views_of_a_reference_are_merged_into_one_table():
     table = merge([one, two])
     assert table.shape == (12 + 20, 8)
     assert torch.equal(table[:12], one.reshape(12, 8)) and torch.equal(table[-10:], two[1].reshape(10, 8))
+
+
+def test_a_memory_moves_whole_to_another_device():
+    dictionary = Dictionary.build({3: torch.eye(4)})
+    dictionary.to("meta")
+    assert dictionary.entries.device.type == dictionary.owners.device.type == "meta"
+    assert len(dictionary) == 4
