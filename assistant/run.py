@@ -45,15 +45,17 @@ def record(
     counts: Counter[str] = Counter()
     kept: list[Inspection] = []
     pictures: dict[str, Path] = {}
+    taken: set[Path] = set()
     try:
         with ExitStack() as stack:
             rows = _through(results, outputs, stack)
             for row in rows:
                 counts[row.verdict or "error"] += 1
                 if outputs.overlays:
-                    drawn = draw_to(row, outputs.overlays, taken=set(pictures.values()))
+                    drawn = draw_to(row, outputs.overlays, taken)
                     if drawn:
                         pictures[row.path] = drawn
+                        taken.add(drawn)
                 if outputs.report:
                     kept.append(row)
                 if show:
@@ -102,13 +104,13 @@ def _through(results: Iterable[Inspection], outputs: Outputs, stack: ExitStack) 
 def _report(rows: list[Inspection], pictures: dict[str, Path], page: Path) -> None:
     from assistant.language import explain
     from assistant.overlay import draw_overlay
-    from assistant.report import write_html
+    from assistant.report import Picture, write_html
 
-    shown: dict[str, object] = dict(pictures)
+    shown: dict[str, Picture] = dict(pictures)
     for row in sorted(rows, key=lambda r: -(r.score or 0.0))[:500]:
         if row.path not in shown and row.status == "ok":
             small = draw_overlay(load_image(row.path).pixels, row)
             small.thumbnail((640, 640))
             shown[row.path] = small
     answers: dict[str, Answer | str] = {row.path: explain(row) for row in rows}
-    write_html(rows, page, pictures=shown, answers=answers)  # type: ignore[arg-type]
+    write_html(rows, page, pictures=shown, answers=answers)
