@@ -26,6 +26,7 @@ IMAGE_KINDS = ("timm", "open_clip")
 TEXT_KINDS = ("sentence", "open_clip")
 LANGUAGE_KINDS = ("causal", "vision")
 POOLERS = ("mean", "cls", "argmax")
+ATTENTIONS = ("plain", "vv")
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -105,7 +106,8 @@ class ImageTower:
     `layers` index what `forward_intermediates` returns. `image_size` is the side in pixels of a square
     picture; other shapes keep about the same area, with sides that are multiples of `multiple`. Pixels in
     [0, 1] go in as (x - mean) / std, one value per RGB channel. `shares` says how much each layer counts in
-    the anomaly map, adding up to 1; they are equal where it is empty.
+    the anomaly map, adding up to 1; they are equal where it is empty. `attention` is "vv" where patches come
+    from the path of `assistant.adapters.attention`, in which values attend to values.
     """
 
     kind: str
@@ -117,6 +119,7 @@ class ImageTower:
     std: tuple[float, float, float]
     source: Source
     shares: tuple[float, ...] = ()
+    attention: str = "plain"
 
     def __post_init__(self) -> None:
         _check(self.kind in IMAGE_KINDS, f"kind {self.kind!r} is not one of {', '.join(IMAGE_KINDS)}")
@@ -130,6 +133,9 @@ class ImageTower:
         _check(all(s > 0 for s in self.std), "std must be positive")
         divided = len(self.shares) == len(self.layers) and abs(sum(self.shares) - 1) < 1e-6
         _check(not self.shares or divided, f"shares {self.shares} do not divide {len(self.layers)} layers")
+        _check(self.attention in ATTENTIONS, f"attention {self.attention!r} is not one of {', '.join(ATTENTIONS)}")
+        fits = self.attention == "plain" or self.kind == "open_clip"
+        _check(fits, f"attention {self.attention!r} needs a tower of the kind open_clip")
 
 
 @dataclass(frozen=True)
@@ -296,6 +302,8 @@ def _digest(*parts: ImageTower | TextTower | LanguageModel | None) -> str:
     for row in rows:
         if row and row["source"]:
             del row["source"]["licence"]  # rewording it must not make anyone fetch again
+        if row and row.get("attention") == "plain":
+            del row["attention"]  # cards without the key keep the digest that they had before there was one
     return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import interpolate
 
+from assistant.adapters.attention import read_values, value_blocks
 from assistant.adapters.class_embedding import ClassEmbedding
 from assistant.bundle import Bundle, ImageTower
 from assistant.errors import WeightsError
@@ -27,14 +28,19 @@ class PatchTower(nn.Module):
 
     Pixels [B, 3, h, w], already normalised -> one tensor [B, h_l, w_l, C_l] per layer of the card, then, where
     `aligned`, the last layer's patches in the space of the text tower [B, h, w, D], then the picture's vector
-    [B, D]. Any size that is a multiple of the patch works: positional embeddings are interpolated for the
-    call and the tower keeps its own; two calls at once would mix theirs.
+    [B, D]. With attention "vv" the layers and `aligned`, but not the vector, come from the path in which values
+    attend to values; ValueError where the tower has none. Any size that is a multiple of the patch
+    works: positional embeddings are interpolated for the call and the tower keeps its own; two calls at once
+    would mix theirs.
     """
 
-    def __init__(self, visual: nn.Module, layers: tuple[int, ...]) -> None:
+    def __init__(self, visual: nn.Module, layers: tuple[int, ...], attention: str = "plain") -> None:
         super().__init__()
         self.visual = visual
         self.layers = list(layers)
+        self.attention = attention
+        if attention == "vv":
+            value_blocks(visual)
         self.aligned = getattr(visual, "proj", None) is not None
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
@@ -49,10 +55,15 @@ class PatchTower(nn.Module):
     def _read(self, pixels: Tensor) -> tuple[Tensor, ...]:
         visual: Any = self.visual
         last = [len(visual.transformer.resblocks) - 1] if self.aligned else []
-        out = visual.forward_intermediates(pixels, indices=sorted({*self.layers, *last}))
-        maps = [layer.permute(0, 2, 3, 1) for layer in out["image_intermediates"]]
+        wanted = sorted({*self.layers, *last})
+        if self.attention == "vv":
+            maps, vector = read_values(visual, pixels, wanted)
+        else:
+            out = visual.forward_intermediates(pixels, indices=wanted)
+            maps = [layer.permute(0, 2, 3, 1) for layer in out["image_intermediates"]]
+            vector = out["image_features"]
         aligned = [visual.ln_post(maps[-1]) @ visual.proj] if self.aligned else []
-        return (*maps[: len(self.layers)], *aligned, out["image_features"])
+        return (*maps[: len(self.layers)], *aligned, vector)
 
 
 class _Reader(nn.Module):
@@ -86,7 +97,7 @@ def build_image_tower(card: Bundle, folder: Path, part: ImageTower | None = None
     is_memory = part is card.memory
     weights = load_tensors(folder / ("memory.safetensors" if is_memory else "image.safetensors"))
     if part.kind == "open_clip":
-        return PatchTower(_build_clip(part, weights).visual, part.layers)
+        return _read_clip(part, _build_clip(part, weights).visual)
     visual = _build_timm(part)
     if not is_memory and (folder / CLASSES).is_file():
         names = load_tensors(folder / CLASSES)["names"]
@@ -139,6 +150,15 @@ class ClipText(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         vectors: Tensor = self.model.encode_text(tokens)
         return vectors
+
+
+def _read_clip(part: ImageTower, visual: nn.Module) -> PatchTower:
+    try:
+        return PatchTower(visual, part.layers, part.attention)
+    except ValueError as error:
+        raise WeightsError(
+            f"The tower {part.architecture} has no path for attention {part.attention!r}."
+        ) from error
 
 
 def _build_clip(part: ImageTower, weights: dict[str, Tensor]) -> Any:

@@ -118,6 +118,8 @@ def test_a_right_card_is_read_into_frozen_tuples():
         ("mean = [0.5, 0.5, 0.5]", "mean = [0.5, 0.5]", "three values"),
         ('kind = "timm"', 'kind = "keras"', "'keras' is not one of"),
         ('pooler = "mean"', 'pooler = "max"', "'max' is not one of"),
+        ("multiple = 32", 'multiple = 32\nattention = "qq"', "'qq' is not one of plain, vv"),
+        ("multiple = 32", 'multiple = 32\nattention = "vv"', "'vv' needs a tower of the kind open_clip"),
         ("a" * 64, "a" * 63, "sha256"),
         ("b" * 40, "main", "revision 'main'"),
         ('version = "1.0"', 'version = ">=1.0"', "one exact version"),
@@ -155,6 +157,21 @@ def test_a_broken_card_file_becomes_one_sentence(monkeypatch, tmp_path, text):
     monkeypatch.setattr(bundle, "card_folder", lambda: tmp_path)
     with pytest.raises(WeightsError, match="The card of the bundle 'tiny' is not right"):
         load_card("tiny")
+
+
+def test_attention_is_plain_unless_a_card_says_otherwise_and_then_the_digest_says_so_too():
+    assert {load_card(name).image.attention for name in card_names()} == {"plain"}
+    clip = CARD.replace('kind = "timm"', 'kind = "open_clip"')
+    said = {
+        a: read_card(clip.replace("multiple = 32", f'multiple = 32\nattention = "{a}"')) for a in ("plain", "vv")
+    }
+    assert said["vv"].image.attention == "vv" and said["plain"] == read_card(clip)
+    assert said["vv"].tower_digest != read_card(clip).tower_digest
+
+
+def test_a_new_key_left_at_its_default_keeps_old_digests():
+    # The limits that ship, and every product and download of earlier versions, name the towers by this digest.
+    assert (load_card("pocket").digest, load_card("pocket").tower_digest) == ("63fe5feb6bf9", "c3585e744fdc")
 
 
 def test_the_digest_follows_what_is_computed_and_not_the_wording():
