@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -41,6 +41,9 @@ Target = Annotated[
 ]
 Roi = Annotated[
     Path | None, typer.Option("--roi", help="Mask picture of a reference: white where to look, black elsewhere.")
+]
+Ignore = Annotated[
+    Path | None, typer.Option("--ignore", help="Mask picture of a reference: white where not to look.")
 ]
 Foreground = Annotated[
     bool, typer.Option(help="Leave out the plain ground that the product stands on, where there surely is one.")
@@ -98,15 +101,51 @@ def learn(
     bundle: Bundle = DEFAULT,
     false_alarms: Target = 0.05,
     roi: Roi = None,
+    ignore: Ignore = None,
     foreground: Foreground = False,
     views: Views = "plain",
     device: Device = None,
 ) -> None:
     """Learn a product from one to a few good pictures, and keep it under its name."""
     inspector = open_inspector(bundle, device)
-    product = _learn(inspector, name, references, false_alarms, roi, foreground, views)
+    product = _learn(inspector, name, references, false_alarms, roi, foreground, views, ignore)
     inspector.save(product)
     console.product(product)
+
+
+@app.command()
+def teach(
+    name: Annotated[str, typer.Argument(help="A product learned with `looktwice learn`.")],
+    good: Annotated[list[Path] | None, typer.Option("--good", help="Pictures of good parts to add.")] = None,
+    defect: Annotated[
+        list[Path] | None, typer.Option("--defect", help="Pictures of defects to recognise.")
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="What to call the defect.")] = None,
+    mask: Annotated[Path | None, typer.Option("--mask", help="Mask picture: white where the defect is.")] = None,
+    remove: Annotated[int | None, typer.Option("--remove", help="Take away what has this id.")] = None,
+    roi: Roi = None,
+    ignore: Ignore = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the last change; up to eight.")] = False,
+    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Work out the limits again.")] = False,
+    bundle: Bundle = DEFAULT,
+    device: Device = None,
+) -> None:
+    """Teach a product more: good parts, known defects, masks. Its limits are worked out again at once.
+
+    Without an option, list what it holds: an id, a kind and a name a row. --roi and --ignore take the place of
+    both of its masks.
+    """
+    from assistant.lessons import Lesson, change_row, content_rows, give
+
+    lesson = Lesson(good or (), defect or (), label, mask, remove, roi, ignore, undo, recalibrate)
+    inspector = open_inspector(bundle, device)
+    product = inspector.load(name)
+    if not lesson:
+        console.contents(content_rows(product))
+    for taught in give(inspector, product, lesson) if lesson else ():
+        inspector.save(taught)
+        console.change(change_row(product, taught))
+        product = taught
 
 
 @app.command()
@@ -131,7 +170,7 @@ def products(
     remove: Annotated[str | None, typer.Option(help="Forget the product of this name.")] = None,
 ) -> None:
     """List the products that were learned."""
-    from assistant.product import ProductStore
+    from assistant.store import ProductStore
 
     store = ProductStore()
     if remove:
@@ -254,11 +293,26 @@ def spread_numbers(arguments: list[str], option: str = "--shots") -> list[str]:
     return spread
 
 
+def spread_paths(arguments: list[str], options: tuple[str, ...] = ("--good", "--defect")) -> list[str]:
+    """The arguments with `--good a b` written as `--good a --good b`, where they are those of `teach`."""
+    if arguments[:1] != ["teach"]:
+        return arguments
+    spread: list[str] = []
+    inside = ""
+    for argument in arguments:
+        if argument.startswith("-"):
+            inside = argument if argument in options else ""
+        elif inside and spread[-1] != inside:
+            spread.append(inside)
+        spread.append(argument)
+    return spread
+
+
 def main() -> None:
     """Run the command line; every error that a user can cause ends in one sentence."""
     warnings.filterwarnings("ignore")
     try:
-        app(spread_numbers(sys.argv[1:]), standalone_mode=True)
+        app(spread_paths(spread_numbers(sys.argv[1:])), standalone_mode=True)
     except LooktwiceError as error:
         console.complain(str(error))
         sys.exit(2)
@@ -296,20 +350,18 @@ def _learn(
     roi: Path | None,
     foreground: bool,
     views: str,
+    ignore: Path | None = None,
 ) -> Product:
-    mask: Any = None
-    if roi is not None:
-        from assistant.images import load_image
-
-        mask = load_image(roi).pixels.mean(axis=2) > 127
     from assistant.intake import find_images
+    from assistant.lessons import read_mask
 
     pictures = list(find_images(references))
     with console.progress(f"Learning {name}", 1) as step:
         product = inspector.learn(
             name,
             pictures,
-            roi=mask,
+            roi=read_mask(roi),
+            ignore=read_mask(ignore),
             foreground=foreground,
             target_false_alarm=target,
             views=views,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,7 +19,8 @@ from assistant.inspection import Inspection
 from assistant.intake import find_images, shown_name
 
 if TYPE_CHECKING:
-    from assistant.product import Product, ProductStore
+    from assistant.product import Product
+    from assistant.store import ProductStore
 
 COLOURS = {"good": "green", "review": "yellow", "defect": "red", "error": "magenta"}
 
@@ -98,20 +100,48 @@ def product(one: Product) -> None:
     )
 
 
+def change(row: Mapping[str, Any]) -> None:
+    """What one change of a product did: JSON into a pipe, a sentence on a terminal."""
+    if not sys.stdout.isatty():
+        _write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
+        return
+    what = f"{row['change']} {row['name'] or ''}".strip() if row["change"] else "nothing new"
+    what += f" ({row['label']})" if row.get("label") else ""
+    say(
+        f"{'Taken back: ' if row['undone'] else ''}{what}. {row['product']!r} now has {row['references']} good "
+        f"picture(s) and {row['defects']} known defect(s), defect above {row['threshold']:.4g}, "
+        f"review above {row['review_threshold']:.4g}, {row['bytes'] / 1e6:.1f} MB."
+    )
+
+
+def contents(held: Iterable[Mapping[str, Any]]) -> None:
+    """What a product holds: JSON rows into a pipe, a table on a terminal."""
+    if not sys.stdout.isatty():
+        for row in held:
+            _write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
+        return
+    table = Table("id", "kind", "name", "label", "score")
+    for row in held:
+        score = "" if row["score"] is None else f"{row['score']:.4g}"
+        table.add_row(str(row["id"]), row["kind"], escape(row["name"]), escape(row["label"]), score)
+    Console().print(table)
+
+
 def products(store: ProductStore) -> None:
     """The kept products, a line each."""
     from assistant.errors import ProductError
 
-    table = Table("product", "references", "threshold", "target", "bundle", "learned", "MB")
+    table = Table("product", "references", "defects", "threshold", "target", "bundle", "learned", "MB")
     for name in store.names():
         try:
             one = store.load(name)
         except ProductError as error:
-            table.add_row(escape(name), "", "", "", "", escape(str(error)), "")
+            table.add_row(escape(name), "", "", "", "", "", escape(str(error)), "")
             continue
         table.add_row(
             escape(name),
             str(len(one.references)),
+            str(len(one.known.defects)),
             f"{one.calibration.threshold:.4g}",
             f"{100 * one.calibration.target:g} %",
             one.bundle,
@@ -152,7 +182,11 @@ def complain(sentence: str) -> None:
 
 
 def _print_json(row: Inspection) -> None:
-    sys.stdout.buffer.write((row.to_json() + "\n").encode("utf-8", errors="backslashreplace"))
+    _write_line(row.to_json())
+
+
+def _write_line(line: str) -> None:
+    sys.stdout.buffer.write((line + "\n").encode("utf-8", errors="backslashreplace"))
     sys.stdout.buffer.flush()
 
 

@@ -28,10 +28,14 @@ Position = Literal[
 
 @dataclass(frozen=True)
 class DefectType:
-    """A defect type of the vocabulary that a region resembles; `probability` in [0, 1]."""
+    """A defect type that a region resembles; `probability` in [0, 1].
+
+    `source` is "vocabulary" for a word, and "known" for the label of a defect that was given as an example.
+    """
 
     name: str
     probability: float
+    source: Literal["vocabulary", "known"] = "vocabulary"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Region:
     `id` is "R1", "R2", ... from the highest peak down. `box` is (x0, y0, x1, y1) in pixels of the displayed
     picture, x1 and y1 exclusive. `area` counts pixels, `area_fraction` divides by the picture's, in (0, 1].
     `peak` is the largest value of the anomaly map inside, in the same unit as the score. `defect_types` is
-    ranked, and empty where the image tower cannot tell types apart.
+    ranked, labels of known defects first, and empty where there is none and the image tower cannot tell types
+    apart.
     """
 
     id: str

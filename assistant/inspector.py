@@ -1,4 +1,4 @@
-"""The front door: `Inspector.from_pretrained`, then `learn` once and `inspect` many times, and `ask`.
+"""The front door: `Inspector.from_pretrained`, then `learn` once, `inspect` many times, `ask`, and `teach`.
 
 It joins intake, detector, calibration and regions into Inspections. It draws nothing and writes no rows.
 """
@@ -20,24 +20,28 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from assistant.adapters.text_map import rank_types
-from assistant.backbone import Backbone
+from assistant.backbone import Backbone, Features
 from assistant.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
 from assistant.detector import Detector
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
 from assistant.inspection import Answer, AskedMode, DefectType, Inspection, Mode, Region
 from assistant.intake import is_lazy, walk_sources
 from assistant.language import answer
-from assistant.learning import Tell, learn_product
+from assistant.learning import Tell, learn_product, rule_of
 from assistant.limits import Limits, load_limits
-from assistant.product import Product, ProductStore
+from assistant.product import Product
 from assistant.prompts.defects import DEFECTS
 from assistant.prompts.ensemble import defect_vectors
 from assistant.regions import find_regions
 from assistant.sight import Sight
+from assistant.store import ProductStore
 from assistant.stream import in_batches, read_ahead
+from assistant.teaching import Teaching, look_closer
+
+Types = Callable[[NDArray[np.bool_]], tuple[DefectType, ...]]
 
 
-class Inspector:
+class Inspector(Teaching):
     """Finds defects in pictures, with or without good references. Safe to share between threads for reading."""
 
     def __init__(self, backbone: Backbone, store: ProductStore | None = None, batch_size: int = 4) -> None:
@@ -70,6 +74,7 @@ class Inspector:
         references: Any,
         *,
         roi: NDArray[np.bool_] | None = None,
+        ignore: NDArray[np.bool_] | None = None,
         foreground: bool = False,
         target_false_alarm: float = 0.05,
         views: str = "plain",
@@ -77,7 +82,8 @@ class Inspector:
     ) -> Product:
         """Learn a product from one to a few good pictures: paths, a folder, PIL pictures or arrays.
 
-        `roi`: [H, W], true where to look, drawn on a reference. `foreground`: leave out the plain ground that
+        `roi`: [H, W], true where to look, drawn on a reference; `ignore`: the same, true where not to look.
+        `foreground`: leave out the plain ground that
         the product stands on, where there surely is one; `Product.foreground` says whether.
         `target_false_alarm`: the share of good pictures that may be called defective, in (0, 0.5]. `views`:
         "flips" or "turns" for products that lie at any angle. The product is returned, not kept: `save` keeps
@@ -94,6 +100,7 @@ class Inspector:
             pictures,
             views=views,
             roi=roi,
+            ignore=ignore,
             foreground=foreground,
             target_false_alarm=target_false_alarm,
             prior=self._prior(),
@@ -136,7 +143,7 @@ class Inspector:
         being zero-shot.
         """
         check_target(target_false_alarm)
-        known = [self._fitting(product) if product else None for product in products]
+        known = [self._ready(product) if product else None for product in products]
         return self._run(walk_sources(images), known, target_false_alarm)
 
     def ask(self, inspection: Inspection, question: str, history: Sequence[tuple[str, str]] = ()) -> Answer:
@@ -178,7 +185,7 @@ class Inspector:
             raise LooktwiceError(f"Mode {mode!r} uses no references: leave out the product or the mode.")
         if mode == "auto":
             mode = "few-shot" if known else "zero-shot"
-        return mode, self._fitting(known) if known else None
+        return mode, self._ready(known) if known else None
 
     def _fitting(self, product: Product) -> Product:
         if product.weights != self.backbone.digest:
@@ -186,7 +193,17 @@ class Inspector:
                 f"The product {product.name!r} was learned with the bundle {product.bundle!r} in another state; "
                 "learn it again with this one."
             )
-        product.dictionary.to(self.backbone.runtime.device)  # a product read from a file lies on the CPU
+        if product.side != self.backbone.part.image_size:
+            raise ProductError(
+                f"The product {product.name!r} was learned at {product.side} pixels and this bundle sees "
+                f"{self.backbone.part.image_size}; learn it again."
+            )
+        for memory in (product.dictionary, product.known.dictionary):
+            memory.to(self.backbone.runtime.device)  # a product read from a file lies on the CPU
+        return product
+
+    def _ready(self, product: Product) -> Product:
+        self._fitting(product).check(rule_of(self.detector))
         return product
 
     def _run(
@@ -206,9 +223,15 @@ class Inspector:
                 sight = Sight.of(entry, seen)
                 found = []
                 for product, limit, maps in zip(products, limits, self.detector.maps(seen, products), strict=True):
-                    score = float(self.detector.score(maps, product.roi if product else None)[0])
+                    contrast = None
+                    if product:
+                        maps, contrast = look_closer(self.detector, seen, maps, product)
+                    score = float(self.detector.score(maps, product.looked_at if product else None)[0])
+                    types = self._type_ranker(sight)
+                    if product and contrast is not None:
+                        types = self._known_first(product, seen, contrast, types)
                     mode: Mode = "few-shot" if product else "zero-shot"
-                    found.append(self._conclude(sight, maps[0], score, mode, limit, product))
+                    found.append(self._conclude(sight, maps[0], score, mode, limit, product, types))
                 ms = encoding + 1000 * (time.perf_counter() - start) / len(products)
                 yield [_timed(row, ms) for row in found]
 
@@ -242,7 +265,8 @@ class Inspector:
                 yield sight
                 continue
             found, score = next(results)
-            yield _timed(self._conclude(sight, found, score, "batch", calibration, None), ms)
+            types = self._type_ranker(sight)
+            yield _timed(self._conclude(sight, found, score, "batch", calibration, None, types), ms)
 
     def _conclude(
         self,
@@ -252,13 +276,13 @@ class Inspector:
         mode: Mode,
         calibration: Calibration,
         product: Product | None,
+        types: Types | None,
     ) -> Inspection:
         verdict = calibration.verdict(score)
         coarse = found.float().cpu().numpy()
         regions: tuple[Region, ...] = ()
         if verdict != "good":
             limit = calibration.threshold if verdict == "defect" else calibration.review_threshold
-            types = self._type_ranker(sight)
             regions = find_regions(coarse, limit, sight.width, sight.height, calibration.p_value, types)
         return Inspection(
             path=sight.path,
@@ -284,7 +308,17 @@ class Inspector:
             coarse_map=coarse,
         )
 
-    def _type_ranker(self, sight: Sight) -> Callable[[NDArray[np.bool_]], tuple[DefectType, ...]] | None:
+    def _known_first(self, product: Product, seen: Features, contrast: Tensor, others: Types | None) -> Types:
+        """Ranks the product's known defects for a region, and the vocabulary after them."""
+        tokens = self.detector.tokens(seen)[0]
+
+        def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
+            known = product.known.recognise(tokens, contrast[0], torch.from_numpy(mask))
+            return known + (others(mask) if others else ())
+
+        return rank
+
+    def _type_ranker(self, sight: Sight) -> Types | None:
         """Ranks the vocabulary for a region, where the tower aligns patches with text; else None."""
         aligned = sight.aligned
         if aligned is None:

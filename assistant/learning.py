@@ -1,12 +1,12 @@
-"""Learns a product from good pictures: fills a memory and works out its limits.
+"""Learns a product from good pictures: fills a memory, and works out its limits then and whenever it changed.
 
 Nothing is trained; the towers stay as they are. It takes as long as scoring the references a few times.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,13 +18,19 @@ from assistant.adapters.dictionary import Dictionary, merge
 from assistant.adapters.foreground import Foreground
 from assistant.backbone import Features
 from assistant.calibration import Prior, calibrate, check_target
-from assistant.detector import Detector
+from assistant.detector import MEMORY_SHARE, Detector
 from assistant.errors import ProductError
 from assistant.images import LoadedImage
-from assistant.product import Product, Reference, check_name
+from assistant.known import KnownDefects, lift
+from assistant.pictures import digest_of, draw, expand, shrink
+from assistant.product import Product, Reference, check_name, look_at
 from assistant.views import jittered_views, memory_views
 
+CAPACITY = 50_000
+"""Patches in memory at most: with the pocket tower's 472 numbers each, 48 MB; with pictures, under 60 MB."""
+
 Tell = Callable[[str, float], None]
+Score = Callable[[Features, int | None], float]
 
 
 def learn_product(
@@ -34,6 +40,7 @@ def learn_product(
     *,
     views: str = "plain",
     roi: NDArray[np.bool_] | None = None,
+    ignore: NDArray[np.bool_] | None = None,
     foreground: bool = False,
     target_false_alarm: float = 0.05,
     prior: Prior | None = None,
@@ -49,39 +56,101 @@ def learn_product(
         raise ProductError(f"To learn {name!r}, at least one good picture is needed.")
     tell = tell or _say_nothing
     pictures = _without_copies(pictures)
-    mask = None if roi is None else check_roi(roi)
+    looked, ignored = check_masks(roi, ignore)
     backbone = detector.backbone
     own, patches = _look_at(detector, pictures, views, tell)
-    memory = Dictionary.build(patches, device=backbone.runtime.device)
+    memory = Dictionary.build(patches, CAPACITY, device=backbone.runtime.device)
     ground = Foreground.find([detector.tokens(f)[0] for f in own]) if foreground else None
     tell("Scoring each reference without itself", 1.0)
-    held_out, jittered = _score_references(detector, own, pictures[0], memory, mask, ground)
-    scores: list[float | None] = [*held_out] or [None]
+    score = scorer(detector, memory, look_at(looked, ignored), ground)
+    scores = score_without(score, dict(enumerate(own)), len(own))
+    jittered = [] if scores else [score_views(detector, score, pictures[0].pixels)]
+    digests = {i: digest_of(picture.pixels) for i, picture in enumerate(pictures)}
     return Product(
         name=name,
         bundle=backbone.card.name,
         weights=backbone.digest,
         side=backbone.part.image_size,
         views=views,
-        references=tuple(
-            Reference(i, p.name, score) for i, (p, score) in enumerate(zip(pictures, scores, strict=True))
-        ),
-        calibration=calibrate(held_out, jittered, target=target_false_alarm, prior=prior),
+        references=tuple(Reference(i, p.name, scores.get(i), digests[i]) for i, p in enumerate(pictures)),
+        calibration=calibrate([*scores.values()], jittered, target=target_false_alarm, prior=prior),
         dictionary=memory,
-        roi=mask,
+        roi=looked,
+        ignore=ignored,
         foreground=ground,
+        pictures=draw({i: shrink(p.pixels, backbone) for i, p in enumerate(pictures)}, digests),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    ).sealed(rule_of(detector))
 
 
-def check_roi(roi: NDArray[np.bool_]) -> Tensor:
-    """A region of interest [H, W], true where to look, as float32 in {0, 1}; ProductError where it is unfit."""
+def calibrate_again(detector: Detector, product: Product, prior: Prior | None = None) -> Product:
+    """The product with limits that rest on what it holds now, from the pictures it keeps."""
+    seen = {i: detector.backbone.encode([expand(kept)])[0] for i, kept in product.pictures.items()}
+    score = scorer(detector, product.dictionary, product.looked_at, product.foreground, product.known)
+    scores = score_without(score, seen, len(product.references))
+    first = next(iter(product.pictures.values()), None)
+    jittered = [] if scores or first is None else [score_views(detector, score, expand(first))]
+    target = product.calibration.target
+    return replace(
+        product,
+        references=tuple(replace(r, score=scores.get(r.id)) for r in product.references),
+        calibration=calibrate([*scores.values()], jittered, target=target, prior=prior),
+    ).sealed(rule_of(detector))
+
+
+def rule_of(detector: Detector) -> str:
+    """How scores come about, in words that change when scores do: part of what limits rest on."""
+    return f"side {detector.backbone.part.image_size}, top {detector.share}, memory {MEMORY_SHARE}, known 1"
+
+
+def scorer(
+    detector: Detector,
+    memory: Dictionary,
+    looked_at: Tensor | None,
+    ground: Foreground | None,
+    known: KnownDefects | None = None,
+) -> Score:
+    """What scores a picture's features by the rule of an inspection, without one of the references if told so."""
+
+    def score(features: Features, without: int | None) -> float:
+        found = detector.few_shot(features, memory, without, ground)
+        if known:
+            found = lift(found, known.contrast(detector.tokens(features), memory, without))
+        return float(detector.score(found, looked_at)[0])
+
+    return score
+
+
+def score_without(score: Score, seen: Mapping[int, Features], count: int) -> dict[int, float]:
+    """The score of each reference without itself, by id; none where there is only one of them."""
+    return {i: score(features, i) for i, features in seen.items()} if count > 1 else {}
+
+
+def score_views(detector: Detector, score: Score, pixels: NDArray[np.uint8]) -> list[float]:
+    """The scores of altered copies of the only reference, which stand in for other parts."""
+    return [score(features, None) for features in detector.backbone.encode(jittered_views(pixels))]
+
+
+def check_masks(
+    roi: NDArray[np.bool_] | None, ignore: NDArray[np.bool_] | None
+) -> tuple[Tensor | None, Tensor | None]:
+    """Both masks as float32 in {0, 1}; ProductError where one is unfit, or they leave nothing to look at."""
+    looked = None if roi is None else check_roi(roi)
+    ignored = None if ignore is None else check_roi(ignore, "ignore mask", "ignored")
+    left = look_at(looked, ignored)
+    if left is not None and not bool(left.any()):
+        raise ProductError("The ignore mask leaves nothing to look at.")
+    return looked, ignored
+
+
+def check_roi(roi: NDArray[np.bool_], what: str = "region of interest", verb: str = "looked at") -> Tensor:
+    """A mask [H, W], true in the place it is about, as float32 in {0, 1}; ProductError where it is unfit."""
     mask = np.asarray(roi)
     if mask.ndim != 2 or mask.size == 0:
-        raise ProductError("A region of interest is a picture of one channel, with the place to look at in white.")
+        raise ProductError(f"The {what} is a picture of one channel, with the place to be {verb} in white.")
     tensor = torch.from_numpy((mask > 0).astype(np.float32))
     if not bool(tensor.any()):
-        raise ProductError("The region of interest is empty: nothing in it is marked to be looked at.")
+        raise ProductError(f"The {what} is empty: nothing in it is marked to be {verb}.")
     return tensor
 
 
@@ -98,30 +167,11 @@ def _look_at(
     return own, patches
 
 
-def _score_references(
-    detector: Detector,
-    own: Sequence[Features],
-    first: LoadedImage,
-    memory: Dictionary,
-    mask: Tensor | None,
-    ground: Foreground | None,
-) -> tuple[list[float], list[list[float]]]:
-    """The score of each reference without itself, or those of altered copies of it where there is but one."""
-
-    def score(features: Features, without: int | None = None) -> float:
-        return float(detector.score(detector.few_shot(features, memory, without, ground), mask)[0])
-
-    if len(own) > 1:
-        return [score(features, i) for i, features in enumerate(own)], []
-    return [], [[score(features) for features in detector.backbone.encode(jittered_views(first.pixels))]]
-
-
 def _without_copies(pictures: Sequence[LoadedImage]) -> list[LoadedImage]:
     """The different ones: scored without itself, a picture would find its copy and seem all too good."""
-    different: dict[tuple[tuple[int, ...], str], LoadedImage] = {}
+    different: dict[str, LoadedImage] = {}
     for picture in pictures:
-        content = hashlib.sha256(picture.pixels.tobytes()).hexdigest()
-        different.setdefault((picture.pixels.shape, content), picture)
+        different.setdefault(digest_of(picture.pixels), picture)
     return list(different.values())
 
 

@@ -113,7 +113,7 @@ def backbones(tiny_folder):
 def inspector(tiny_home, tmp_path, backbones):
     """A fresh inspector with the convolutional tower."""
     from assistant.inspector import Inspector
-    from assistant.product import ProductStore
+    from assistant.store import ProductStore
 
     return Inspector(backbones["tiny-cnn"], ProductStore(tmp_path / "products"))
 
@@ -122,7 +122,7 @@ def inspector(tiny_home, tmp_path, backbones):
 def either_inspector(request, tiny_home, tmp_path, backbones):
     """A fresh inspector with each kind of tower in turn."""
     from assistant.inspector import Inspector
-    from assistant.product import ProductStore
+    from assistant.store import ProductStore
 
     return Inspector(backbones[request.param], ProductStore(tmp_path / "products"))
 

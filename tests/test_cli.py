@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from assistant import cli
+from assistant.store import ProductStore
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def run(tiny_home, monkeypatch, capfd):
 
     def call(*arguments):
         chosen = list(map(str, arguments))
-        if chosen[0] in ("inspect", "learn", "ask", "eval"):
+        if chosen[0] in ("inspect", "learn", "teach", "ask", "eval"):
             chosen += ["--bundle", "tiny-cnn", "--device", "cpu"]
         monkeypatch.setattr(sys, "argv", ["looktwice", *chosen])
         with pytest.raises(SystemExit) as stopped:
@@ -78,6 +79,50 @@ def test_a_learned_product_is_used_listed_and_forgotten(run, folders):
     assert "cloth" not in run("products", "--remove", "cloth")[1]
 
 
+def test_a_product_is_taught_and_taken_back(run, folders, good, planted):
+    run("learn", "cloth", "--references", folders / "good")
+    stored = ProductStore().path("cloth")
+    before = stored.read_bytes()
+    for i in (7, 11):
+        _save(folders / f"{i}.png", good(i))
+    status, out, _ = run("teach", "cloth", "--good", folders / "7.png", folders / "11.png", folders / "7.png")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert status == 0 and [row["change"] for row in rows] == ["good", "good", None]
+    assert [row["references"] for row in rows] == [4, 5, 5] and rows[1]["bytes"] > rows[0]["bytes"]
+    pixels, (x0, y0, x1, y1) = planted(good(8), 0.3, 0.6)
+    mask = 0 * pixels
+    mask[y0:y1, x0:x1] = 255
+    _save(folders / "mask.png", mask)
+    defect = folders / "new" / "b.png"
+    status, out, _ = run("teach", "cloth", "--defect", defect, "--label", "blot", "--mask", folders / "mask.png")
+    row = json.loads(out)
+    assert (row["defects"], row["id"], row["label"], row["undone"]) == (1, 5, "blot", False)
+    _save(folders / "b2.png", planted(good(12), 0.6, 0.4)[0])
+    (found,) = map(json.loads, run("inspect", folders / "b2.png", "--product", "cloth")[1].splitlines())
+    assert found["regions"][0]["defect_types"][0]["name"] == "blot"
+    listed = [json.loads(line) for line in run("teach", "cloth")[1].splitlines()]
+    assert [row["id"] for row in listed] == [0, 1, 2, 3, 4, 5] and listed[-1]["kind"] == "defect"
+    assert json.loads(run("teach", "cloth", "--remove", 5)[1])["defects"] == 0
+    for what in ("removed", "defect", "good", "good"):
+        row = json.loads(run("teach", "cloth", "--undo")[1])
+        assert row["undone"] and row["change"] == what
+    assert stored.read_bytes() == before
+
+
+def test_masks_and_limits_are_set_anew(run, folders, good):
+    _save(folders / "mask.png", (0 * good(0) + 255)[:80])
+    half = 0 * good(0)
+    half[:80] = 255
+    _save(folders / "half.png", half)
+    assert run("learn", "cloth", "--references", folders / "good", "--ignore", folders / "half.png")[0] == 0
+    first = json.loads(run("teach", "cloth", "--recalibrate")[1])
+    row = json.loads(run("teach", "cloth", "--roi", folders / "half.png")[1])
+    assert (first["change"], row["change"]) == ("recalibrated", "masks")
+    assert row["threshold"] != first["threshold"]
+    status, _, err = run("teach", "cloth", "--ignore", folders / "mask.png")
+    assert status == 2 and "nothing to look at" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -89,6 +134,9 @@ def test_a_learned_product_is_used_listed_and_forgotten(run, folders):
         (["inspect", "good", "--false-alarms", "2", "--references", "good"], "between 0 and 0.5"),
         (["learn", "../x", "--references", "good"], "cannot be a product's name"),
         (["eval", "nowhere"], "nowhere"),
+        (["teach", "nothing", "--undo"], "no product"),
+        (["teach", "x", "--undo", "--recalibrate"], "one kind of thing at a time"),
+        (["teach", "x", "--good", "good", "--label", "y"], "belong to --defect"),
     ],
 )
 def test_a_mistake_ends_in_one_sentence_and_status_2(run, folders, monkeypatch, arguments, sentence):
@@ -113,3 +161,9 @@ def test_an_unknown_option_is_a_usage_error(run, folders):
 )
 def test_several_shots_may_follow_one_option(given, meant):
     assert cli.spread_numbers(given.split()) == meant.split()
+
+
+def test_several_pictures_may_follow_one_option_of_teach():
+    given = "teach x --good a b --label c --defect d e --undo".split()
+    assert cli.spread_paths(given) == "teach x --good a --good b --label c --defect d --defect e --undo".split()
+    assert cli.spread_paths(["inspect", "--good", "a", "b"]) == ["inspect", "--good", "a", "b"]

@@ -39,7 +39,10 @@ def name_type(r: Region) -> str:
     best, *others = r.defect_types[:3]
     known = find_defect(best.name)
     said = f"{refer(r)} looks most like {quote(best.name)} ({percent(best.probability)})"
-    said += f": {known.description}" if known else ""
+    if best.source == "known":
+        said += ", which was given as an example of a defect"
+    elif known:
+        said += f": {known.description}"
     then = " and ".join(f"{quote(t.name)} ({percent(t.probability)})" for t in others)
     return f"{said}; after that like {then}." if then else f"{said}."
 

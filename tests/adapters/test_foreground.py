@@ -15,7 +15,8 @@ from assistant.detector import Detector
 from assistant.errors import ProductError
 from assistant.images import load_image
 from assistant.learning import learn_product
-from assistant.product import Product, ProductStore
+from assistant.product import Product
+from assistant.store import ProductStore
 
 SIDE, CHANNELS = 24, 32
 

@@ -1,0 +1,246 @@
+"""Teaching a product: good parts and known defects are added and taken away, masks drawn, corrections taken.
+
+Each change gives a new product with limits that were worked out again, and the way back to the old one. It
+knows memory and limits; what is said of a picture is `assistant.inspector`'s.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assistant.adapters.dictionary import Dictionary, coreset, merge
+from assistant.backbone import Features
+from assistant.calibration import Prior
+from assistant.detector import Detector, fit_roi
+from assistant.errors import ImageError, ProductError
+from assistant.images import LoadedImage, load_image
+from assistant.inspection import Inspection
+from assistant.known import KnownDefect, choose_patches, copy_of, lift
+from assistant.learning import calibrate_again, check_masks, check_roi
+from assistant.pictures import digest_of, draw, shrink
+from assistant.product import Change, Product, Reference
+from assistant.regions import REACH
+from assistant.views import memory_views
+
+Kind = Literal["good", "defect"]
+Correction = Literal["false alarm", "missed"]
+Mask = NDArray[np.bool_]
+
+MOST_CHANGES = 50
+"""Changes that a product's history lists at most, the newest ones."""
+
+ROOM = 0.8
+"""A full memory is thinned to this share of its capacity, so that it is not thinned for every picture."""
+
+LONGEST_LABEL = 60
+UNNAMED = "known defect"
+
+
+class Teaching(ABC):
+    """What an `Inspector` can be taught. Products are not changed: each method returns another one, to `save`.
+
+    Every change works out the limits again at once, and can be undone. ProductError for what makes no sense,
+    ImageError for a picture that cannot be read.
+    """
+
+    detector: Detector
+
+    def teach(
+        self, product: Product, image: Any, as_: Kind = "good", label: str | None = None, mask: Mask | None = None
+    ) -> Product:
+        """The product with one more good part, or with one more defect to recognise.
+
+        `image`: a path, bytes, PIL picture or array. For a defect: `label` is what to call it, and `mask`
+        [H, W], true where it is; without one it is taken to be where the map of the picture is hottest. A
+        picture that is known already changes nothing.
+        """
+        product = self._fitting(product)
+        picture = load_image(image)
+        if as_ not in get_args(Kind):
+            raise ProductError(f"A picture is taught as good or as defect, not as {as_!r}.")
+        if as_ == "good" and (label is not None or mask is not None):
+            raise ProductError("A label and a mask belong to a defect, and a good part has none.")
+        if as_ == "good":
+            return self._add_good(product, picture)
+        return self._add_defect(product, picture, check_label(label), mask)
+
+    def correct(
+        self,
+        product: Product,
+        inspected: Inspection | Any,
+        correction: Correction,
+        label: str | None = None,
+        mask: Mask | None = None,
+    ) -> Product:
+        """The product after somebody looked: a "false alarm" was a good part, a "missed" one a defect.
+
+        `inspected`: the Inspection of a file, or the picture itself. `label` and `mask` as in `teach`.
+        """
+        if correction not in get_args(Correction):
+            raise ProductError(f"A correction is a false alarm or missed, not {correction!r}.")
+        as_: Kind = "good" if correction == "false alarm" else "defect"
+        if not isinstance(inspected, Inspection):
+            return self.teach(product, inspected, as_, label, mask)
+        try:
+            return self.teach(product, inspected.path, as_, label, mask)
+        except ImageError as error:
+            raise ProductError(
+                "The picture of this inspection cannot be read again; give the picture in its place."
+            ) from error
+
+    def remove(self, product: Product, id: int) -> Product:
+        """The product without the reference or the known defect of that id."""
+        product = self._fitting(product)
+        named = {r.id: r.name for r in product.references} | {d.id: d.name for d in product.known.defects}
+        if id not in named:
+            there = ", ".join(map(str, sorted(named)))
+            raise ProductError(f"The product {product.name!r} has nothing with the id {id}; the ids are: {there}.")
+        change = Change(_now(), "removed", id, named[id])
+        if id in {defect.id for defect in product.known.defects}:
+            return self._follow(product, change, known=product.known.without(id))
+        left = tuple(reference for reference in product.references if reference.id != id)
+        pictures = {i: kept for i, kept in product.pictures.items() if i != id}
+        if not left or not pictures:
+            raise ProductError(
+                f"The product {product.name!r} rests on {named[id]!r} alone: learn another instead."
+            )
+        memory = copy_of(product.dictionary)
+        if id in memory.ids():  # the coreset may have left nothing of it
+            memory.remove(id)
+        return self._follow(product, change, dictionary=memory, references=left, pictures=pictures)
+
+    def remask(self, product: Product, roi: Mask | None = None, ignore: Mask | None = None) -> Product:
+        """The product with these masks in place of its own: where to look and what to ignore; None is no mask."""
+        looked, ignored = check_masks(roi, ignore)
+        return self._follow(self._fitting(product), Change(_now(), "masks"), roi=looked, ignore=ignored)
+
+    def recalibrate(self, product: Product) -> Product:
+        """The product with its limits worked out again, for what it holds and for how scores come about now."""
+        return self._follow(self._fitting(product), Change(_now(), "recalibrated"))
+
+    def undo(self, product: Product) -> Product:
+        """The product before its last change, the very same; at most eight changes back."""
+        return product.undo()
+
+    def _add_good(self, product: Product, picture: LoadedImage) -> Product:
+        digest = digest_of(picture.pixels)
+        if digest in {reference.digest for reference in product.references}:
+            return product
+        if wrong := next((d for d in product.known.defects if d.digest.startswith(digest)), None):
+            raise ProductError(
+                f"{picture.name} is known as a defect, {wrong.label!r}; remove that first, its id is {wrong.id}."
+            )
+        number, backbone = _next_id(product), self.detector.backbone
+        features = backbone.encode(memory_views(picture.pixels, product.views))
+        patches = merge(self.detector.tokens(f) for f in features)
+        memory = with_room(product.dictionary, len(patches))
+        memory.add(number, patches)
+        references = (*product.references, Reference(number, picture.name, None, digest))
+        pictures = draw(
+            {**product.pictures, number: shrink(picture.pixels, backbone)},
+            {reference.id: reference.digest for reference in references},
+        )
+        left = {*memory.ids(), *pictures}  # one that left neither patch nor picture plays no part any more
+        return self._follow(
+            product,
+            Change(_now(), "good", number, picture.name),
+            dictionary=memory,
+            references=tuple(reference for reference in references if reference.id in left),
+            pictures=pictures,
+        )
+
+    def _add_defect(self, product: Product, picture: LoadedImage, label: str, mask: Mask | None) -> Product:
+        place = None if mask is None else check_roi(mask, "mask of a defect", "taken for the defect")
+        digest = digest_of(picture.pixels)
+        if digest in {reference.digest for reference in product.references}:
+            raise ProductError(f"{picture.name} is known as a good part; remove that first.")
+        digest += digest_of(place.numpy()) if place is not None else ""
+        same = next((d for d in product.known.defects if d.digest == digest), None)
+        if same and same.label == label:
+            return product
+        (features,) = self.detector.backbone.encode([picture.pixels])
+        patches = self._patches_of(product, features, place)
+        number = _next_id(product)
+        known = product.known.without(same.id) if same else product.known
+        known = known.with_example(KnownDefect(number, picture.name, label, digest), patches)
+        return self._follow(product, Change(_now(), "defect", number, picture.name, label), known=known)
+
+    def _patches_of(self, product: Product, features: Features, place: Tensor | None) -> Tensor:
+        tokens = self.detector.tokens(features)
+        found, _ = look_closer(self.detector, features, self.detector.maps(features, [product])[0], product)
+        distance = product.dictionary.lookup(tokens[0])
+        where = None if place is None else fit_roi(place, *tokens.shape[1:3]).to(found.device) > 0
+        limit = product.calibration.threshold
+        least = REACH * limit if float(found.max()) > limit else float("inf")
+        return choose_patches(tokens[0], distance, found[0], where, least)
+
+    def _follow(self, product: Product, change: Change, **contents: Any) -> Product:
+        history = (*product.history, change)[-MOST_CHANGES:]
+        draft = replace(product, history=history, **contents)
+        return product.followed_by(calibrate_again(self.detector, draft, self._prior()))
+
+    @abstractmethod
+    def _fitting(self, product: Product) -> Product:
+        """The product where the towers are, if it was made with them; ProductError else."""
+
+    @abstractmethod
+    def _prior(self) -> Prior:
+        """What other products teach about few pictures."""
+
+
+def look_closer(
+    detector: Detector, features: Features, maps: Tensor, product: Product
+) -> tuple[Tensor, Tensor | None]:
+    """Maps [B, h, w] of a product's pictures with what its teaching adds, and the contrast behind it.
+
+    What resembles known defects is raised, and what is not to be looked at is 0. The contrast [B, h, w] is that
+    of `KnownDefects.contrast`, None where there is no known defect.
+    """
+    contrast = None
+    if product.known:
+        contrast = product.known.contrast(detector.tokens(features), product.dictionary)
+        maps = lift(maps, contrast)
+    looked_at = product.looked_at
+    if looked_at is not None:
+        maps = maps * fit_roi(looked_at, *maps.shape[1:]).to(maps.device)
+    return maps, contrast
+
+
+def with_room(memory: Dictionary, count: int) -> Dictionary:
+    """A copy of a memory that can be changed, thinned where so many more patches would not fit."""
+    copy = copy_of(memory)
+    if len(copy) + count > copy.capacity and len(copy) > ROOM * copy.capacity:
+        kept = coreset(copy.entries, max(1, int(ROOM * copy.capacity)))
+        copy.entries, copy.owners = copy.entries[kept], copy.owners[kept]
+    return copy
+
+
+def check_label(label: str | None) -> str:
+    """The label of a known defect as it is shown; ProductError for one that is empty, long or not printable."""
+    if label is None:
+        return UNNAMED
+    plain = " ".join(label.split())
+    if not plain or len(plain) > LONGEST_LABEL or not plain.isprintable():
+        raise ProductError(f"A label is a name of 1 to {LONGEST_LABEL} printable characters.")
+    return plain
+
+
+def _next_id(product: Product) -> int:
+    used: Iterable[int | None] = (
+        *(r.id for r in product.references),
+        *(d.id for d in product.known.defects),
+        *(c.id for c in product.history),
+    )
+    return 1 + max(i for i in used if i is not None)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
