@@ -16,14 +16,18 @@ from .similarity import cosines
 CAPACITY = 60_000
 """Entries kept at most: with the pocket tower's 472 numbers each, in bf16, 57 MB."""
 
+REACH = 2
+"""Cells that a part may lie to either side of where the references have it: 5 % of a picture at 40 cells."""
+
 _BLOCK = 2048  # queries scored at once: bounds the similarity matrix to _BLOCK x entries
 
 
 class Dictionary:
-    """Unit vectors of good patches, each with the id of the reference it comes from.
+    """Unit vectors of good patches, each with the id of the reference it comes from and its place in it.
 
-    Entries are bfloat16 [N, C] on one device, which halves the memory. Distances are one minus cosine, in
-    [0, 2], and accurate to about 0.005.
+    Entries are bfloat16 [N, C] on one device, which halves the memory. Places are int16 [N, 2], down and right
+    in thousandths of the picture, -1 where nobody said. Distances are one minus cosine, in [0, 2], and accurate
+    to about 0.005.
     """
 
     def __init__(self, capacity: int = CAPACITY, device: torch.device | str = "cpu") -> None:
@@ -32,6 +36,7 @@ class Dictionary:
         self.capacity = capacity
         self.entries = torch.empty(0, 0, dtype=torch.bfloat16, device=device)
         self.owners = torch.empty(0, dtype=torch.int64, device=device)
+        self.places = torch.empty(0, 2, dtype=torch.int16, device=device)
 
     @classmethod
     def build(
@@ -40,13 +45,16 @@ class Dictionary:
         capacity: int = CAPACITY,
         device: torch.device | str = "cpu",
     ) -> Dictionary:
-        """A dictionary of the references' patches: {id: [n, C] unit vectors}."""
+        """A dictionary of the references' patches: {id: unit vectors [n, C], or [h, w, C] where places count}."""
         dictionary = cls(capacity, device)
         dictionary._append(references)
         return dictionary
 
     def add(self, owner: int, patches: Tensor) -> None:
-        """Take in the patches [n, C] of one more reference; ValueError where the id is taken or C differs."""
+        """Take in the patches [n, C] or [h, w, C] of one more reference.
+
+        ValueError where the id is taken or C differs.
+        """
         self._append({owner: patches})
 
     def remove(self, owner: int) -> None:
@@ -54,11 +62,16 @@ class Dictionary:
         kept = self.owners != owner
         if bool(kept.all()):
             raise KeyError(f"the dictionary has no reference {owner}")
-        self.entries, self.owners = self.entries[kept], self.owners[kept]
+        self.keep(kept)
+
+    def keep(self, which: Tensor) -> None:
+        """Forget all entries but these: indices [n] in rising order, or bools [N]."""
+        self.entries, self.owners, self.places = self.entries[which], self.owners[which], self.places[which]
 
     def to(self, device: torch.device | str) -> None:
         """Move the memory to a device; nothing is copied where it is there already."""
         self.entries, self.owners = self.entries.to(device), self.owners.to(device)
+        self.places = self.places.to(device)
 
     def lookup(self, queries: Tensor, without: int | None = None) -> Tensor:
         """The distance of each query to its nearest entry: [..., C] -> [...] float32.
@@ -73,6 +86,37 @@ class Dictionary:
         parts = [cosines(rows, entries).amax(dim=1) for rows in flat.split(_BLOCK)]
         return (1 - torch.cat(parts).float()).clamp_min(0).reshape(queries.shape[:-1])
 
+    def lookup_nearby(self, queries: Tensor, without: int | None = None, reach: int = REACH) -> Tensor:
+        """The distance of each query to its nearest entry around the same place: [B, h, w, C] -> [B, h, w].
+
+        Entries count up to `reach` cells of the queries' grid away, which is what soft alignment comes to for
+        parts that always lie alike: something missing or moved has no match there, although it has one
+        elsewhere. Where no entry lies around a place, infinite. ValueError where nothing is left to compare with.
+        """
+        mine = self.places[:, 0] >= 0
+        if without is not None:
+            mine &= self.owners != without
+        entries, places = self.entries[mine], self.places[mine]
+        if not len(entries):
+            raise ValueError("there is no entry to compare with")
+        _, h, w, _ = queries.shape
+        rows, columns = (cells_of(places[:, axis], size) for axis, size in enumerate((h, w)))
+        order = rows.argsort(stable=True)
+        entries, rows, columns = entries[order], rows[order], columns[order]
+        own = torch.arange(w, device=entries.device)
+        found = torch.full(queries.shape[:3], torch.inf, device=entries.device)
+        for y in range(h):
+            first, last = torch.searchsorted(
+                rows, torch.tensor([y - reach, y + reach + 1], device=rows.device)
+            ).tolist()
+            if first == last:
+                continue
+            far = (columns[first:last] - own[:, None]).abs() > reach
+            alike = cosines(queries[:, y].to(entries.device).flatten(0, 1), entries[first:last]).float()
+            alike = alike.view(len(queries), w, -1).masked_fill(far, -torch.inf)
+            found[:, y] = (1 - alike.amax(dim=2)).clamp_min(0)
+        return found
+
     def ids(self) -> list[int]:
         """The references in memory, in the order they came."""
         return list(dict.fromkeys(self.owners.tolist()))
@@ -83,40 +127,57 @@ class Dictionary:
     @property
     def nbytes(self) -> int:
         """Bytes that the entries and their owners take."""
-        return sum(t.numel() * t.element_size() for t in (self.entries, self.owners))
+        return sum(t.numel() * t.element_size() for t in (self.entries, self.owners, self.places))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors that `load_state_dict` turns back into the same memory."""
-        return {"entries": self.entries.cpu(), "owners": self.owners.cpu()}
+        return {"entries": self.entries.cpu(), "owners": self.owners.cpu(), "places": self.places.cpu()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the memory; ValueError where tensors are missing, left over or do not fit together."""
-        if set(state) != {"entries", "owners"}:
-            raise ValueError(f"a dictionary is made of entries and owners, not of {', '.join(sorted(state))}")
-        entries, owners = state["entries"], state["owners"]
-        if entries.ndim != 2 or owners.shape != entries.shape[:1]:
-            raise ValueError("entries and owners do not fit together")
-        if entries.dtype != torch.bfloat16 or owners.dtype != torch.int64:
-            raise ValueError("entries are bfloat16 and owners int64")
+        if set(state) != {"entries", "owners", "places"}:
+            raise ValueError(
+                f"a dictionary is made of entries, owners and places, not of {', '.join(sorted(state))}"
+            )
+        entries, owners, places = state["entries"], state["owners"], state["places"]
+        if entries.ndim != 2 or owners.shape != entries.shape[:1] or places.shape != (len(entries), 2):
+            raise ValueError("entries, owners and places do not fit together")
+        if (entries.dtype, owners.dtype, places.dtype) != (torch.bfloat16, torch.int64, torch.int16):
+            raise ValueError("entries are bfloat16, owners int64 and places int16")
         if not bool(torch.isfinite(entries).all()):
             raise ValueError("the entries hold numbers that are not finite")
         device = self.entries.device
-        self.entries, self.owners = entries.to(device), owners.to(device)
+        self.entries, self.owners, self.places = entries.to(device), owners.to(device), places.to(device)
 
     def _append(self, references: Mapping[int, Tensor]) -> None:
         if taken := sorted(set(references) & set(self.ids())):
             raise ValueError(f"the dictionary already has a reference {taken[0]}")
-        sizes = {p.shape[1] for p in references.values()} | ({self.entries.shape[1]} if len(self) else set())
+        sizes = {p.shape[-1] for p in references.values()} | ({self.entries.shape[1]} if len(self) else set())
         if len(sizes) > 1:
             raise ValueError(f"patches of different sizes cannot be compared: {sorted(sizes)}")
         device = self.entries.device
-        entries = [p.detach().to(device, torch.bfloat16) for p in references.values()]
-        owners = [torch.full((len(p),), i, dtype=torch.int64, device=device) for i, p in references.items()]
-        self.entries = torch.cat([self.entries, *entries] if len(self) else entries)
+        places = [_places_of(p).to(device) for p in references.values()]
+        flat = {i: p.detach().reshape(-1, p.shape[-1]).to(device, torch.bfloat16) for i, p in references.items()}
+        owners = [torch.full((len(p),), i, dtype=torch.int64, device=device) for i, p in flat.items()]
+        self.entries = torch.cat([self.entries, *flat.values()] if len(self) else [*flat.values()])
         self.owners = torch.cat([self.owners, *owners])
+        self.places = torch.cat([self.places, *places])
         if len(self) > self.capacity:
-            kept = coreset(self.entries, self.capacity)
-            self.entries, self.owners = self.entries[kept], self.owners[kept]
+            self.keep(coreset(self.entries, self.capacity))
+
+
+def cells_of(thousandths: Tensor, size: int) -> Tensor:
+    """The cells, of `size` along an axis, that places lie in."""
+    return (thousandths.long() * size // 1000).clamp_max(size - 1)
+
+
+def _places_of(patches: Tensor) -> Tensor:
+    """The middles of the cells of a grid [h, w, C] as places [h * w, 2]; -1 for a mere list [n, C]."""
+    if patches.ndim == 2:
+        return torch.full((len(patches), 2), -1, dtype=torch.int16)
+    h, w = patches.shape[:2]
+    down, right = ((torch.arange(n) * 2 + 1) * 500 // n for n in (h, w))
+    return torch.cartesian_prod(down, right).to(torch.int16)
 
 
 def coreset(entries: Tensor, size: int, *, seed: int = 0, dimensions: int = 32) -> Tensor:
@@ -147,5 +208,8 @@ def coreset(entries: Tensor, size: int, *, seed: int = 0, dimensions: int = 32) 
 
 
 def merge(groups: Iterable[Tensor]) -> Tensor:
-    """Patches of several views of one reference as one [n, C] table: each [B, h, w, C] is flattened."""
-    return torch.cat([tokens.reshape(-1, tokens.shape[-1]) for tokens in groups])
+    """Patches of the views of one reference, each [1, h, w, C], as a table; one view alone stays [h, w, C]."""
+    views = list(groups)
+    if len(views) == 1:
+        return views[0][0]
+    return torch.cat([tokens.reshape(-1, tokens.shape[-1]) for tokens in views])

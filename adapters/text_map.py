@@ -18,9 +18,3 @@ def text_map(aligned: Tensor, states: Tensor, temperature: float = TEMPERATURE) 
     """
     logits = aligned.float() @ states.float().T / temperature
     return logits.softmax(dim=-1)[..., 1]
-
-
-def rank_types(aligned: Tensor, types: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Probabilities [T] of defect types for patches [n, D] of one region against [T, D] type vectors."""
-    mean = aligned.float().mean(dim=0) @ types.float().T / temperature
-    return mean.softmax(dim=-1)

@@ -1,4 +1,4 @@
-"""Visual adapters: small networks that read frozen patches, and the picture's vector, in the words of a text tower.
+"""Visual adapters: small networks that read frozen patches, and a picture's vector, in the words of a text tower.
 
 The tower stays as it is. A bottleneck turns each patch into a vector of the text tower's space, where it is
 compared with fixed sentences: "normal" against "abnormal" makes a map, one sentence per defect type says what it

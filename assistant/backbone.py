@@ -186,10 +186,15 @@ class Backbone:
         likely, which = (vectors @ vector.cpu().float()).topk(min(3, len(names)))
         return tuple(names[int(i)] for i, cosine in zip(which, likely, strict=True) if cosine >= at_least)
 
+    @property
+    def text_tower(self) -> tuple[torch.nn.Module, Any]:
+        """The text tower and its tokenizer; WeightsError where it was loaded without."""
+        return self._text
+
     @cached_property
     def _text(self) -> tuple[torch.nn.Module, Any]:
         if self._load_text is None:
             raise WeightsError(f"The bundle {self.card.name!r} was loaded without a text tower.")
-        with self._lock:
+        with self._lock, torch.inference_mode(False):  # or a learned context could not be trained through it
             tower, tokenize = self._load_text()
             return tower.to(self.runtime.device), tokenize

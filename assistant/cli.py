@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,7 @@ from assistant import console
 from assistant.bundle import DEFAULT
 from assistant.errors import LooktwiceError
 from assistant.inspection import AskedMode
+from assistant.training.cli import train
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
@@ -29,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(train)
 
 Bundle = Annotated[str, typer.Option("--bundle", help="Model bundle; see `looktwice bundles`.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps; the best one by default.")]
@@ -47,6 +50,13 @@ Ignore = Annotated[
 ]
 Foreground = Annotated[
     bool, typer.Option(help="Leave out the plain ground that the product stands on, where there surely is one.")
+]
+Aligned = Annotated[
+    bool | None,
+    typer.Option(
+        "--aligned/--not-aligned",
+        help="Parts lie alike in all pictures; found out from two or more references by default.",
+    ),
 ]
 Views = Annotated[str, typer.Option("--views", help="plain, or flips or turns for parts that lie at any angle.")]
 
@@ -69,6 +79,7 @@ def inspect(
     false_alarms: Target = 0.05,
     roi: Roi = None,
     foreground: Foreground = False,
+    aligned: Aligned = None,
     views: Views = "plain",
     device: Device = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures encoded together.")] = 4,
@@ -84,7 +95,8 @@ def inspect(
     if references and product:
         raise LooktwiceError("Give either --references or --product, not both.")
     inspector = open_inspector(bundle, device, batch_size)
-    known = _known(inspector, references, product, false_alarms, roi, foreground, views)
+    how = {"target_false_alarm": false_alarms, "foreground": foreground, "aligned": aligned, "views": views}
+    known = _known(inspector, references, product, roi, how)
     sources, count = console.gather(paths)
     with console.progress("Inspecting", count) as step:
         tell = console.share_of(step, count) if mode == "batch" else None
@@ -103,12 +115,14 @@ def learn(
     roi: Roi = None,
     ignore: Ignore = None,
     foreground: Foreground = False,
+    aligned: Aligned = None,
     views: Views = "plain",
     device: Device = None,
 ) -> None:
     """Learn a product from one to a few good pictures, and keep it under its name."""
     inspector = open_inspector(bundle, device)
-    product = _learn(inspector, name, references, false_alarms, roi, foreground, views, ignore)
+    how = {"target_false_alarm": false_alarms, "foreground": foreground, "aligned": aligned, "views": views}
+    product = _learn(inspector, name, references, roi, how, ignore)
     inspector.save(product)
     console.product(product)
 
@@ -159,7 +173,7 @@ def ask(
 ) -> None:
     """Inspect a picture and answer a question about the evidence."""
     inspector = open_inspector(bundle, device)
-    known = _known(inspector, references, product, 0.05, None, False, "plain")
+    known = _known(inspector, references, product, None, {})
     result = inspector.inspect([image], known)[0]
     typer.echo(inspector.ask(result, question).text)
     raise typer.Exit(1 if result.status == "error" else 0)
@@ -328,17 +342,17 @@ def _known(
     inspector: Inspector,
     references: list[Path] | None,
     product: str | None,
-    target: float,
     roi: Path | None,
-    foreground: bool,
-    views: str,
+    how: Mapping[str, Any],
 ) -> Product | None:
     if references:
-        return _learn(inspector, "references", references, target, roi, foreground, views)
+        return _learn(inspector, "references", references, roi, how)
     if roi is not None:
         raise LooktwiceError("--roi belongs to --references: a product has its own region of interest.")
-    if foreground:
+    if how.get("foreground"):
         raise LooktwiceError("--foreground belongs to --references: a product was learned with or without it.")
+    if how.get("aligned") is not None:
+        raise LooktwiceError("--aligned belongs to --references: a product was learned with or without it.")
     return inspector.load(product) if product else None
 
 
@@ -346,10 +360,8 @@ def _learn(
     inspector: Inspector,
     name: str,
     references: list[Path],
-    target: float,
     roi: Path | None,
-    foreground: bool,
-    views: str,
+    how: Mapping[str, Any],
     ignore: Path | None = None,
 ) -> Product:
     from assistant.intake import find_images
@@ -358,15 +370,10 @@ def _learn(
     pictures = list(find_images(references))
     with console.progress(f"Learning {name}", 1) as step:
         product = inspector.learn(
-            name,
-            pictures,
-            roi=read_mask(roi),
-            ignore=read_mask(ignore),
-            foreground=foreground,
-            target_false_alarm=target,
-            views=views,
-            tell=step.tell,
+            name, pictures, roi=read_mask(roi), ignore=read_mask(ignore), tell=step.tell, **how
         )
-    if foreground and product.foreground is None:
+    if how.get("foreground") and product.foreground is None:
         console.say("The references show no plain ground that could safely be left out: all of a picture counts.")
+    if product.aligned and how.get("aligned") is None:
+        console.say("The references lie alike: missing and moved parts count too (--not-aligned leaves that out).")
     return product

@@ -35,10 +35,14 @@ class Step:
         """One more picture is done."""
         self._bar.advance(self._task)
 
-    def tell(self, message: str, fraction: float) -> None:
+    def move(self, fraction: float) -> None:
         """So much of the whole is done, in [0, 1]."""
-        total = self._bar.tasks[self._task].total or 1
-        self._bar.update(self._task, description=escape(message), completed=fraction * total)
+        self._bar.update(self._task, completed=fraction * (self._bar.tasks[self._task].total or 1))
+
+    def tell(self, message: str, fraction: float) -> None:
+        """So much of the whole is done, in [0, 1], and what is being done."""
+        self._bar.update(self._task, description=escape(message))
+        self.move(fraction)
 
 
 @contextmanager

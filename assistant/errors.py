@@ -22,3 +22,7 @@ class ProductError(LooktwiceError):
 
 class CalibrationError(LooktwiceError):
     """A threshold that cannot be worked out from what was given."""
+
+
+class TrainingError(LooktwiceError):
+    """Pictures that a detector cannot be trained from, or a training run that does not fit them."""

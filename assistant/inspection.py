@@ -26,9 +26,13 @@ Position = Literal[
 ]
 
 
+UNKNOWN = "unknown"
+"""The name of the type of a region that nothing in the vocabulary fits."""
+
+
 @dataclass(frozen=True)
 class DefectType:
-    """A defect type that a region resembles; `probability` in [0, 1].
+    """A defect type that a region resembles; `probability` in [0, 1], for "unknown" that no guess is right.
 
     `source` is "vocabulary" for a word, and "known" for the label of a defect that was given as an example.
     """
@@ -57,6 +61,11 @@ class Region:
     position: Position
     severity: Severity
     defect_types: tuple[DefectType, ...] = ()
+
+    @property
+    def has_type(self) -> bool:
+        """Whether something is known about the type of defect."""
+        return bool(self.defect_types) and self.defect_types[0].name != UNKNOWN
 
     def __post_init__(self) -> None:
         x0, y0, x1, y1 = self.box

@@ -17,9 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate
 
-from assistant.adapters.text_map import rank_types
 from assistant.backbone import Backbone, Features
 from assistant.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
 from assistant.detector import Detector
@@ -27,18 +25,16 @@ from assistant.errors import CalibrationError, LooktwiceError, ProductError
 from assistant.inspection import Answer, AskedMode, DefectType, Inspection, Mode, Region
 from assistant.intake import is_lazy, walk_sources
 from assistant.language import answer
+from assistant.learned import load_learned
 from assistant.learning import Tell, learn_product, rule_of
 from assistant.limits import Limits, load_limits
 from assistant.product import Product
-from assistant.prompts.defects import DEFECTS
-from assistant.prompts.ensemble import defect_vectors
+from assistant.reader import Reader, Types
 from assistant.regions import find_regions
 from assistant.sight import Sight
 from assistant.store import ProductStore
 from assistant.stream import in_batches, read_ahead
 from assistant.teaching import Teaching, look_closer
-
-Types = Callable[[NDArray[np.bool_]], tuple[DefectType, ...]]
 
 
 class Inspector(Teaching):
@@ -47,6 +43,7 @@ class Inspector(Teaching):
     def __init__(self, backbone: Backbone, store: ProductStore | None = None, batch_size: int = 4) -> None:
         self.backbone = backbone
         self.detector = Detector(backbone)
+        self.reader = Reader(backbone, load_learned(backbone.card.name, backbone.digest))
         self.store = store or ProductStore()
         self.batch_size = max(1, batch_size)
 
@@ -76,6 +73,7 @@ class Inspector(Teaching):
         roi: NDArray[np.bool_] | None = None,
         ignore: NDArray[np.bool_] | None = None,
         foreground: bool = False,
+        aligned: bool | None = None,
         target_false_alarm: float = 0.05,
         views: str = "plain",
         tell: Tell | None = None,
@@ -83,8 +81,9 @@ class Inspector(Teaching):
         """Learn a product from one to a few good pictures: paths, a folder, PIL pictures or arrays.
 
         `roi`: [H, W], true where to look, drawn on a reference; `ignore`: the same, true where not to look.
-        `foreground`: leave out the plain ground that
-        the product stands on, where there surely is one; `Product.foreground` says whether.
+        `foreground`: leave out the plain ground that the product stands on, where there surely is one;
+        `Product.foreground` says whether. `aligned`: parts lie alike in all pictures, so that a missing or moved
+        one shows; by default found out from two references or more.
         `target_false_alarm`: the share of good pictures that may be called defective, in (0, 0.5]. `views`:
         "flips" or "turns" for products that lie at any angle. The product is returned, not kept: `save` keeps
         it. Copies of a picture count once.
@@ -102,6 +101,7 @@ class Inspector(Teaching):
             roi=roi,
             ignore=ignore,
             foreground=foreground,
+            aligned=aligned,
             target_false_alarm=target_false_alarm,
             prior=self._prior(),
             tell=tell,
@@ -220,14 +220,14 @@ class Inspector(Teaching):
                     continue
                 start = time.perf_counter()
                 seen = next(features)
-                sight = Sight.of(entry, seen)
+                sight = Sight.of(entry, seen, self.reader.read(seen))
                 found = []
                 for product, limit, maps in zip(products, limits, self.detector.maps(seen, products), strict=True):
                     contrast = None
                     if product:
                         maps, contrast = look_closer(self.detector, seen, maps, product)
                     score = float(self.detector.score(maps, product.looked_at if product else None)[0])
-                    types = self._type_ranker(sight)
+                    types = self.reader.ranker(sight.reading)
                     if product and contrast is not None:
                         types = self._known_first(product, seen, contrast, types)
                     mode: Mode = "few-shot" if product else "zero-shot"
@@ -251,7 +251,7 @@ class Inspector(Teaching):
                 seen = next(features)
                 tokens.append(self.detector.coarse_tokens(seen)[0].to(torch.bfloat16))
                 rare.append(self.detector.zero_shot(seen)[0])
-                kept.append(Sight.of(entry, seen))
+                kept.append(Sight.of(entry, seen, self.reader.read(seen)))
         sights = [sight for sight in kept if isinstance(sight, Sight)]
         results: Iterator[tuple[Tensor, float]] = iter(())
         if sights:
@@ -265,7 +265,7 @@ class Inspector(Teaching):
                 yield sight
                 continue
             found, score = next(results)
-            types = self._type_ranker(sight)
+            types = self.reader.ranker(sight.reading)
             yield _timed(self._conclude(sight, found, score, "batch", calibration, None, types), ms)
 
     def _conclude(
@@ -279,7 +279,7 @@ class Inspector(Teaching):
         types: Types | None,
     ) -> Inspection:
         verdict = calibration.verdict(score)
-        coarse = found.float().cpu().numpy()
+        coarse = self.reader.focus(found, sight.reading, self.detector.share).float().cpu().numpy()
         regions: tuple[Region, ...] = ()
         if verdict != "good":
             limit = calibration.threshold if verdict == "defect" else calibration.review_threshold
@@ -317,26 +317,6 @@ class Inspector(Teaching):
             return known + (others(mask) if others else ())
 
         return rank
-
-    def _type_ranker(self, sight: Sight) -> Types | None:
-        """Ranks the vocabulary for a region, where the tower aligns patches with text; else None."""
-        aligned = sight.aligned
-        if aligned is None:
-            return None
-
-        def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
-            h, w = aligned.shape[:2]
-            inside = interpolate(torch.from_numpy(mask)[None, None].float(), (h, w), mode="area")[0, 0] > 0
-            chances, which = rank_types(aligned[inside.to(aligned.device)], self._types.to(aligned)).topk(3)
-            return tuple(
-                DefectType(DEFECTS[int(i)].name, round(float(p), 4)) for p, i in zip(chances, which, strict=True)
-            )
-
-        return rank
-
-    @cached_property
-    def _types(self) -> Tensor:
-        return defect_vectors(self.backbone.encode_text)
 
 
 def _timed(row: Inspection, ms: float) -> Inspection:

@@ -18,7 +18,7 @@ from assistant.adapters.dictionary import Dictionary, merge
 from assistant.adapters.foreground import Foreground
 from assistant.backbone import Features
 from assistant.calibration import Prior, calibrate, check_target
-from assistant.detector import MEMORY_SHARE, Detector
+from assistant.detector import ALIGNED, MEMORY_SHARE, Detector
 from assistant.errors import ProductError
 from assistant.images import LoadedImage
 from assistant.known import KnownDefects, lift
@@ -42,13 +42,15 @@ def learn_product(
     roi: NDArray[np.bool_] | None = None,
     ignore: NDArray[np.bool_] | None = None,
     foreground: bool = False,
+    aligned: bool | None = None,
     target_false_alarm: float = 0.05,
     prior: Prior | None = None,
     tell: Tell | None = None,
 ) -> Product:
     """A product that knows the given good pictures, each of them once.
 
-    ProductError where there are none or the name is bad.
+    `aligned` says that parts lie alike in all pictures, or that they do not; None finds out from the references.
+    ProductError where there are none, the name is bad, or parts are said to lie alike and at any angle.
     """
     check_name(name)
     check_target(target_false_alarm)
@@ -62,7 +64,11 @@ def learn_product(
     memory = Dictionary.build(patches, CAPACITY, device=backbone.runtime.device)
     ground = Foreground.find([detector.tokens(f)[0] for f in own]) if foreground else None
     tell("Scoring each reference without itself", 1.0)
-    score = scorer(detector, memory, look_at(looked, ignored), ground)
+    if aligned and views != "plain":
+        raise ProductError("Parts either lie alike or at any angle: leave out the views or the alignment.")
+    if aligned is None:
+        aligned = find_alignment(detector, memory, dict(enumerate(own)), views)
+    score = scorer(detector, memory, look_at(looked, ignored), ground, aligned=aligned)
     scores = score_without(score, dict(enumerate(own)), len(own))
     jittered = [] if scores else [score_views(detector, score, pictures[0].pixels)]
     digests = {i: digest_of(picture.pixels) for i, picture in enumerate(pictures)}
@@ -78,6 +84,7 @@ def learn_product(
         roi=looked,
         ignore=ignored,
         foreground=ground,
+        aligned=aligned,
         pictures=draw({i: shrink(p.pixels, backbone) for i, p in enumerate(pictures)}, digests),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     ).sealed(rule_of(detector))
@@ -86,7 +93,8 @@ def learn_product(
 def calibrate_again(detector: Detector, product: Product, prior: Prior | None = None) -> Product:
     """The product with limits that rest on what it holds now, from the pictures it keeps."""
     seen = {i: detector.backbone.encode([expand(kept)])[0] for i, kept in product.pictures.items()}
-    score = scorer(detector, product.dictionary, product.looked_at, product.foreground, product.known)
+    looked_at, ground = product.looked_at, product.foreground
+    score = scorer(detector, product.dictionary, looked_at, ground, product.known, aligned=product.aligned)
     scores = score_without(score, seen, len(product.references))
     first = next(iter(product.pictures.values()), None)
     jittered = [] if scores or first is None else [score_views(detector, score, expand(first))]
@@ -100,7 +108,8 @@ def calibrate_again(detector: Detector, product: Product, prior: Prior | None = 
 
 def rule_of(detector: Detector) -> str:
     """How scores come about, in words that change when scores do: part of what limits rest on."""
-    return f"side {detector.backbone.part.image_size}, top {detector.share}, memory {MEMORY_SHARE}, known 1"
+    side, share = detector.backbone.part.image_size, detector.share
+    return f"side {side}, top {share}, memory {MEMORY_SHARE}, known 1, aligned {sorted(ALIGNED.items())}"
 
 
 def scorer(
@@ -109,16 +118,28 @@ def scorer(
     looked_at: Tensor | None,
     ground: Foreground | None,
     known: KnownDefects | None = None,
+    *,
+    aligned: bool = False,
 ) -> Score:
     """What scores a picture's features by the rule of an inspection, without one of the references if told so."""
 
     def score(features: Features, without: int | None) -> float:
-        found = detector.few_shot(features, memory, without, ground)
+        found = detector.few_shot(features, memory, without, ground, aligned)
         if known:
             found = lift(found, known.contrast(detector.tokens(features), memory, without))
         return float(detector.score(found, looked_at)[0])
 
     return score
+
+
+def find_alignment(detector: Detector, memory: Dictionary, seen: Mapping[int, Features], views: str) -> bool:
+    """Whether all references lie alike, each judged by the others; a single one cannot tell, which counts as no.
+
+    Turned or mirrored views in memory say that parts lie at any angle.
+    """
+    if views != "plain" or len(seen) < 2:
+        return False
+    return all(detector.lies_alike(features, memory, i) for i, features in seen.items())
 
 
 def score_without(score: Score, seen: Mapping[int, Features], count: int) -> dict[int, float]:

@@ -66,6 +66,7 @@ class Product:
     `roi` [h, w] float32 in [0, 1] on the reference's picture says what to look at, None is everything; `ignore`
     what not to look at in there. `foreground` leaves out the plain ground that the product stands on; None
     where none was asked for or found. `known` are the defects that were given as examples.
+    `aligned`: whether parts lie alike, so that a patch is compared with what lies around the same place.
     `pictures`: of each reference that is scored again when something changes, the picture as a PNG, uint8 [n],
     in the size that the tower sees. `seal` says what the limits rest on, see `check`. `past`: the way back.
     """
@@ -88,6 +89,7 @@ class Product:
     history: tuple[Change, ...] = field(default=(), repr=False)
     seal: str = field(default="", repr=False)
     past: tuple[Step, ...] = field(default=(), compare=False, repr=False)
+    aligned: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -150,7 +152,7 @@ class Product:
                 tensors[name] = mask.float()
         if self.foreground:
             tensors |= {f"foreground.{k}": v for k, v in self.foreground.state_dict().items()}
-        plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal")
+        plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned")
         header: dict[str, Any] = {name: getattr(self, name) for name in plain}
         header["references"] = [asdict(reference) for reference in self.references]
         header["defects"] = self.known.rows()
@@ -196,7 +198,14 @@ class Product:
             raise ProductError(f"The product file {path.name!r} is damaged and cannot be read.") from error
 
     def _sealed_by(self, rule: str) -> str:
-        parts = [rule, self.weights, str(self.side), self.views, self._content_of("memory", self.dictionary)]
+        parts = [
+            rule,
+            self.weights,
+            str(self.side),
+            self.views,
+            str(self.aligned),
+            self._content_of("memory", self.dictionary),
+        ]
         parts += [self._content_of("known", self.known.dictionary), *_digests((self.roi, self.ignore))]
         if self.foreground:
             parts.append(digest("", self.foreground.state_dict()))

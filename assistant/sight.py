@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from assistant.backbone import Features
+from assistant.reader import Reading
 from assistant.stream import Entry
 
 
@@ -19,7 +20,7 @@ class Sight:
 
     `path` is what it came from, `width` and `height` its size in pixels as displayed, `notices` what reading it
     gave rise to, and `ms` how many milliseconds that took. `vector` [D] stands for the picture as a whole.
-    `aligned` [h, w, D] are its patches in the space of text, or None where the tower has no such space.
+    `reading` is what its patches say in words, or None where the bundle has none for them.
     """
 
     path: str
@@ -28,14 +29,13 @@ class Sight:
     notices: tuple[str, ...]
     ms: float
     vector: Tensor
-    aligned: Tensor | None
+    reading: Reading | None
 
     @classmethod
-    def of(cls, entry: Entry, features: Features) -> Sight:
+    def of(cls, entry: Entry, features: Features, reading: Reading | None) -> Sight:
         """The sight of an entry and its features, a batch of one; ValueError where the entry has no picture."""
         image = entry.image
         if image is None:
             raise ValueError("an entry that could not be read was not seen")
-        aligned = None if features.aligned is None else features.aligned[0]
         vector = features.vector[0].clone()
-        return cls(entry.path, image.width, image.height, image.notices, entry.ms, vector, aligned)
+        return cls(entry.path, image.width, image.height, image.notices, entry.ms, vector, reading)

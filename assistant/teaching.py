@@ -218,8 +218,7 @@ def with_room(memory: Dictionary, count: int) -> Dictionary:
     """A copy of a memory that can be changed, thinned where so many more patches would not fit."""
     copy = copy_of(memory)
     if len(copy) + count > copy.capacity and len(copy) > ROOM * copy.capacity:
-        kept = coreset(copy.entries, max(1, int(ROOM * copy.capacity)))
-        copy.entries, copy.owners = copy.entries[kept], copy.owners[kept]
+        copy.keep(coreset(copy.entries, max(1, int(ROOM * copy.capacity))))
     return copy
 
 

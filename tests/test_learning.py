@@ -120,3 +120,48 @@ def test_a_region_of_interest_that_shows_nothing_is_refused(roi):
 def test_a_region_of_interest_may_be_of_any_number(good):
     assert check_roi(np.array([[0, 255], [0, 3]], dtype=np.uint8)).tolist() == [[0, 1], [0, 1]]
     assert check_roi(np.array([[True, False]])).dtype == torch.float32
+
+
+def _part(seed, *, disc=True, shift=0):
+    """A plate with a bright disc on it, always in the same place, and the grain of a camera."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:160, :160]
+    plate = 90 + 10 * np.sin(columns / 9) + rng.normal(0, 3, (160, 160))
+    if disc:
+        plate[(rows - 60) ** 2 + (columns - 100 - shift) ** 2 < 24**2] += 100
+    return np.repeat(plate.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_a_missing_and_a_moved_part_show_where_parts_lie_alike(detector):
+    product = learn_product(detector, "plate", [load_image(_part(i)) for i in range(4)])
+    assert product.aligned
+
+    def score(pixels, aligned):
+        (features,) = detector.backbone.encode([pixels])
+        return float(detector.score(detector.few_shot(features, product.dictionary, aligned=aligned))[0])
+
+    whole, missing, moved = _part(9), _part(9, disc=False), _part(9, shift=-50)
+    for spoiled in (missing, moved):
+        assert score(spoiled, True) > 2 * score(whole, True)
+        assert score(spoiled, True) > 1.5 * score(spoiled, False)  # anywhere else it has a match
+    (features,) = detector.backbone.encode([missing])
+    found = detector.maps(features, [product])[0][0]
+    row, column = divmod(int(found.argmax()), found.shape[1])
+    assert abs(row / found.shape[0] - 60 / 160) < 0.2 and abs(column / found.shape[1] - 100 / 160) < 0.2
+
+
+def test_parts_that_lie_anyhow_are_compared_with_the_whole_memory(detector, pictures):
+    places = [_part(i, shift=s) for i, s in enumerate((-60, 0, 35, -25))]
+    assert not learn_product(detector, "loose", [load_image(p) for p in places]).aligned
+    same = [load_image(_part(i)) for i in range(3)]
+    assert not learn_product(detector, "one", same[:1]).aligned
+    assert not learn_product(detector, "turned", same, views="turns").aligned
+    assert learn_product(detector, "said", same[:1], aligned=True).aligned
+    assert not learn_product(detector, "denied", same, aligned=False).aligned
+    with pytest.raises(ProductError, match="at any angle"):
+        learn_product(detector, "both", same, views="flips", aligned=True)
+
+
+def test_alignment_is_kept_with_the_product(detector, tmp_path):
+    product = learn_product(detector, "plate", [load_image(_part(i)) for i in range(3)])
+    assert product.load(product.save(tmp_path / "plate.safetensors")).aligned

@@ -331,7 +331,7 @@ def test_the_cap_holds_under_unlimited_feedback(inspector, good, spoiled, monkey
         sizes.append(product.nbytes)
     before = content(product, tmp_path)
     assert content(inspector.teach(product, good(90, 64, 64)).undo(), tmp_path) == before
-    row = product.dictionary.entries.shape[1] * 2 + 8
+    row = product.dictionary.entries.shape[1] * 2 + 8 + 4
     assert max(sizes) <= 540 * row + 150_000
     assert sum(t.numel() for t in product.pictures.values()) <= 150_000
     assert {r.id for r in product.references if r.score is not None} == set(product.pictures)

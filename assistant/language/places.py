@@ -36,6 +36,8 @@ def name_type(r: Region) -> str:
     """The defect types that a region looks most like, or nothing where none was ranked."""
     if not r.defect_types:
         return ""
+    if not r.has_type:
+        return f"What type {refer(r)} is cannot be told: nothing in the vocabulary fits it well enough."
     best, *others = r.defect_types[:3]
     known = find_defect(best.name)
     said = f"{refer(r)} looks most like {quote(best.name)} ({percent(best.probability)})"

@@ -96,7 +96,7 @@ def _reply(i: Inspection, ask: Ask) -> Sentences:
         return said
     if i.verdict == "good":
         return [f'There is no "{ask.kind}" to point to: the verdict is good.', *said]
-    if i.regions and not any(region.defect_types for region in i.regions):
+    if i.regions and not any(region.has_type for region in i.regions):
         return [*said, f'Whether "{ask.kind}" is the right word for it I cannot tell.']
     return said
 
@@ -143,8 +143,10 @@ def _give_reasons(i: Inspection, _: Ask) -> Sentences:
 def _name_types(i: Inspection, ask: Ask) -> Sentences:
     if not i.regions:
         return say_none(i)
-    if any(r.defect_types for r in i.regions):
+    if any(r.has_type for r in i.regions):
         return [*describe_each(name_type, locate)(i, ask), "That is a likeness and no proof."]
+    if any(r.defect_types for r in i.regions):
+        return describe_each(name_type, locate)(i, ask)
     unknown = "This bundle cannot tell types apart; what it can say is where and how strongly."
     return [unknown, *describe_each(locate, grade)(i, ask)]
 

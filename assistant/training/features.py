@@ -23,12 +23,12 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from assistant.adapters.patches import join_layers
 from assistant.backbone import Backbone
-from assistant.errors import ImageError
+from assistant.errors import ImageError, TrainingError
 from assistant.files import write_atomically
 from assistant.images import load_image
 from assistant.prompts.defects import DEFECTS
 from assistant.training.dataset import Example, TrainingData
-from assistant.training.synthesis import disturb, simulate
+from assistant.training.synthesis import KINDS, disturb, simulate
 from assistant.weights import load_tensors
 
 SHARD = 64  # examples in a file
@@ -42,12 +42,19 @@ Tell = Callable[[str, float], None]
 @dataclass(frozen=True)
 class ViewConfig:
     """How training pictures are made from pictures: `simulated` views with anomalies for each normal picture,
-    kinds of anomaly to choose from (all where empty), whether normal views are `disturbed`, and the seed."""
+    kinds of anomaly to choose from (all where empty), whether normal views are `disturbed`, and the seed.
+    TrainingError where `simulated` or the seed is negative or a kind is unknown."""
 
     simulated: int = 2
     anomalies: tuple[str, ...] = ()
     disturbed: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.simulated < 0 or self.seed < 0:
+            raise TrainingError("The number of simulated defects and the seed are not negative.")
+        if unknown := set(self.anomalies) - set(KINDS):
+            raise TrainingError(f"There is no kind of simulated defect called {min(unknown)!r}.")
 
 
 @dataclass(frozen=True)
@@ -88,15 +95,15 @@ class Views:
 
 def adapter_shares(backbone: Backbone) -> tuple[float, ...]:
     """The shares that `Views.inputs` takes: none for a tower whose patches are aligned with text."""
-    return () if backbone.aligned else backbone.shares
+    return () if backbone.aligned else backbone.part.shares
 
 
 def gather_views(backbone: Backbone, data: TrainingData, config: ViewConfig, folder: Path, tell: Tell) -> Views:
     """The views of all examples, from `folder` where they are there already, made and kept there otherwise.
 
-    A picture that cannot be read is left out; `tell` hears its sentence.
+    A picture that cannot be read is left out; `tell` hears its sentence. TrainingError where none can be read.
     """
-    folder = folder / _key(backbone, data, config)
+    folder = folder / views_key(backbone, data, config)
     count = -(-len(data.examples) // SHARD)
     shards = []
     for number in range(count):
@@ -109,6 +116,8 @@ def gather_views(backbone: Backbone, data: TrainingData, config: ViewConfig, fol
         if path.stat().st_size:
             shards.append(load_tensors(path))
         tell("Looking at the training pictures", (number + 1) / count)
+    if not shards:
+        raise TrainingError("None of the training pictures can be read.")
     return _unpack(shards)
 
 
@@ -155,7 +164,8 @@ def _views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[_Vie
     rng = np.random.default_rng([config.seed, number])
     pixels = load_image(example.image).pixels
     mask = _read_mask(example, pixels.shape[:2])
-    pixels, mask = _crop(pixels, mask, rng)
+    if mask is not None or not example.label:  # a defect that nobody outlined could be cut away
+        pixels, mask = _crop(pixels, mask, rng)
     if rng.random() < GREY:
         pixels = np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[..., None], 3, axis=2)
     if example.label:
@@ -177,7 +187,7 @@ def _views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[_Vie
 def _read_mask(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
     if example.mask is None:
         return None
-    mask: NDArray[np.bool_] = load_image(example.mask).pixels.any(axis=2)
+    mask: NDArray[np.bool_] = np.asarray(load_image(example.mask).pixels.any(axis=2))
     return mask if mask.shape == shape else None
 
 
@@ -218,7 +228,8 @@ def _unpack(shards: Sequence[dict[str, Tensor]]) -> Views:
     return Views(tuple(whole[name] for name in layers), **rest)
 
 
-def _key(backbone: Backbone, data: TrainingData, config: ViewConfig) -> str:
+def views_key(backbone: Backbone, data: TrainingData, config: ViewConfig) -> str:
+    """What the views depend on, as a name: tower, pictures by path and size, and how views are made."""
     rows = [(str(e.image), str(e.mask), e.label, e.type, e.image.stat().st_size) for e in data.examples]
     content = json.dumps([backbone.digest, backbone.part.image_size, asdict(config), rows])
     return hashlib.sha256(content.encode()).hexdigest()[:16]

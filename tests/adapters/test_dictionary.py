@@ -98,7 +98,7 @@ def test_the_state_makes_the_same_memory_again(memory):
     again.load_state_dict(memory.state_dict())
     queries = unit(9, 20, 16)
     assert torch.equal(again.lookup(queries, without=1), memory.lookup(queries, without=1))
-    assert again.nbytes == memory.nbytes == 65 * 16 * 2 + 65 * 8
+    assert again.nbytes == memory.nbytes == 65 * 16 * 2 + 65 * 8 + 65 * 2 * 2
 
 
 @pytest.mark.parametrize(
@@ -177,3 +177,54 @@ def test_a_memory_moves_whole_to_another_device():
     dictionary.to("meta")
     assert dictionary.entries.device.type == dictionary.owners.device.type == "meta"
     assert len(dictionary) == 4
+
+
+def test_nearby_looks_around_the_same_place_only_and_finds_what_a_loop_finds():
+    refs = {0: unit(0, 6 * 5, 16).view(6, 5, 16), 1: unit(1, 6 * 5, 16).view(6, 5, 16)}
+    memory = Dictionary.build(refs)
+    queries = unit(2, 2 * 6 * 5, 16).view(2, 6, 5, 16)
+    found = memory.lookup_nearby(queries, reach=1)
+    for b, y, x in [(0, 0, 0), (1, 5, 4), (0, 3, 2), (1, 2, 0)]:
+        around = [
+            float(queries[b, y, x] @ ref[i, j])
+            for ref in refs.values()
+            for i in range(max(0, y - 1), min(6, y + 2))
+            for j in range(max(0, x - 1), min(5, x + 2))
+        ]
+        assert abs(float(found[b, y, x]) - (1 - max(around))) < 0.01
+    assert torch.equal(memory.lookup_nearby(queries, reach=6), memory.lookup(queries))
+    assert (found >= memory.lookup(queries) - 1e-6).all()
+
+
+def test_a_part_moved_far_has_no_match_nearby_although_it_has_one_elsewhere():
+    grid = unit(3, 64, 16).view(8, 8, 16)
+    memory = Dictionary.build({0: grid})
+    moved = torch.roll(grid, 4, dims=1)[None]
+    assert memory.lookup(moved).max() < 0.01 < 0.2 < memory.lookup_nearby(moved).min()
+    assert memory.lookup_nearby(torch.roll(grid, 1, dims=1)[None])[:, :, 1:].max() < 0.01
+
+
+def test_another_grid_is_compared_by_the_share_of_the_picture():
+    grid = unit(4, 4, 16).view(2, 2, 16)
+    memory = Dictionary.build({0: grid})
+    twice = grid.repeat_interleave(3, 0).repeat_interleave(3, 1)[None]
+    assert memory.lookup_nearby(twice, reach=1).isfinite()[0, 1::3, 1::3].all()
+    assert memory.lookup_nearby(twice, reach=1)[0, 1::3, 1::3].max() < 0.01
+
+
+def test_without_places_there_is_nothing_nearby():
+    memory = Dictionary.build({0: unit(5, 9, 16)})
+    with pytest.raises(ValueError, match="no entry"):
+        memory.lookup_nearby(unit(6, 9, 16).view(1, 3, 3, 16))
+    mixed = Dictionary.build({0: unit(5, 9, 16), 1: unit(7, 9, 16).view(3, 3, 16)})
+    with pytest.raises(ValueError, match="no entry"):
+        mixed.lookup_nearby(unit(6, 9, 16).view(1, 3, 3, 16), without=1)
+
+
+def test_places_stay_with_their_entries():
+    grids = {i: unit(i, 20, 16).view(4, 5, 16) for i in range(3)}
+    memory = Dictionary.build(grids, capacity=30)
+    assert len(memory.places) == len(memory) == 30
+    for entry, owner, (down, right) in zip(memory.entries, memory.owners, memory.places.tolist(), strict=True):
+        there = grids[int(owner)][down * 4 // 1000, right * 5 // 1000]
+        assert torch.allclose(entry.float(), there, atol=0.01)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from assistant.adapters.text_map import rank_types, text_map
+from assistant.adapters.text_map import text_map
 
 
 def test_the_map_is_the_softmax_of_two_cosines():
@@ -25,11 +25,3 @@ def test_values_are_probabilities_and_swapping_the_states_mirrors_them():
     found = text_map(patches.bfloat16(), states)
     assert found.dtype == torch.float32 and 0 <= float(found.min()) and float(found.max()) <= 1
     assert torch.allclose(text_map(patches, states) + text_map(patches, states.flip(0)), torch.ones(2, 5, 4))
-
-
-def test_types_are_ranked_by_the_mean_cosine_of_a_region():
-    types = torch.eye(3)
-    region = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.6, 0.8]])
-    chances = rank_types(region, types, temperature=0.5)
-    weights = [math.exp(v / 0.5) for v in (0.0, 0.8, 0.4)]
-    assert chances.tolist() == pytest.approx([w / sum(weights) for w in weights], rel=1e-5)

@@ -1,0 +1,124 @@
+"""What was learned for a bundle beside its frozen towers: adapters, sentences, and how sure types may be.
+
+One safetensors file, `<bundle>.detector.safetensors`, lies beside the card, or in the cache where a user trained
+it with `looktwice train detector`. This module reads and writes that file; it trains nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from assistant.adapters.visual import AdapterConfig, VisualAdapter, centre
+from assistant.bundle import card_folder
+from assistant.errors import WeightsError
+from assistant.files import write_atomically
+from assistant.weights import cache_root
+
+SCHEMA = 1
+SUFFIX = ".detector.safetensors"
+
+WEIGHT = 0.05
+"""How far evidence moves a map: in cosine distance for one unit of log-odds. Chosen on ball screws and boards."""
+
+
+@dataclass(frozen=True)
+class TypeScale:
+    """How defect types are ranked: logits are divided by `temperature`, and a type less likely than `known_from`
+    is called unknown. `accuracy` is the share of right first guesses among `count` held-out simulated defects."""
+
+    temperature: float = 1.0
+    known_from: float = 1.0
+    accuracy: float = 0.0
+    count: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """Trained parts for the towers of `bundle` in the state `weights`.
+
+    `directions` [2, D]: the sentences of the textual branch. `card`: what made it, as text.
+    """
+
+    adapter: VisualAdapter
+    directions: Tensor
+    types: TypeScale
+    bundle: str
+    weights: str
+    card: Mapping[str, str] = field(default_factory=dict)
+
+    def evidence(self, words: Tensor) -> Tensor:
+        """Log-odds of "abnormal" [B, h, w] above each picture's own ground, of patches that were read."""
+        return centre(self.adapter.evidence(words))
+
+    def save(self, path: Path) -> Path:
+        """Write the file, atomically."""
+        tensors = {f"adapter.{name}": tensor for name, tensor in self.adapter.state_dict().items()}
+        tensors["directions"] = self.directions
+        header = {
+            "schema": SCHEMA,
+            "bundle": self.bundle,
+            "weights": self.weights,
+            "adapter": asdict(self.adapter.config),
+            "types": asdict(self.types),
+            "card": dict(self.card),
+        }
+        content = save(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            {"looktwice": json.dumps(header)},
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_atomically(path, content)
+
+    @classmethod
+    def load(cls, path: Path) -> Learned:
+        """Read the file; WeightsError in one sentence where it is damaged or of another kind."""
+        try:
+            with safe_open(str(path), "pt") as file:
+                header = json.loads((file.metadata() or {})["looktwice"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            if header["schema"] != SCHEMA:
+                raise ValueError("another schema")
+            config = AdapterConfig(**header["adapter"])
+            state = {n.removeprefix("adapter."): t for n, t in tensors.items() if n.startswith("adapter.")}
+            adapter = VisualAdapter(config, state["states"], state["types"])
+            adapter.load_state_dict(state)
+            adapter.eval().requires_grad_(False)
+            types = TypeScale(**header["types"])
+            found = cls(adapter, tensors["directions"], types, header["bundle"], header["weights"], header["card"])
+        except FileNotFoundError:
+            raise WeightsError(f"There is no file {path.name!r}.") from None
+        except Exception as error:  # whatever a damaged file leads to, nothing half-read comes out
+            raise WeightsError(
+                f"The trained detector {path.name!r} is damaged; train or fetch it again."
+            ) from error
+        return found
+
+
+def user_learned(bundle: str) -> Path:
+    """Where a detector that a user trained is kept."""
+    return cache_root() / "detectors" / f"{bundle}{SUFFIX}"
+
+
+def load_learned(bundle: str, weights: str) -> Learned | None:
+    """What was learned for a bundle, the user's own before the shipped one; None where there is nothing.
+
+    WeightsError where it was made for towers in another state.
+    """
+    mine, shipped = user_learned(bundle), Path(str(card_folder() / f"{bundle}{SUFFIX}"))
+    path = mine if mine.is_file() else shipped
+    if not path.is_file():
+        return None
+    found = Learned.load(path)
+    if found.weights != weights:
+        raise WeightsError(
+            f"The trained detector of the bundle {bundle!r} was made for other weights; train it again with "
+            f"`looktwice train detector`, or delete {path}."
+        )
+    return found
