@@ -30,13 +30,18 @@ WEIGHT = 0.05
 
 @dataclass(frozen=True)
 class TypeScale:
-    """How defect types are ranked: logits are divided by `temperature`, and a type less likely than `known_from`
-    is called unknown. `accuracy` is the share of right first guesses among `count` held-out simulated defects."""
+    """How defect types are ranked, set on `count` defects of kinds that were held out from training.
+
+    Logits are divided by `temperature`; a type less likely than `known_from` is called unknown; `accuracy` is the
+    share of right first guesses. Types are shown only where they are `trusted`: where those defects were real. On
+    simulated ones the pocket tower is right in 45 % of 14 types, and on real ones wrong twice as often as right.
+    """
 
     temperature: float = 1.0
     known_from: float = 1.0
     accuracy: float = 0.0
     count: int = 0
+    trusted: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,10 +76,10 @@ class Reader:
         return moved
 
     def ranker(self, reading: Reading | None) -> Types | None:
-        """Ranks the vocabulary for a region given as a mask on the map's grid; None where nothing was read."""
-        if reading is None:
+        """Ranks the vocabulary for a region given as a mask on the map's grid; None where types are not trusted."""
+        scale = self.learned.types if self.learned else TypeScale(1.0, 0.0, trusted=True)
+        if reading is None or not scale.trusted:
             return None
-        scale = self.learned.types if self.learned else TypeScale(1.0, 0.0)
 
         def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
             h, w = reading.types.shape[:2]

@@ -97,7 +97,8 @@ def train_detector(
     keys = [views_key(backbone, side, config.views) for side in sides.values()]
     run = Run(accelerator, backbone, tuple(found.values()), config, tell)
     run.go(folder / f"checkpoint-{_digest(config, keys)}.safetensors")
-    return run.result(backbone)
+    typed = [i for i, example in enumerate(sides[_SIDES[1]].examples) if example.type]
+    return run.result(backbone, torch.isin(run.unseen.examples, torch.tensor(typed, dtype=torch.long)))
 
 
 class Run:
@@ -144,10 +145,10 @@ class Run:
                     save_checkpoint(state, self.plain, self.optimizer, taken)
                 self._report(taken, parts)
 
-    def result(self, backbone: Backbone) -> Learned:
-        """What was learned, on the CPU and frozen, with the final judgement."""
+    def result(self, backbone: Backbone, real: Tensor) -> Learned:
+        """What was learned, on the CPU and frozen, with the final judgement; `real`: see `fit_types`."""
         plain = self.plain.eval()
-        types, found = fit_types(plain, self.unseen), judge(plain, self.unseen)
+        types, found = fit_types(plain, self.unseen, real), judge(plain, self.unseen)
         return Learned(
             adapter=plain.visual.cpu().requires_grad_(False),
             directions=plain.textual().detach().cpu(),

@@ -77,8 +77,15 @@ def judge(branches: Branches, views: Views, most: int | None = None) -> Judgemen
 
 
 @torch.inference_mode()
-def fit_types(branches: Branches, views: Views) -> TypeScale:
-    """The temperature that makes type probabilities true on held-out kinds, and from where a type is named."""
+def fit_types(branches: Branches, views: Views, real: Tensor | None = None) -> TypeScale:
+    """The temperature that makes type probabilities true on held-out kinds, and from where a type is named.
+
+    `real` [N] bool says which views show real defects of a known type. Where there are some they alone decide, and
+    the types can be trusted; simulated defects only look like their types.
+    """
+    trusted = real is not None and bool(real.any())
+    if real is not None and trusted:
+        views = views[real.nonzero()[:, 0]]
     device = next(branches.parameters()).device
     rows, truth = [], []
     for index in torch.arange(len(views)).split(BATCH):
@@ -102,7 +109,7 @@ def fit_types(branches: Branches, views: Views) -> TypeScale:
     share = right[order].cumsum(0) / torch.arange(1, len(order) + 1)
     enough = (share >= SURE).nonzero()
     known_from = float(best[order][int(enough[-1])]) if len(enough) else 1.0
-    return TypeScale(temperature, known_from, float(right.mean()), len(rows))
+    return TypeScale(temperature, known_from, float(right.mean()), len(rows), trusted)
 
 
 def auroc(labels: Tensor, scores: Tensor) -> float:
