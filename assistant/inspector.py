@@ -279,7 +279,9 @@ class Inspector(Teaching):
         types: Types | None,
     ) -> Inspection:
         verdict = calibration.verdict(score)
-        coarse = self.reader.focus(found, sight.reading, self.detector.share).float().cpu().numpy()
+        looked_at = product.looked_at if product else None
+        focused = self.reader.focus(found, sight.reading, self.detector.share, looked_at)
+        coarse = focused.float().cpu().numpy()
         regions: tuple[Region, ...] = ()
         if verdict != "good":
             limit = calibration.threshold if verdict == "defect" else calibration.review_threshold

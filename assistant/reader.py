@@ -20,6 +20,7 @@ from assistant.adapters.patches import join_layers
 from assistant.adapters.text_map import TEMPERATURE
 from assistant.adapters.visual import focus
 from assistant.backbone import Backbone, Features
+from assistant.detector import fit_roi
 from assistant.inspection import UNKNOWN, DefectType
 from assistant.learned import WEIGHT, Learned, TypeScale
 from assistant.prompts.defects import DEFECTS
@@ -63,20 +64,22 @@ class Reader:
         types = features.aligned[0] @ self._types.to(features.aligned).T / TEMPERATURE
         return Reading(None, types.to(torch.bfloat16))
 
-    def focus(self, found: Tensor, reading: Reading | None, share: float) -> Tensor:
+    def focus(
+        self, found: Tensor, reading: Reading | None, share: float, looked_at: Tensor | None = None
+    ) -> Tensor:
         """A map [h, w] with its weight where the evidence lies, the mean of its strangest `share` unchanged.
 
-        A share is that of the patches looked at; what is not looked at is 0 and stays so.
+        The share is that of the patches `looked_at` [H, W], all of them by default; the others are 0 and stay so.
         """
         if reading is None or reading.evidence is None:
             return found
         evidence = interpolate(reading.evidence[None, None], found.shape, mode="bilinear", align_corners=False)
-        seen = float((found > 0).float().mean())
+        seen = 1.0 if looked_at is None else float(fit_roi(looked_at, *found.shape).mean())
         moved: Tensor = focus(found[None], evidence[0].to(found.device), WEIGHT, max(share * seen, 1e-9))[0]
         return moved
 
     def ranker(self, reading: Reading | None) -> Types | None:
-        """Ranks the vocabulary for a region given as a mask on the map's grid; None where types are not trusted."""
+        """Ranks the vocabulary for a region, a mask on the map's grid; None where types are not trusted."""
         scale = self.learned.types if self.learned else TypeScale(1.0, 0.0, trusted=True)
         if reading is None or not scale.trusted:
             return None

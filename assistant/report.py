@@ -21,7 +21,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from assistant.files import write_atomically
-from assistant.inspection import Answer, Inspection, Region
+from assistant.inspection import UNKNOWN, Answer, Inspection, Region
 from assistant.report_style import BAR, PAGE, ROW, STYLE
 
 Picture = str | Path | Image.Image
@@ -191,7 +191,8 @@ def _region(region: Region) -> str:
     x0, y0, x1, y1 = region.box
     share = f"{100 * region.area_fraction:.2g}\u00a0% of the picture"
     size = f"{x1 - x0} \u00d7 {y1 - y0} px at ({x0}, {y0}); {share}"
-    types = ", ".join(f"{kind.name} {100 * kind.probability:.0f}\u00a0%" for kind in region.defect_types[:3])
+    named = [kind for kind in region.defect_types[:3] if kind.name != UNKNOWN]
+    types = ", ".join(f"{kind.name} {100 * kind.probability:.0f}\u00a0%" for kind in named)
     like = f"<br>resembles {_text(types)}" if types else ""
     head = f"<strong>{_text(region.id)}</strong> {region.position}, {region.severity}{like}"
     return f'{head}<br><span class="soft">{size}; peak {region.peak:.4g}</span>'

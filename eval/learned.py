@@ -12,6 +12,7 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -83,7 +84,7 @@ class Tally:
         width, height = (max(1, round(side * shrink)) for side in size)
         mask = sample.load_mask(width, height)
         if mask is not None:
-            self.pixels.add(to_picture(found.float().numpy(), width, height), mask)
+            self.pixels.add(to_picture(found.float().cpu().numpy(), width, height), mask)
 
     def results(self, labels: Sequence[int]) -> dict[str, float]:
         """The metrics in percent; pixel metrics are left out where nobody outlined the defects."""
@@ -137,7 +138,10 @@ def main(
     files: dict[str, list[Learned]] = defaultdict(list)
     for spec in detector:
         name, _, path = spec.rpartition("=")
-        files[name or "learned"].append(Learned.load(Path(path)))
+        one = Learned.load(Path(path))
+        one.adapter.to(backbone.runtime.device)
+        on_device = replace(one, directions=one.directions.to(backbone.runtime.device))
+        files[name or "learned"].append(on_device)
     everything: dict[str, dict[tuple[str, str], list[dict[str, float]]]] = {}
     for dataset in (one for spec in datasets for one in open_dataset(spec)):
         everything[dataset.name] = measure(backbone, dataset.limit(limit), files)

@@ -13,9 +13,10 @@ from assistant.inspection import UNKNOWN
 from assistant.inspector import Inspector
 from assistant.learned import Learned, TypeScale, user_learned
 from assistant.prompts.defects import DEFECTS
-from assistant.reader import Reader
+from assistant.reader import Reader, Reading
 from assistant.store import ProductStore
 
+UNTRUSTED = TypeScale(1.4, 0.3, 0.6, 50)
 TRUSTED = TypeScale(1.0, 0.0, 0.6, 50, trusted=True)
 
 
@@ -23,7 +24,7 @@ def units(*shape):
     return normalize(torch.randn(*shape), dim=-1)
 
 
-def learn(backbone, types=TypeScale(1.4, 0.3, 0.6, 50)):
+def learn(backbone, types=UNTRUSTED):
     """Something learned for a backbone: random weights, large enough to say something else of every patch."""
     torch.manual_seed(5)
     (features,) = backbone.encode([np.zeros((128, 128, 3), np.uint8)])
@@ -56,7 +57,7 @@ def test_evidence_moves_the_map_and_keeps_its_score(backbone, features, half):
         roi = torch.zeros(160, 160)
         roi[:, :80] = 1
         found = found * fit_roi(roi, *found.shape)
-    moved = reader.focus(found, reader.read(features), detector.share)
+    moved = reader.focus(found, reader.read(features), detector.share, roi)
     before, after = detector.score(found[None], roi), detector.score(moved[None], roi)
     assert float(after) == pytest.approx(float(before), abs=1e-5)
     assert float((moved - found).abs().max()) > 1e-3
@@ -101,7 +102,7 @@ def is_ranked(types):
 
 def test_types_are_named_only_where_they_are_trusted(backbone, features):
     mask = np.ones((4, 4), bool)
-    untrusted = Reader(backbone, learn(backbone, dataclasses.replace(TRUSTED, trusted=False)))
+    untrusted = Reader(backbone, learn(backbone, UNTRUSTED))
     assert untrusted.ranker(untrusted.read(features)) is None
     trusted = Reader(backbone, learn(backbone, TRUSTED))
     is_ranked(trusted.ranker(trusted.read(features))(mask))
@@ -124,13 +125,12 @@ def test_a_type_less_likely_than_known_from_is_unknown(backbone, features):
 
 def test_a_region_is_read_from_its_own_patches(backbone, features):
     reader = Reader(backbone, learn(backbone, TRUSTED))
-    reading = reader.read(features)
-    h, w = reading.types.shape[:2]
-    reading.types[:] = 0
-    reading.types[0, 0, 7] = 20
+    h, w = reader.read(features).types.shape[:2]
+    types = torch.zeros(h, w, len(DEFECTS), dtype=torch.bfloat16)
+    types[0, 0, 7] = 20
     mask = np.zeros((h, w), bool)
     mask[0, 0] = True
-    rank = reader.ranker(reading)
+    rank = reader.ranker(Reading(None, types))
     assert rank(mask)[0].name == DEFECTS[7].name and rank(mask)[0].probability > 0.99
     assert rank(~mask)[0].probability == pytest.approx(1 / len(DEFECTS), abs=1e-3)
     # A mask on a finer grid covers the same patch.
@@ -143,9 +143,7 @@ def judged(inspection):
 
 
 @pytest.mark.parametrize("mode", ["zero-shot", "few-shot", "batch"])
-def test_what_was_learned_moves_regions_and_judges_nothing(
-    backbone, good, planted, mode, tmp_path, monkeypatch
-):
+def test_what_was_learned_moves_regions_and_judges_nothing(backbone, good, planted, mode, tmp_path, monkeypatch):
     monkeypatch.setattr("assistant.learned.cache_root", lambda: tmp_path)
     pictures = [good(50 + i) for i in range(6)]
     pictures += [planted(good(60 + i), 0.2 + 0.2 * i, 0.5)[0] for i in range(4)]
@@ -156,7 +154,7 @@ def test_what_was_learned_moves_regions_and_judges_nothing(
         inspector = Inspector(backbone, ProductStore(tmp_path / "products"))
         assert bool(inspector.reader.learned) is there
         product = inspector.learn("cloth", [good(i) for i in range(3)]) if mode == "few-shot" else None
-        runs.append((inspector, inspector.inspect(pictures, product, mode)))
+        runs.append((inspector, inspector.inspect(pictures, product, mode, target_false_alarm=0.3)))
     (_, plain), (inspector, learned) = runs
     assert {row.mode for row in learned} == {mode}
     for one, other in zip(plain, learned, strict=True):

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from assistant import report
-from assistant.inspection import Answer, DefectType, Evidence, Inspection, Region
+from assistant.inspection import UNKNOWN, Answer, DefectType, Evidence, Inspection, Region
 from assistant.report import write_html
 
 EVIL = '<img src=x onerror="alert(1)">&\'$title.png'
@@ -130,6 +130,16 @@ def test_the_bar_puts_score_and_limit_on_one_scale_for_all_rows(tmp_path: Path) 
     limits = [line["x1"] for line in page.named("line") if line["class"] == "limit"]
     assert 4 <= dots[1] < float(limits[0] or 0) < dots[0] <= 172
     assert limits[0] == limits[1]
+
+
+def test_an_unknown_type_is_not_something_to_resemble(tmp_path: Path) -> None:
+    unknown = DefectType(UNKNOWN, 0.8)
+    for types in [(unknown,), (DefectType("loose thread", 0.7, "known"), unknown)]:
+        region = Region("R1", (0, 0, 1, 1), 1, 1.0, 1.0, "center", "slight", types)
+        render(tmp_path, inspection("a.png", regions=(region,)))
+        text = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert UNKNOWN not in text
+        assert ("resembles loose thread 70" in text) is (len(types) == 2)
 
 
 def test_whatever_comes_from_outside_is_text(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from assistant.inspection import Inspection, Region
+from assistant.inspection import UNKNOWN, Inspection, Region
 from assistant.language.reading import Ask
 from assistant.language.wording import LISTED, Sentences, at, list_names, number, percent, quote, refer
 from assistant.prompts.defects import find_defect
@@ -45,7 +45,7 @@ def name_type(r: Region) -> str:
         said += ", which was given as an example of a defect"
     elif known:
         said += f": {known.description}"
-    then = " and ".join(f"{quote(t.name)} ({percent(t.probability)})" for t in others)
+    then = " and ".join(f"{quote(t.name)} ({percent(t.probability)})" for t in others if t.name != UNKNOWN)
     return f"{said}; after that like {then}." if then else f"{said}."
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.inspection import DefectType, Evidence, Inspection, Position, Region, Severity
+from assistant.inspection import UNKNOWN, DefectType, Evidence, Inspection, Position, Region, Severity
 from assistant.language import answer, explain
 from assistant.language.clauses import split_clauses
 from assistant.language.intents import INTENTS
@@ -284,6 +284,28 @@ def test_a_long_question_is_read_in_no_time():
     for word in ("what ", "is it good ", "r 1 ", "how, ", "(((", "say it is "):
         answer(DEFECT, word * 5000)
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    "question", ["what type is it?", "what type is R1?", "tell me about R1", "is R1 a scratch?"]
+)
+def test_a_type_that_nothing_fits_cannot_be_told(question):
+    unknown = DefectType(UNKNOWN, 0.8)
+    alone = replace(DEFECT, regions=(replace(R1, defect_types=(unknown,)),))
+    said = answer(alone, question).text
+    assert "looks most like" not in said and f'"{UNKNOWN}"' not in said
+    if "type" in question:
+        assert "What type [R1] is cannot be told" in said
+    beside = replace(R2, defect_types=(DefectType("scratch", 0.6),))
+    both = answer(replace(alone, regions=(*alone.regions, beside)), "what type is it?").text
+    assert "What type [R1] is cannot be told" in both and '[R2] looks most like "scratch"' in both
+
+
+def test_after_a_known_defect_unknown_is_no_second_guess():
+    types = (DefectType("loose thread", 0.7, "known"), DefectType(UNKNOWN, 0.8))
+    said = answer(replace(DEFECT, regions=(replace(R1, defect_types=types),)), "what type is it?").text
+    assert 'looks most like "loose thread"' in said
+    assert UNKNOWN not in said and "after that" not in said
 
 
 def test_few_references_and_built_in_limits_are_confessed():

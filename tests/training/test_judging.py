@@ -1,5 +1,6 @@
 """Judging a run: figures as scikit-learn's, and types that are named no more surely than held-out kinds allow."""
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -75,3 +76,28 @@ def test_types_that_are_always_wrong_are_never_named():
 
 def test_where_no_type_is_known_none_is_ever_named():
     assert fit_types(Namer(), views(torch.eye(4), torch.full((4,), -1))) == TypeScale()
+
+
+def test_only_real_defects_count_where_there_are_some_and_make_types_trusted():
+    truth = torch.arange(40) % 4
+    real = torch.arange(40) < 12
+    guess = torch.where(real, truth, (truth + 1) % 4)  # the simulated ones are all named wrongly
+    seen = views(torch.eye(4)[guess], truth)
+    scale = fit_types(Namer(), seen, real)
+    assert (scale.accuracy, scale.count, scale.trusted) == (1.0, 12, True)
+    assert scale == dataclasses.replace(
+        fit_types(Namer(), views(torch.eye(4)[guess[:12]], truth[:12])), trusted=True
+    )
+
+
+def test_simulated_defects_alone_make_no_trusted_types():
+    truth = torch.arange(40) % 4
+    seen = views(torch.eye(4)[truth], truth)
+    alone = fit_types(Namer(), seen)
+    assert (alone.count, alone.trusted) == (40, False)
+    assert fit_types(Namer(), seen, torch.zeros(40, dtype=torch.bool)) == alone
+
+
+def test_real_pictures_of_no_known_type_make_no_trusted_types():
+    seen = views(torch.eye(4), torch.tensor([-1, -1, 2, 3]))
+    assert not fit_types(Namer(), seen, torch.tensor([True, True, False, False])).trusted
