@@ -25,8 +25,10 @@ SCHEMA = 1
 SUFFIX = ".detector.safetensors"
 
 WEIGHT = 0.02
-"""How far evidence moves a map: in cosine distance for one unit of log-odds. On ball screws and boards 0.05 is as good
-with references and better without; it costs more where the map was sharp already, so most of the gain has to do."""
+"""How far evidence moves a map: in cosine distance for one unit of log-odds.
+
+On ball screws and boards 0.05 is as good with references and better without; it costs more where the map was sharp
+already, so most of the gain has to do."""
 
 
 @dataclass(frozen=True)
