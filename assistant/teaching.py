@@ -141,7 +141,7 @@ class Teaching(ABC):
         number, backbone = _next_id(product), self.detector.backbone
         features = backbone.encode(memory_views(picture.pixels, product.views))
         patches = merge(self.detector.tokens(f) for f in features)
-        memory = with_room(product.dictionary, len(patches))
+        memory = with_room(product.dictionary, patches[..., 0].numel())
         memory.add(number, patches)
         references = (*product.references, Reference(number, picture.name, None, digest))
         pictures = draw(

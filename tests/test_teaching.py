@@ -351,6 +351,14 @@ def test_a_full_memory_is_thinned_once_for_several_pictures():
     assert len(room) == len(with_room(room, 10)) == 90
 
 
+def test_room_is_made_for_all_patches_of_a_picture(inspector, good, monkeypatch):
+    monkeypatch.setattr(learning, "CAPACITY", 5500)
+    product = inspector.learn("cloth", [good(i) for i in range(5)])
+    assert len(product.dictionary) == 5 * 1024
+    taught = inspector.teach(product, good(9))
+    assert len(taught.dictionary) == 4400 + 1024  # thinned to four fifths first, and nothing of the new one lost
+
+
 # Limits that do not fit
 
 
