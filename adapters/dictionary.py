@@ -103,12 +103,14 @@ class Dictionary:
         rows, columns = (cells_of(places[:, axis], size) for axis, size in enumerate((h, w)))
         order = rows.argsort(stable=True)
         entries, rows, columns = entries[order], rows[order], columns[order]
-        own = torch.arange(w, device=entries.device)
+        down, own = (torch.arange(size, device=entries.device) for size in (h, w))
+        bands = zip(
+            torch.searchsorted(rows, down - reach).tolist(),
+            torch.searchsorted(rows, down + reach + 1).tolist(),
+            strict=True,
+        )
         found = torch.full(queries.shape[:3], torch.inf, device=entries.device)
-        for y in range(h):
-            first, last = torch.searchsorted(
-                rows, torch.tensor([y - reach, y + reach + 1], device=rows.device)
-            ).tolist()
+        for y, (first, last) in enumerate(bands):
             if first == last:
                 continue
             far = (columns[first:last] - own[:, None]).abs() > reach
@@ -126,7 +128,7 @@ class Dictionary:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the entries and their owners take."""
+        """Bytes that the entries, their owners and places take."""
         return sum(t.numel() * t.element_size() for t in (self.entries, self.owners, self.places))
 
     def state_dict(self) -> dict[str, Tensor]:

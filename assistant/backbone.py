@@ -135,8 +135,7 @@ class Backbone:
         """
         height, width = pixels.shape[:2]
         size = fit_size(width, height, side or self.part.image_size, self.part.multiple)
-        resized = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-        planes = torch.from_numpy(np.asarray(resized, dtype=np.float32).transpose(2, 0, 1) / 255)
+        planes = torch.from_numpy(np.asarray(resize(pixels, size), dtype=np.float32).transpose(2, 0, 1) / 255)
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (self.part.mean, self.part.std))
         return (planes - mean) / std
 
@@ -169,7 +168,7 @@ class Backbone:
         """Unit vectors [T, D] float32 of sentences, in the space of `Features.vector`."""
         if not texts:
             raise ValueError("there is no sentence to encode")
-        tower, tokenize = self._text
+        tower, tokenize = self.text_tower
         device = next(tower.parameters()).device
         parts = [tower(tokenize(texts[i : i + 64]).to(device)) for i in range(0, len(texts), 64)]
         return normalize(torch.cat(parts).float(), dim=-1).cpu()
@@ -186,15 +185,16 @@ class Backbone:
         likely, which = (vectors @ vector.cpu().float()).topk(min(3, len(names)))
         return tuple(names[int(i)] for i, cosine in zip(which, likely, strict=True) if cosine >= at_least)
 
-    @property
+    @cached_property
     def text_tower(self) -> tuple[torch.nn.Module, Any]:
         """The text tower and its tokenizer; WeightsError where it was loaded without."""
-        return self._text
-
-    @cached_property
-    def _text(self) -> tuple[torch.nn.Module, Any]:
         if self._load_text is None:
             raise WeightsError(f"The bundle {self.card.name!r} was loaded without a text tower.")
         with self._lock, torch.inference_mode(False):  # or a learned context could not be trained through it
             tower, tokenize = self._load_text()
             return tower.to(self.runtime.device), tokenize
+
+
+def resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+    """A picture [H, W, 3] uint8 at a size (width, height), as every tower is shown it; at its own, the same."""
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)

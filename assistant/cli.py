@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -244,11 +244,11 @@ def evaluate(
 ) -> None:
     """Measure on pictures whose truth is known: AUROC, AUPRO, overkill and more."""
     from assistant.eval.benchmark import print_table, run_benchmark
-    from assistant.eval.datasets import open_dataset
+    from assistant.eval.datasets import open_datasets
 
     if mode not in ("auto", "batch"):
         raise LooktwiceError("The mode of an evaluation is auto or batch.")
-    found = [dataset for spec in datasets for dataset in open_dataset(spec)]
+    found = open_datasets(datasets)
     rows = run_benchmark(
         open_inspector(bundle, device),
         found,
@@ -297,25 +297,25 @@ def open_inspector(bundle: str, device: str | None, batch_size: int = 4) -> Insp
 
 def spread_numbers(arguments: list[str], option: str = "--shots") -> list[str]:
     """The arguments with `--shots 0 1 4` written as `--shots 0 --shots 1 --shots 4`, as the parser wants it."""
-    spread: list[str] = []
-    inside = False
-    for argument in arguments:
-        if inside and argument.isdigit() and spread[-1] != option:
-            spread.append(option)
-        inside = argument == option or (inside and argument.isdigit())
-        spread.append(argument)
-    return spread
+    return _spread(arguments, (option,), str.isdigit)
 
 
 def spread_paths(arguments: list[str], options: tuple[str, ...] = ("--good", "--defect")) -> list[str]:
     """The arguments with `--good a b` written as `--good a --good b`, where they are those of `teach`."""
     if arguments[:1] != ["teach"]:
         return arguments
+    return _spread(arguments, options, lambda argument: not argument.startswith("-"))
+
+
+def _spread(arguments: list[str], options: tuple[str, ...], is_value: Callable[[str], bool]) -> list[str]:
+    """The arguments with each of these options repeated before every one of its values."""
     spread: list[str] = []
     inside = ""
     for argument in arguments:
-        if argument.startswith("-"):
-            inside = argument if argument in options else ""
+        if argument in options:
+            inside = argument
+        elif not is_value(argument):
+            inside = ""
         elif inside and spread[-1] != inside:
             spread.append(inside)
         spread.append(argument)

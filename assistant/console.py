@@ -107,7 +107,7 @@ def product(one: Product) -> None:
 def change(row: Mapping[str, Any]) -> None:
     """What one change of a product did: JSON into a pipe, a sentence on a terminal."""
     if not sys.stdout.isatty():
-        _write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
+        _write_row(row)
         return
     what = f"{row['change']} {row['name'] or ''}".strip() if row["change"] else "nothing new"
     what += f" ({row['label']})" if row.get("label") else ""
@@ -122,7 +122,7 @@ def contents(held: Iterable[Mapping[str, Any]]) -> None:
     """What a product holds: JSON rows into a pipe, a table on a terminal."""
     if not sys.stdout.isatty():
         for row in held:
-            _write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
+            _write_row(row)
         return
     table = Table("id", "kind", "name", "label", "score")
     for row in held:
@@ -187,6 +187,10 @@ def complain(sentence: str) -> None:
 
 def _print_json(row: Inspection) -> None:
     _write_line(row.to_json())
+
+
+def _write_row(row: Mapping[str, Any]) -> None:
+    _write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
 
 
 def _write_line(line: str) -> None:

@@ -47,7 +47,7 @@ class Detector:
         return join_layers(features.layers, shares=self.backbone.shares)
 
     def maps(self, features: Features, products: Sequence[Product | None]) -> list[Tensor]:
-        """Maps [B, h, w] against each product's memory, 0 outside its region of interest; None: zero-shot.
+        """Maps [B, h, w] against each product's memory, 0 where it is not looked at; None: zero-shot.
 
         What belongs to the picture alone is worked out once for all of them.
         """
@@ -59,8 +59,8 @@ class Detector:
                 found.append(self._with_words(rare, features))
                 continue
             compared = _compare(tokens, rare, product.dictionary, product.foreground, aligned=product.aligned)
-            if product.roi is not None:
-                compared = compared * fit_roi(product.roi, *compared.shape[1:]).to(compared.device)
+            if product.looked_at is not None:
+                compared = compared * fit_roi(product.looked_at, *compared.shape[1:]).to(compared.device)
             found.append(compared)
         return found
 

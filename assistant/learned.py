@@ -7,7 +7,7 @@ it with `looktwice train detector`. This module reads and writes that file; it t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from assistant.adapters.patches import join_layers
 from assistant.adapters.visual import AdapterConfig, VisualAdapter, centre
+from assistant.backbone import Features
 from assistant.bundle import card_folder
 from assistant.errors import WeightsError
 from assistant.files import write_atomically
@@ -60,6 +62,13 @@ class Learned:
     bundle: str
     weights: str
     card: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, features: Features, shares: Sequence[float]) -> Tensor:
+        """Patches in the words of the text tower, [B, h, w, D]: aligned ones, or the layers joined by `shares`."""
+        tokens = features.aligned
+        if tokens is None:
+            tokens = join_layers(features.layers, shares=shares)
+        return self.adapter.read(tokens)
 
     def evidence(self, words: Tensor) -> Tensor:
         """Log-odds of "abnormal" [B, h, w] above each picture's own ground, of patches that were read."""

@@ -56,22 +56,22 @@ def learn_product(
     check_target(target_false_alarm)
     if not pictures:
         raise ProductError(f"To learn {name!r}, at least one good picture is needed.")
+    if aligned and views != "plain":
+        raise ProductError("Parts either lie alike or at any angle: leave out the views or the alignment.")
     tell = tell or _say_nothing
-    pictures = _without_copies(pictures)
+    different = _without_copies(pictures)
+    digests, pictures = dict(enumerate(different)), list(different.values())
     looked, ignored = check_masks(roi, ignore)
     backbone = detector.backbone
     own, patches = _look_at(detector, pictures, views, tell)
     memory = Dictionary.build(patches, CAPACITY, device=backbone.runtime.device)
     ground = Foreground.find([detector.tokens(f)[0] for f in own]) if foreground else None
     tell("Scoring each reference without itself", 1.0)
-    if aligned and views != "plain":
-        raise ProductError("Parts either lie alike or at any angle: leave out the views or the alignment.")
+    seen = dict(enumerate(own))
     if aligned is None:
-        aligned = find_alignment(detector, memory, dict(enumerate(own)), views)
+        aligned = find_alignment(detector, memory, seen, views)
     score = scorer(detector, memory, look_at(looked, ignored), ground, aligned=aligned)
-    scores = score_without(score, dict(enumerate(own)), len(own))
-    jittered = [] if scores else [score_views(detector, score, pictures[0].pixels)]
-    digests = {i: digest_of(picture.pixels) for i, picture in enumerate(pictures)}
+    scores, jittered = score_references(detector, score, seen, len(own), pictures[0].pixels)
     return Product(
         name=name,
         bundle=backbone.card.name,
@@ -92,12 +92,12 @@ def learn_product(
 
 def calibrate_again(detector: Detector, product: Product, prior: Prior | None = None) -> Product:
     """The product with limits that rest on what it holds now, from the pictures it keeps."""
-    seen = {i: detector.backbone.encode([expand(kept)])[0] for i, kept in product.pictures.items()}
+    kept = {i: expand(picture) for i, picture in product.pictures.items()}
+    seen = {i: detector.backbone.encode([pixels])[0] for i, pixels in kept.items()}
     looked_at, ground = product.looked_at, product.foreground
     score = scorer(detector, product.dictionary, looked_at, ground, product.known, aligned=product.aligned)
-    scores = score_without(score, seen, len(product.references))
-    first = next(iter(product.pictures.values()), None)
-    jittered = [] if scores or first is None else [score_views(detector, score, expand(first))]
+    first = next(iter(kept.values()), None)
+    scores, jittered = score_references(detector, score, seen, len(product.references), first)
     target = product.calibration.target
     return replace(
         product,
@@ -142,14 +142,16 @@ def find_alignment(detector: Detector, memory: Dictionary, seen: Mapping[int, Fe
     return all(detector.lies_alike(features, memory, i) for i, features in seen.items())
 
 
-def score_without(score: Score, seen: Mapping[int, Features], count: int) -> dict[int, float]:
-    """The score of each reference without itself, by id; none where there is only one of them."""
-    return {i: score(features, i) for i, features in seen.items()} if count > 1 else {}
+def score_references(
+    detector: Detector, score: Score, seen: Mapping[int, Features], count: int, first: NDArray[np.uint8] | None
+) -> tuple[dict[int, float], list[list[float]]]:
+    """The scores of `count` references, each without itself, by id; of a single one, those of altered copies.
 
-
-def score_views(detector: Detector, score: Score, pixels: NDArray[np.uint8]) -> list[float]:
-    """The scores of altered copies of the only reference, which stand in for other parts."""
-    return [score(features, None) for features in detector.backbone.encode(jittered_views(pixels))]
+    `first` are the pixels of that single one, None where its picture was not kept.
+    """
+    if count > 1 or first is None:
+        return {i: score(features, i) for i, features in seen.items()}, []
+    return {}, [[score(features, None) for features in detector.backbone.encode(jittered_views(first))]]
 
 
 def check_masks(
@@ -188,12 +190,12 @@ def _look_at(
     return own, patches
 
 
-def _without_copies(pictures: Sequence[LoadedImage]) -> list[LoadedImage]:
-    """The different ones: scored without itself, a picture would find its copy and seem all too good."""
+def _without_copies(pictures: Sequence[LoadedImage]) -> dict[str, LoadedImage]:
+    """The different ones by their digests: a copy left in memory would make its picture seem all too good."""
     different: dict[str, LoadedImage] = {}
     for picture in pictures:
         different.setdefault(digest_of(picture.pixels), picture)
-    return list(different.values())
+    return different
 
 
 def _say_nothing(message: str, fraction: float) -> None:

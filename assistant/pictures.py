@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from assistant.backbone import Backbone
+from assistant.backbone import Backbone, resize
 from assistant.geometry import fit_size
 
 MOST_BYTES = 8_000_000
@@ -35,10 +35,8 @@ def shrink(pixels: Pixels, backbone: Backbone) -> Tensor:
     part = max((b.part for b in (backbone, backbone.memory) if b), key=lambda p: p.image_size)
     height, width = pixels.shape[:2]
     size = fit_size(width, height, part.image_size, part.multiple)
-    # As in `Backbone.fit`, which then finds nothing left to do.
-    small = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
     out = io.BytesIO()
-    small.save(out, "PNG")
+    resize(pixels, size).save(out, "PNG")  # `Backbone.fit` then finds nothing left to do
     return torch.frombuffer(bytearray(out.getvalue()), dtype=torch.uint8)
 
 

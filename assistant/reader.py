@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from assistant.adapters.patches import join_layers
 from assistant.adapters.text_map import TEMPERATURE
 from assistant.adapters.visual import focus
 from assistant.backbone import Backbone, Features
@@ -34,10 +33,11 @@ NAMED = 3
 @dataclass(frozen=True, eq=False)
 class Reading:
     """What was read from one picture. `evidence` [h, w]: log-odds of "abnormal" above the picture's own ground,
-    None where nothing was learned. `types` [h, w, T]: bfloat16 logits over the vocabulary."""
+    None where nothing was learned. `types` [h, w, T]: bfloat16 logits over the vocabulary, None where types are
+    not trusted."""
 
     evidence: Tensor | None
-    types: Tensor
+    types: Tensor | None
 
 
 class Reader:
@@ -53,12 +53,11 @@ class Reader:
     def read(self, features: Features) -> Reading | None:
         """What the patches of a picture, a batch of one, say in words; None for a tower that has none."""
         if self.learned:
-            tokens = features.aligned
-            if tokens is None:
-                tokens = join_layers(features.layers, shares=self.backbone.shares)
-            words = self.learned.adapter.read(tokens)
-            types = self.learned.adapter.type_logits(words)[0]
-            return Reading(self.learned.evidence(words)[0], types.to(torch.bfloat16))
+            words = self.learned.read(features, self.backbone.shares)
+            evidence = self.learned.evidence(words)[0]
+            if not self.learned.types.trusted:
+                return Reading(evidence, None)
+            return Reading(evidence, self.learned.adapter.type_logits(words)[0].to(torch.bfloat16))
         if features.aligned is None:
             return None
         types = features.aligned[0] @ self._types.to(features.aligned).T / TEMPERATURE
@@ -80,14 +79,14 @@ class Reader:
 
     def ranker(self, reading: Reading | None) -> Types | None:
         """Ranks the vocabulary for a region, a mask on the map's grid; None where types are not trusted."""
-        scale = self.learned.types if self.learned else TypeScale(1.0, 0.0, trusted=True)
-        if reading is None or not scale.trusted:
+        if reading is None or reading.types is None:
             return None
+        types, scale = reading.types, self.learned.types if self.learned else TypeScale(1.0, 0.0)
 
         def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
-            h, w = reading.types.shape[:2]
+            h, w = types.shape[:2]
             inside = interpolate(torch.from_numpy(mask)[None, None].float(), (h, w), mode="area")[0, 0] > 0
-            mean = reading.types[inside.to(reading.types.device)].float().mean(dim=0)
+            mean = types[inside.to(types.device)].float().mean(dim=0)
             chances, which = (mean / scale.temperature).softmax(dim=0).topk(NAMED)
             if float(chances[0]) < scale.known_from:
                 return (DefectType(UNKNOWN, round(1 - float(chances[0]), 4)),)

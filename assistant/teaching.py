@@ -201,16 +201,13 @@ def look_closer(
 ) -> tuple[Tensor, Tensor | None]:
     """Maps [B, h, w] of a product's pictures with what its teaching adds, and the contrast behind it.
 
-    What resembles known defects is raised, and what is not to be looked at is 0. The contrast [B, h, w] is that
-    of `KnownDefects.contrast`, None where there is no known defect.
+    What resembles known defects is raised. The contrast [B, h, w] is that of `KnownDefects.contrast`, None where
+    there is no known defect.
     """
     contrast = None
     if product.known:
         contrast = product.known.contrast(detector.tokens(features), product.dictionary)
         maps = lift(maps, contrast)
-    looked_at = product.looked_at
-    if looked_at is not None:
-        maps = maps * fit_roi(looked_at, *maps.shape[1:]).to(maps.device)
     return maps, contrast
 
 

@@ -19,7 +19,7 @@ from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.patches import join_layers, top_mean
 from assistant.adapters.rarity import rarity
 from assistant.backbone import Backbone, Features
-from assistant.eval.datasets import Dataset, open_dataset
+from assistant.eval.datasets import Dataset, open_datasets
 from assistant.eval.metrics import image_auroc
 from assistant.images import load_image
 
@@ -68,7 +68,7 @@ def main(
     table = Table(
         "dataset", "layers", *(f"memory {share:g}" for share in MEMORY), title="Image AUROC, 1 / 4 shots"
     )
-    for dataset in (one for spec in datasets for one in open_dataset(spec)):
+    for dataset in open_datasets(datasets):
         found = ablate(backbone, dataset.limit(limit))
         for name in SHARES:
             cells = [" / ".join(f"{100 * found[name, share, k]:.1f}" for k in SHOTS) for share in MEMORY]

@@ -10,7 +10,7 @@ import dataclasses
 import importlib.util
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -163,6 +163,11 @@ def open_dataset(spec: str) -> list[Dataset]:
                 return [read_elpv(known)]
         raise DatasetError(f"There is no dataset {spec}, only elpv:mono and elpv:poly.")
     return find_datasets(Path(spec).expanduser())
+
+
+def open_datasets(specs: Iterable[str]) -> list[Dataset]:
+    """The datasets of several specs, in order; DatasetError as for `open_dataset`."""
+    return [dataset for spec in specs for dataset in open_dataset(spec)]
 
 
 def find_datasets(root: str | Path) -> list[Dataset]:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant import console
-from assistant.eval.datasets import Dataset, Sample, open_dataset
+from assistant.eval.datasets import Dataset, Sample, open_datasets
 from assistant.eval.metrics import image_auroc
 from assistant.images import load_image
 from assistant.inspection import Inspection
@@ -93,7 +93,7 @@ def main(
     table = Table(
         "dataset", "examples", "image AUROC", "own label", "any label", "good: any label", "good: defect"
     )
-    for dataset in (one for spec in datasets for one in open_dataset(spec)):
+    for dataset in open_datasets(datasets):
         console.say(f"{dataset.name} ...")
         for name, figures in measure_known(inspector, dataset.limit(limit), seeds).items():
             table.add_row(dataset.name, name, *(f"{100 * value:.1f}" for value in figures))

@@ -25,7 +25,7 @@ from assistant.adapters.rarity import rarity
 from assistant.adapters.visual import centre, focus
 from assistant.backbone import Backbone, Features
 from assistant.eval.benchmark import SIDE
-from assistant.eval.datasets import Dataset, Sample, open_dataset
+from assistant.eval.datasets import Dataset, Sample, open_datasets
 from assistant.eval.metrics import image_auroc
 from assistant.eval.pixels import PixelMetrics
 from assistant.geometry import to_picture
@@ -45,10 +45,7 @@ def variants(
 ) -> Iterator[tuple[str, Scored]]:
     """Maps [h, w] and scores of one picture, by the way they come about; `rare` is the training-free map."""
     adapter = learned.adapter
-    tokens = features.aligned
-    if tokens is None:
-        tokens = join_layers(features.layers, shares=shares)
-    raw = adapter.evidence(adapter.read(tokens))
+    raw = adapter.evidence(learned.read(features, shares))
     chance = torch.sigmoid(raw)
     calm = centre(raw)
     own = float(top_mean(rare, SHARE)[0])
@@ -143,7 +140,7 @@ def main(
         on_device = replace(one, directions=one.directions.to(backbone.runtime.device))
         files[name or "learned"].append(on_device)
     everything: dict[str, dict[tuple[str, str], list[dict[str, float]]]] = {}
-    for dataset in (one for spec in datasets for one in open_dataset(spec)):
+    for dataset in open_datasets(datasets):
         everything[dataset.name] = measure(backbone, dataset.limit(limit), files)
         typer.echo(f"\n{dataset.name}\n\n{to_markdown(everything[dataset.name], only)}")
     typer.echo(f"\nmean\n\n{to_markdown(mean_of(list(everything.values())), only)}")

@@ -22,7 +22,7 @@ import typer
 from assistant import console
 from assistant.errors import LooktwiceError
 from assistant.eval.benchmark import SIDE
-from assistant.eval.datasets import Dataset, open_dataset
+from assistant.eval.datasets import Dataset, open_datasets
 from assistant.eval.rivals_anomalib import (
     TIMED,
     Job,
@@ -198,7 +198,7 @@ def export(
     from assistant.inspector import Inspector
 
     inspector = Inspector.from_pretrained(bundle, device="cpu")
-    found = [one for spec in datasets for one in open_dataset(spec)]
+    found = open_datasets(datasets)
     export_rivals(inspector, found, out, seeds=seeds, limit=limit)
     folders = sorted(path.parent for path in out.glob("*/index.json"))
     jobs = [

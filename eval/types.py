@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.backbone import Backbone
-from assistant.eval.datasets import open_dataset
+from assistant.eval.datasets import open_datasets
 from assistant.images import load_image
 from assistant.inspection import UNKNOWN
 from assistant.learned import load_learned
@@ -50,7 +50,7 @@ def main(
     reader = Reader(backbone, learned)
     table = Table("set: defect", "pictures", "right", "wrong", "unknown", "most often named")
     total: Counter[str] = Counter()
-    for dataset in (one for spec in datasets for one in open_dataset(spec)):
+    for dataset in open_datasets(datasets):
         named: dict[str, Counter[str]] = defaultdict(Counter)
         for sample in dataset.limit(limit).test:
             if sample.label != 1 or sample.mask is None or sample.defect not in SAME:
@@ -59,7 +59,7 @@ def main(
             (features,) = backbone.encode([image.pixels])
             reading = reader.read(features)
             rank = reader.ranker(reading)
-            if reading is None or rank is None:
+            if reading is None or reading.types is None or rank is None:
                 raise typer.BadParameter(f"the bundle {bundle} cannot name types")
             h, w = reading.types.shape[:2]
             mask = sample.load_mask(image.width, image.height)

@@ -123,6 +123,11 @@ def test_a_type_less_likely_than_known_from_is_unknown(backbone, features):
         assert only.name == UNKNOWN and only.probability == pytest.approx(1 - best, abs=1e-3)
 
 
+def test_types_that_are_not_trusted_are_not_worked_out(backbone, features):
+    reading = Reader(backbone, learn(backbone)).read(features)
+    assert reading.evidence is not None and reading.types is None
+
+
 def test_a_region_is_read_from_its_own_patches(backbone, features):
     reader = Reader(backbone, learn(backbone, TRUSTED))
     h, w = reader.read(features).types.shape[:2]

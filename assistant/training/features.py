@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from assistant.adapters.patches import join_layers
-from assistant.backbone import Backbone
+from assistant.backbone import Backbone, resize
 from assistant.errors import ImageError, TrainingError
 from assistant.files import write_atomically
 from assistant.images import load_image
@@ -142,7 +142,7 @@ def _look(
             tell(str(error), i / len(data.examples))
     for start in range(0, len(waiting), BATCH):
         part = waiting[start : start + BATCH]
-        batch = torch.stack([backbone.fit(np.asarray(_square(v.pixels, side)), side) for v in part])
+        batch = torch.stack([backbone.fit(np.asarray(resize(v.pixels, (side, side))), side) for v in part])
         seen = backbone.encode_image(batch)
         layers = (seen.aligned,) if seen.aligned is not None else seen.layers
         grid = max((tuple(layer.shape[1:3]) for layer in layers), key=lambda s: s[0] * s[1])
@@ -206,10 +206,6 @@ def _crop(
         left = int(np.clip(columns[at] - rng.integers(side), 0, width - side))
     window = np.s_[top : top + side, left : left + side]
     return np.ascontiguousarray(pixels[window]), None if mask is None else mask[window]
-
-
-def _square(pixels: NDArray[np.uint8], side: int) -> Image.Image:
-    return Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
 def _share_of(mask: NDArray[np.bool_], side: int, grid: tuple[int, int]) -> Tensor:

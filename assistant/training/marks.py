@@ -127,11 +127,8 @@ def draw_pits(scene: Scene, rng: np.random.Generator) -> Change:
         if depth[int(row), int(column)] < rng.uniform(0, 0.6):
             continue
         radius = mean * math.exp(rng.normal(0, 0.4))
-        low, left = max(0, int(row - 2 * radius)), max(0, int(column - 2 * radius))
-        part = hollow[low : int(row + 2 * radius) + 2, left : int(column + 2 * radius) + 2]
-        y = np.arange(part.shape[0], dtype=np.float32)[:, None] + low - row
-        x = np.arange(part.shape[1], dtype=np.float32)[None, :] + left - column
-        np.maximum(part, np.exp(-(((y * y + x * x) / radius**2) ** 1.5)), out=part)
+        span, y, x = _around(row, column, radius, (rows, columns))
+        hollow[span] = np.maximum(hollow[span], np.exp(-(((y * y + x * x) / radius**2) ** 1.5)))
     contrast = draw_contrast(scene, rng, 40, 140)
     sign = choose_sign(ground, rng, 0.85)
     zone = soften(depth, 0.5) * rng.choice([0.0, 0.25, 0.5])
@@ -154,15 +151,25 @@ def draw_particles(scene: Scene, rng: np.random.Generator) -> Change:
     for _ in range(int(rng.integers(1, 31)) if rng.random() < 0.7 else 1):
         row, column = rows * rng.beta(2, 2), columns * rng.beta(2, 2)
         radius = size * math.exp(rng.normal(0, 0.45))
-        low, left = max(0, int(row - 2 * radius)), max(0, int(column - 2 * radius))
-        span = np.s_[low : int(row + 2 * radius) + 2, left : int(column + 2 * radius) + 2]
-        y = np.arange(span[0].start, min(span[0].stop, rows), dtype=np.float32)[:, None] - row
-        x = np.arange(span[1].start, min(span[1].stop, columns), dtype=np.float32)[None, :] - column
+        span, y, x = _around(row, column, radius, (rows, columns))
         body = 1 - np.hypot(y, x * rng.uniform(0.6, 1.6)) / radius + 0.5 * wave[span]
         opacity[span] = np.maximum(opacity[span], np.clip(body * radius * 0.8, 0, 1))
     contrast = draw_contrast(scene, rng, 40, 150) * choose_sign(ground, rng, 0.55)
     tone = tone_of(ground) + contrast * _tint(scene, rng, 0.5) + 12 * wave[:, :, None]
     return Change(window, blend(ground, opacity * rng.uniform(0.7, 1), tone.astype(np.float32)), "contamination")
+
+
+def _around(
+    row: float, column: float, radius: float, shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], Plane, Plane]:
+    """The cells of a plane within two radii of a point, and how far down [h, 1] and right [1, w] each lies."""
+    rows, columns = (
+        slice(max(0, int(at - 2 * radius)), min(int(at + 2 * radius) + 2, size))
+        for at, size in zip((row, column), shape, strict=True)
+    )
+    y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - row
+    x = np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] - column
+    return (rows, columns), y, x
 
 
 def _zone(scene: Scene, rng: np.random.Generator, area: float) -> tuple[Window, Plane]:
