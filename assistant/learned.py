@@ -6,21 +6,18 @@ it with `looktwice train detector`. This module reads and writes that file; it t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from assistant.adapters.patches import join_layers
 from assistant.adapters.visual import AdapterConfig, VisualAdapter, centre
 from assistant.backbone import Features
 from assistant.bundle import card_folder
-from assistant.errors import WeightsError
-from assistant.files import write_atomically
+from assistant.trained import choose_trained, read_trained, write_trained
 from assistant.weights import cache_root
 
 SCHEMA = 1
@@ -86,36 +83,21 @@ class Learned:
             "types": asdict(self.types),
             "card": dict(self.card),
         }
-        content = save(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            {"looktwice": json.dumps(header)},
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return write_atomically(path, content)
+        return write_trained(path, tensors, header)
 
     @classmethod
     def load(cls, path: Path) -> Learned:
         """Read the file; WeightsError in one sentence where it is damaged or of another kind."""
-        try:
-            with safe_open(str(path), "pt") as file:
-                header = json.loads((file.metadata() or {})["looktwice"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            if header["schema"] != SCHEMA:
-                raise ValueError("another schema")
-            config = AdapterConfig(**header["adapter"])
-            state = {n.removeprefix("adapter."): t for n, t in tensors.items() if n.startswith("adapter.")}
-            adapter = VisualAdapter(config, state["states"], state["types"])
-            adapter.load_state_dict(state)
-            adapter.eval().requires_grad_(False)
-            types = TypeScale(**header["types"])
-            found = cls(adapter, tensors["directions"], types, header["bundle"], header["weights"], header["card"])
-        except FileNotFoundError:
-            raise WeightsError(f"There is no file {path.name!r}.") from None
-        except Exception as error:  # whatever a damaged file leads to, nothing half-read comes out
-            raise WeightsError(
-                f"The trained detector {path.name!r} is damaged; train or fetch it again."
-            ) from error
-        return found
+        return read_trained(path, SCHEMA, _build, "detector")
+
+
+def _build(header: dict[str, Any], tensors: dict[str, Tensor]) -> Learned:
+    state = {n.removeprefix("adapter."): t for n, t in tensors.items() if n.startswith("adapter.")}
+    adapter = VisualAdapter(AdapterConfig(**header["adapter"]), state["states"], state["types"])
+    adapter.load_state_dict(state)
+    adapter.eval().requires_grad_(False)
+    types = TypeScale(**header["types"])
+    return Learned(adapter, tensors["directions"], types, header["bundle"], header["weights"], header["card"])
 
 
 def user_learned(bundle: str) -> Path:
@@ -128,14 +110,5 @@ def load_learned(bundle: str, weights: str) -> Learned | None:
 
     WeightsError where it was made for towers in another state.
     """
-    mine, shipped = user_learned(bundle), Path(str(card_folder() / f"{bundle}{SUFFIX}"))
-    path = mine if mine.is_file() else shipped
-    if not path.is_file():
-        return None
-    found = Learned.load(path)
-    if found.weights != weights:
-        raise WeightsError(
-            f"The trained detector of the bundle {bundle!r} was made for other weights; train it again with "
-            f"`looktwice train detector`, or delete {path}."
-        )
-    return found
+    shipped = Path(str(card_folder() / f"{bundle}{SUFFIX}"))
+    return choose_trained(user_learned(bundle), shipped, Learned.load, bundle, weights, "detector")

@@ -8,10 +8,9 @@ on and ends with the same weights. Held-out kinds, never trained on, are what pr
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from assistant.training.checkpoint import load_checkpoint, save_checkpoint
 from assistant.training.dataset import TrainingData, split_kinds
 from assistant.training.features import ViewConfig, Views, gather_views, views_key
 from assistant.training.judging import fit_types, judge
+from assistant.training.schedule import digest_of, draw_batches, rate_at
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -96,7 +96,7 @@ def train_detector(
             raise TrainingError(_ONE_CLASS.format(name))
     keys = [views_key(backbone, side, config.views) for side in sides.values()]
     run = Run(accelerator, backbone, tuple(found.values()), config, tell)
-    run.go(folder / f"checkpoint-{_digest(config, keys)}.safetensors")
+    run.go(folder / f"checkpoint-{digest_of(config, keys)}.safetensors")
     typed = [i for i, example in enumerate(sides[_SIDES[1]].examples) if example.type]
     return run.result(backbone, torch.isin(run.unseen.examples, torch.tensor(typed, dtype=torch.long)))
 
@@ -132,10 +132,10 @@ class Run:
 
     def go(self, state: Path) -> None:
         """Take all steps that are left after the checkpoint `state`, and keep it up to date."""
-        done = load_checkpoint(state, self.plain, self.optimizer)
+        config, done = self.config, load_checkpoint(state, self.plain, self.optimizer)
         if done:
             self.tell(f"Going on after step {done} of {self.steps}.", done / self.steps)
-        for step, index in enumerate(_order(len(self.views), self.config)):
+        for step, index in enumerate(draw_batches(len(self.views), config.epochs, config.batch, config.seed)):
             if step < done:
                 continue
             parts = self._learn(step, index)
@@ -163,7 +163,7 @@ class Run:
         accelerator, config = self.accelerator, self.config
         torch.manual_seed(config.seed * 1_000_003 + step)  # dropout is the same whether or not it was resumed
         for group in self.optimizer.param_groups:
-            group["lr"] = config.rate * _rate_at(step, self.steps)
+            group["lr"] = config.rate * rate_at(step, self.steps)
         self.branches.train()
         if len(index) >= accelerator.num_processes:  # else each takes all: an empty share has no loss
             index = index[accelerator.process_index :: accelerator.num_processes]
@@ -198,24 +198,6 @@ def _check_classes(data: TrainingData, config: ViewConfig, name: str) -> None:
         raise TrainingError("All pictures are of one kind, so no other can be held out to judge the training.")
     if not data.normals or not (data.defects or config.simulated):
         raise TrainingError(_ONE_CLASS.format(name))
-
-
-def _order(count: int, config: TrainConfig) -> Iterator[Tensor]:
-    for epoch in range(config.epochs):
-        generator = torch.Generator().manual_seed(config.seed * 7919 + epoch)
-        yield from torch.randperm(count, generator=generator).split(config.batch)
-
-
-def _rate_at(step: int, steps: int) -> float:
-    warm = max(1, steps // 10)
-    if step < warm:
-        return (step + 1) / warm
-    return max(0.0, (steps - step) / max(1, steps - warm))
-
-
-def _digest(config: TrainConfig, keys: list[str]) -> str:
-    content = json.dumps([asdict(config), keys], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _say_nothing(message: str, fraction: float) -> None:

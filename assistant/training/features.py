@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -98,10 +98,19 @@ def adapter_shares(backbone: Backbone) -> tuple[float, ...]:
     return () if backbone.aligned else backbone.part.shares
 
 
-def gather_views(backbone: Backbone, data: TrainingData, config: ViewConfig, folder: Path, tell: Tell) -> Views:
+def gather_views(
+    backbone: Backbone,
+    data: TrainingData,
+    config: ViewConfig,
+    folder: Path,
+    tell: Tell,
+    draw: Draw | None = None,
+) -> Views:
     """The views of all examples, from `folder` where they are there already, made and kept there otherwise.
 
-    A picture that cannot be read is left out; `tell` hears its sentence. TrainingError where none can be read.
+    `draw` makes the views of one example, by default `draw_views`; one that makes others needs another class of
+    `config`, by which the folders are told apart. A picture that cannot be read is left out; `tell` hears its
+    sentence. TrainingError where none can be read.
     """
     folder = folder / views_key(backbone, data, config)
     count = -(-len(data.examples) // SHARD)
@@ -109,8 +118,7 @@ def gather_views(backbone: Backbone, data: TrainingData, config: ViewConfig, fol
     for number in range(count):
         path = folder / f"{number:05d}.safetensors"
         if not path.is_file():
-            first = number * SHARD
-            rows = list(_look(backbone, data, config, range(first, min(first + SHARD, len(data.examples))), tell))
+            rows = list(_look(backbone, data, config, _shard(data, number), tell, draw or draw_views))
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, save(_pack(rows)) if rows else b"")
         if path.stat().st_size:
@@ -122,7 +130,9 @@ def gather_views(backbone: Backbone, data: TrainingData, config: ViewConfig, fol
 
 
 @dataclass(frozen=True)
-class _View:
+class View:
+    """A picture to be shown to the tower, made from the example number `example`; see `Views` for the rest."""
+
     pixels: NDArray[np.uint8]
     mask: NDArray[np.bool_] | None  # None: nobody outlined it
     label: int
@@ -130,14 +140,21 @@ class _View:
     example: int
 
 
+Draw = Callable[[TrainingData, int, ViewConfig], Iterable[View]]
+
+
+def _shard(data: TrainingData, number: int) -> range:
+    return range(number * SHARD, min((number + 1) * SHARD, len(data.examples)))
+
+
 def _look(
-    backbone: Backbone, data: TrainingData, config: ViewConfig, which: range, tell: Tell
+    backbone: Backbone, data: TrainingData, config: ViewConfig, which: range, tell: Tell, draw: Draw
 ) -> Iterator[dict[str, Tensor]]:
     side = backbone.part.image_size
-    waiting: list[_View] = []
+    waiting: list[View] = []
     for i in which:
         try:
-            waiting += _views(data, i, config)
+            waiting += draw(data, i, config)
         except ImageError as error:
             tell(str(error), i / len(data.examples))
     for start in range(0, len(waiting), BATCH):
@@ -159,7 +176,13 @@ def _look(
             }
 
 
-def _views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[_View]:
+def open_example(
+    data: TrainingData, number: int, config: ViewConfig
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None, np.random.Generator]:
+    """The part of an example that all its views show, its mask there, and the draws that follow.
+
+    The same number and seed show the same part. ImageError where the picture cannot be read.
+    """
     example = data.examples[number]
     rng = np.random.default_rng([config.seed, number])
     pixels = load_image(example.image).pixels
@@ -168,11 +191,18 @@ def _views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[_Vie
         pixels, mask = _crop(pixels, mask, rng)
     if rng.random() < GREY:
         pixels = np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[..., None], 3, axis=2)
+    return pixels, mask, rng
+
+
+def draw_views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[View]:
+    """The views of one example: a normal one and some with simulated anomalies, or a defect as it is."""
+    example = data.examples[number]
+    pixels, mask, rng = open_example(data, number, config)
     if example.label:
-        yield _View(pixels, mask, int(mask is None or bool(mask.any())), example.type, number)
+        yield View(pixels, mask, int(mask is None or bool(mask.any())), example.type, number)
         return
     calm = disturb(pixels, rng).pixels if config.disturbed and rng.random() < 0.5 else pixels
-    yield _View(calm, np.zeros(calm.shape[:2], bool), 0, "", number)
+    yield View(calm, np.zeros(calm.shape[:2], bool), 0, "", number)
     other = data.normals[int(rng.integers(len(data.normals)))]
     try:
         strange = load_image(other.image).pixels
@@ -181,7 +211,7 @@ def _views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[_Vie
     for _ in range(config.simulated):
         kind = str(rng.choice(config.anomalies)) if config.anomalies else None
         made = simulate(calm if rng.random() < 0.5 else pixels, rng, kind=kind, other=strange)
-        yield _View(made.pixels, made.mask, 1, made.type, number)
+        yield View(made.pixels, made.mask, 1, made.type, number)
 
 
 def _read_mask(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:

@@ -41,6 +41,19 @@ def outline(logits: Tensor, masks: Tensor) -> Tensor:
     return 4 * focal(logits, truth, counts) + dice(logits, truth, counts)
 
 
+def discrimination(distances: Tensor, masks: Tensor, margin: float = 0.1) -> Tensor:
+    """How far normal patches are from what is looked up for them, and whether anomalous ones are not farther.
+
+    `distances` [B, h, w] in [0, 2], `masks` as in `outline`. The mean distance of a picture's normal patches, plus
+    what it lacks to lie `margin` below that of its anomalous ones (query discrimination, Qu et al. 2025).
+    """
+    free, full = (masks < FREE).float(), (masks >= FULL).float()
+    normal = (distances * free).sum((1, 2)) / free.sum((1, 2)).clamp_min(1)
+    strange = (distances * full).sum((1, 2)) / full.sum((1, 2)).clamp_min(1)
+    lacking = (margin + normal - strange).clamp_min(0) * (full.sum((1, 2)) > 0)
+    return (normal + lacking).mean()
+
+
 def verdict(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of pictures' log-odds [B] against their labels [B] in {0, 1}."""
     return binary_cross_entropy_with_logits(logits, labels.float())

@@ -5,7 +5,17 @@ import math
 import pytest
 import torch
 
-from assistant.training.losses import FREE, FULL, dice, focal, naming, outline, picture_logits, verdict
+from assistant.training.losses import (
+    FREE,
+    FULL,
+    dice,
+    discrimination,
+    focal,
+    naming,
+    outline,
+    picture_logits,
+    verdict,
+)
 
 
 def logit(chance):
@@ -89,3 +99,14 @@ def test_naming_where_no_type_is_known_is_zero_and_can_still_be_differentiated()
     loss = naming(logits, torch.ones(2, 2, 2), torch.tensor([-1, -1]))
     loss.backward()
     assert loss.item() == 0 and not logits.grad.any()
+
+
+def test_discrimination_is_the_normal_distance_and_what_lacks_to_a_margin():
+    masks = torch.tensor([[[0.0, 0.0, FULL, (FULL + FREE) / 2]], [[0.0, 0.0, 0.0, 0.0]]])
+    distances = torch.tensor([[[0.1, 0.3, 0.25, 9.0]], [[0.5, 0.5, 0.5, 0.5]]], requires_grad=True)
+    found = discrimination(distances, masks, margin=0.1)
+    assert found.item() == pytest.approx(((0.2 + 0.1 + 0.2 - 0.25) + 0.5) / 2, rel=1e-5)
+    found.backward()
+    assert distances.grad[0, 0, 2] < 0 < distances.grad[0, 0, 0] and distances.grad[0, 0, 3] == 0
+    far = torch.tensor([[[0.1, 0.3, 0.9, 9.0]]])
+    assert discrimination(far, masks[:1]).item() == pytest.approx(0.2)
