@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from .similarity import cosines
+from .similarity import cosines, nearest
 
 CAPACITY = 60_000
 """Entries kept at most: with the pocket tower's 472 numbers each, in bf16, 57 MB."""
@@ -19,7 +19,7 @@ CAPACITY = 60_000
 REACH = 2
 """Cells that a part may lie to either side of where the references have it: 5 % of a picture at 40 cells."""
 
-_BLOCK = 2048  # queries scored at once: bounds the similarity matrix to _BLOCK x entries
+_BLOCK = 2048  # queries scored at once: bounds the memory that their similarities take
 
 
 class Dictionary:
@@ -83,7 +83,7 @@ class Dictionary:
         if not len(entries):
             raise ValueError("there is no entry to compare with")
         flat = queries.reshape(-1, queries.shape[-1]).to(entries.device)
-        parts = [cosines(rows, entries).amax(dim=1) for rows in flat.split(_BLOCK)]
+        parts = [nearest(rows, entries) for rows in flat.split(_BLOCK)]
         return (1 - torch.cat(parts).float()).clamp_min(0).reshape(queries.shape[:-1])
 
     def lookup_nearby(self, queries: Tensor, without: int | None = None, reach: int = REACH) -> Tensor:

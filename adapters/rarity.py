@@ -20,6 +20,8 @@ NEIGHBOURS = 8
 APART = 2
 """Patches closer than this (in grid cells, the larger of the two axes) look alike anyway and do not count."""
 
+_PATCHES = 2500  # a finer grid is done some rows at a time: all its products at once could take gigabytes
+
 
 def rarity(tokens: Tensor, neighbours: int = NEIGHBOURS, apart: int = APART) -> Tensor:
     """The mean cosine distance of each patch to its nearest patches elsewhere in the picture.
@@ -28,22 +30,34 @@ def rarity(tokens: Tensor, neighbours: int = NEIGHBOURS, apart: int = APART) -> 
     patches at a distance, zeros: nothing can be said.
     """
     batch, h, w, _ = tokens.shape
-    apart_only, far = _mask(h, w, apart, str(tokens.device))
-    count = min(neighbours, far)
+    count = min(neighbours, h * w - _most_near(h, apart) * _most_near(w, apart))
     if count < 1:
         return tokens.new_zeros(batch, h, w, dtype=torch.float32)
+    step = h if h * w <= _PATCHES else max(1, _PATCHES**2 // (h * w * w))
     maps = []
     for patches in tokens.flatten(1, 2):
-        alike = cosines(patches, patches).add_(apart_only)
-        maps.append(1 - alike.topk(count, dim=1, sorted=False).values.float().mean(dim=1))
+        parts = []
+        for top in range(0, h, step):
+            bottom = min(h, top + step)
+            alike = cosines(patches[top * w : bottom * w], patches)
+            mask = _kept_mask if step == h else _mask
+            alike = alike.add_(mask(h, w, apart, top, bottom, str(tokens.device)))
+            parts.append(1 - alike.topk(count, dim=1, sorted=False).values.float().mean(dim=1))
+        maps.append(torch.cat(parts))
     return torch.stack(maps).clamp_min(0).reshape(batch, h, w)
 
 
-@lru_cache(maxsize=4)
-def _mask(h: int, w: int, apart: int, device: str) -> tuple[Tensor, int]:
-    """What to add to the cosines so that near patches never win [h*w, h*w], and the fewest far ones of any."""
-    rows = torch.arange(h).repeat_interleave(w)
-    columns = torch.arange(w).repeat(h)
-    near = (rows[:, None] - rows).abs().maximum((columns[:, None] - columns).abs()) <= apart
-    penalty = near.to(torch.bfloat16) * -4
-    return penalty.to(device), int((~near).sum(dim=1).min())
+def _mask(h: int, w: int, apart: int, top: int, bottom: int, device: str) -> Tensor:
+    """What to add to the cosines of the patches of some rows so that near ones never win: [rows * w, h * w]."""
+    rows = (torch.arange(top, bottom)[:, None] - torch.arange(h)).abs() <= apart
+    columns = (torch.arange(w)[:, None] - torch.arange(w)).abs() <= apart
+    near = rows[:, None, :, None] & columns[None, :, None, :]
+    return (near.reshape(-1, h * w).to(torch.bfloat16) * -4).to(device)
+
+
+_kept_mask = lru_cache(maxsize=4)(_mask)
+
+
+def _most_near(length: int, apart: int) -> int:
+    """How many places of a line count as near, for the place that has most of them."""
+    return min(length, 2 * apart + 1)

@@ -50,7 +50,13 @@ class Features:
 
 
 class Backbone:
-    """A bundle's towers, ready to run; see `Backbone.load`."""
+    """A bundle's towers, ready to run; see `Backbone.load`.
+
+    `tiles`: how many it sees of a picture along each side, and `finer`: how many times finer than the grid of a
+    whole picture that makes its grid; both are 1 but for `assistant.tiles.TiledBackbone`.
+    """
+
+    tiles: int = 1
 
     def __init__(
         self,
@@ -127,14 +133,23 @@ class Backbone:
         """How much each of `Features.layers` counts in a map; empty where they count alike."""
         return (self.memory or self).part.shares
 
+    @property
+    def finer(self) -> float:
+        """How many times finer its grid is than that of a whole picture, along each side."""
+        return 1.0
+
+    def fit_size(self, width: int, height: int, side: int | None = None) -> tuple[int, int]:
+        """The size (width, height) at which a picture of a size is shown to the tower (`geometry.fit_size`)."""
+        return fit_size(width, height, side or self.part.image_size, self.part.multiple)
+
     def fit(self, pixels: NDArray[np.uint8], side: int | None = None) -> Tensor:
         """Bring a picture [H, W, 3] uint8 to the size the tower sees: [3, h, w] float32, normalised.
 
-        The aspect ratio is kept as closely as the tower's grid allows (`geometry.fit_size`), and the whole
+        The aspect ratio is kept as closely as the tower's grid allows (`fit_size`), and the whole
         picture is shown, so that a map on the grid covers the whole picture.
         """
         height, width = pixels.shape[:2]
-        size = fit_size(width, height, side or self.part.image_size, self.part.multiple)
+        size = self.fit_size(width, height, side)
         planes = torch.from_numpy(np.asarray(resize(pixels, size), dtype=np.float32).transpose(2, 0, 1) / 255)
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (self.part.mean, self.part.std))
         return (planes - mean) / std

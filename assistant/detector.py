@@ -7,14 +7,14 @@ that one limit serves both. The detector knows no thresholds and no verdicts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.dictionary import REACH, Dictionary
 from assistant.adapters.foreground import Foreground
 from assistant.adapters.mutual import mutual_maps, rescore
 from assistant.adapters.patches import join_layers, top_mean
@@ -23,6 +23,7 @@ from assistant.adapters.text_map import text_map
 from assistant.backbone import Backbone, Features
 from assistant.product import Product
 from assistant.prompts.ensemble import state_vectors
+from assistant.tiles import TiledBackbone
 
 MEMORY_SHARE = 0.6
 """The weight of other pictures in a few-shot or batch map; the rest is the picture's own rarity."""
@@ -41,6 +42,27 @@ class Detector:
 
     backbone: Backbone
     share: float = 0.01
+    _tiled: dict[int, Detector] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def at(self, tiles: int) -> Detector:
+        """The detector that sees a picture in so many overlapping tiles along each side; 1 is the whole.
+
+        Its score is the mean of as many patches as that of a whole picture, and so of a smaller share: tiles are
+        for small defects. ProductError for more tiles than there may be.
+        """
+        own = self.backbone
+        if tiles == own.tiles:
+            return self
+        if tiles not in self._tiled:
+            whole = own.whole if isinstance(own, TiledBackbone) else own
+            backbone = whole if tiles == whole.tiles else TiledBackbone(whole, tiles)
+            self._tiled[tiles] = Detector(backbone, self.share * (own.finer / backbone.finer) ** 2)
+        return self._tiled[tiles]
+
+    @property
+    def reach(self) -> int:
+        """How many cells parts that lie alike may lie apart: the same part of the picture on every grid."""
+        return round(REACH * self.backbone.finer)
 
     def tokens(self, features: Features) -> Tensor:
         """Patch descriptors [B, h, w, C] of unit length."""
@@ -58,7 +80,8 @@ class Detector:
             if product is None:
                 found.append(self._with_words(rare, features))
                 continue
-            compared = _compare(tokens, rare, product.dictionary, product.foreground, aligned=product.aligned)
+            reach = self.reach if product.aligned else None
+            compared = _compare(tokens, rare, product.dictionary, product.foreground, reach=reach)
             if product.looked_at is not None:
                 compared = compared * fit_roi(product.looked_at, *compared.shape[1:]).to(compared.device)
             found.append(compared)
@@ -83,14 +106,14 @@ class Detector:
         compared with what lies around the same place, so that a missing or moved part shows.
         """
         tokens = self.tokens(features)
-        return _compare(tokens, rarity(tokens), memory, foreground, without, aligned)
+        return _compare(tokens, rarity(tokens), memory, foreground, without, self.reach if aligned else None)
 
     def lies_alike(self, features: Features, memory: Dictionary, without: int | None = None) -> bool:
         """Whether a picture, a batch of one, lies like the references of a memory."""
         tokens = self.tokens(features)
         if not bool((memory.places[:, 0] >= 0).any()):
             return False
-        far, near = memory.lookup(tokens, without), memory.lookup_nearby(tokens, without)
+        far, near = memory.lookup(tokens, without), memory.lookup_nearby(tokens, without, self.reach)
         return all(bool(near.quantile(q) <= most * far.quantile(q)) for q, most in ALIGNED.items())
 
     def coarse_tokens(self, features: Features) -> Tensor:
@@ -155,10 +178,10 @@ def _compare(
     memory: Dictionary,
     foreground: Foreground | None,
     without: int | None = None,
-    aligned: bool = False,
+    reach: int | None = None,
 ) -> Tensor:
-    if aligned:
-        distance = memory.lookup_nearby(tokens, without)
+    if reach is not None:
+        distance = memory.lookup_nearby(tokens, without, reach)
         # Thinned, a memory may hold nothing around a place; then what lies anywhere has to do.
         if not bool(distance.isfinite().all()):
             distance = torch.where(distance.isfinite(), distance, memory.lookup(tokens, without))

@@ -39,6 +39,7 @@ def learn_product(
     pictures: Sequence[LoadedImage],
     *,
     views: str = "plain",
+    tiles: int = 1,
     roi: NDArray[np.bool_] | None = None,
     ignore: NDArray[np.bool_] | None = None,
     foreground: bool = False,
@@ -62,6 +63,7 @@ def learn_product(
     different = _without_copies(pictures)
     digests, pictures = dict(enumerate(different)), list(different.values())
     looked, ignored = check_masks(roi, ignore)
+    detector = detector.at(tiles)
     backbone = detector.backbone
     own, patches = _look_at(detector, pictures, views, tell)
     memory = Dictionary.build(patches, CAPACITY, device=backbone.runtime.device)
@@ -85,6 +87,7 @@ def learn_product(
         ignore=ignored,
         foreground=ground,
         aligned=aligned,
+        tiles=tiles,
         pictures=draw({i: shrink(p.pixels, backbone) for i, p in enumerate(pictures)}, digests),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     ).sealed(rule_of(detector))
@@ -92,6 +95,7 @@ def learn_product(
 
 def calibrate_again(detector: Detector, product: Product, prior: Prior | None = None) -> Product:
     """The product with limits that rest on what it holds now, from the pictures it keeps."""
+    detector = detector.at(product.tiles)
     kept = {i: expand(picture) for i, picture in product.pictures.items()}
     seen = {i: detector.backbone.encode([pixels])[0] for i, pixels in kept.items()}
     looked_at, ground = product.looked_at, product.foreground
@@ -109,7 +113,8 @@ def calibrate_again(detector: Detector, product: Product, prior: Prior | None = 
 def rule_of(detector: Detector) -> str:
     """How scores come about, in words that change when scores do: part of what limits rest on."""
     side, share = detector.backbone.part.image_size, detector.share
-    return f"side {side}, top {share}, memory {MEMORY_SHARE}, known 1, aligned {sorted(ALIGNED.items())}"
+    rule = f"side {side}, top {share}, memory {MEMORY_SHARE}, known 1, aligned {sorted(ALIGNED.items())}"
+    return rule if detector.backbone.tiles == 1 else f"{rule}, tiles {detector.backbone.tiles}"
 
 
 def scorer(

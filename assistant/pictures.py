@@ -17,7 +17,6 @@ from PIL import Image
 from torch import Tensor
 
 from assistant.backbone import Backbone, resize
-from assistant.geometry import fit_size
 
 MOST_BYTES = 8_000_000
 """Where the pictures of a product take more, some of them go, drawn by the digests of their pixels."""
@@ -32,9 +31,9 @@ def shrink(pixels: Pixels, backbone: Backbone) -> Tensor:
 
     Where there are two towers, as the one sees it that sees more.
     """
-    part = max((b.part for b in (backbone, backbone.memory) if b), key=lambda p: p.image_size)
+    tower = max((b for b in (backbone, backbone.memory) if b), key=lambda b: b.part.image_size)
     height, width = pixels.shape[:2]
-    size = fit_size(width, height, part.image_size, part.multiple)
+    size = tower.fit_size(width, height)
     out = io.BytesIO()
     resize(pixels, size).save(out, "PNG")  # `Backbone.fit` then finds nothing left to do
     return torch.frombuffer(bytearray(out.getvalue()), dtype=torch.uint8)

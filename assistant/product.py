@@ -67,6 +67,7 @@ class Product:
     what not to look at in there. `foreground` leaves out the plain ground that the product stands on; None
     where none was asked for or found. `known` are the defects that were given as examples.
     `aligned`: whether parts lie alike, so that a patch is compared with what lies around the same place.
+    `tiles`: into how many overlapping tiles along each side a picture is cut; 1 is the whole.
     `pictures`: of each reference that is scored again when something changes, the picture as a PNG, uint8 [n],
     in the size that the tower sees. `seal` says what the limits rest on, see `check`. `past`: the way back.
     """
@@ -90,6 +91,7 @@ class Product:
     seal: str = field(default="", repr=False)
     past: tuple[Step, ...] = field(default=(), compare=False, repr=False)
     aligned: bool = False
+    tiles: int = 1
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -152,7 +154,7 @@ class Product:
                 tensors[name] = mask.float()
         if self.foreground:
             tensors |= {f"foreground.{k}": v for k, v in self.foreground.state_dict().items()}
-        plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned")
+        plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned", "tiles")
         header: dict[str, Any] = {name: getattr(self, name) for name in plain}
         header["references"] = [asdict(reference) for reference in self.references]
         header["defects"] = self.known.rows()

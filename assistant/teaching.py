@@ -138,7 +138,7 @@ class Teaching(ABC):
             raise ProductError(
                 f"{picture.name} is known as a defect, {wrong.label!r}; remove that first, its id is {wrong.id}."
             )
-        number, backbone = _next_id(product), self.detector.backbone
+        number, backbone = _next_id(product), self.detector.at(product.tiles).backbone
         features = backbone.encode(memory_views(picture.pixels, product.views))
         patches = merge(self.detector.tokens(f) for f in features)
         memory = with_room(product.dictionary, patches[..., 0].numel())
@@ -166,7 +166,7 @@ class Teaching(ABC):
         same = next((d for d in product.known.defects if d.digest == digest), None)
         if same and same.label == label:
             return product
-        (features,) = self.detector.backbone.encode([picture.pixels])
+        (features,) = self.detector.at(product.tiles).backbone.encode([picture.pixels])
         patches = self._patches_of(product, features, place)
         number = _next_id(product)
         known = product.known.without(same.id) if same else product.known
@@ -174,8 +174,9 @@ class Teaching(ABC):
         return self._follow(product, Change(_now(), "defect", number, picture.name, label), known=known)
 
     def _patches_of(self, product: Product, features: Features, place: Tensor | None) -> Tensor:
-        tokens = self.detector.tokens(features)
-        found, _ = look_closer(self.detector, features, self.detector.maps(features, [product])[0], product)
+        detector = self.detector.at(product.tiles)
+        tokens = detector.tokens(features)
+        found, _ = look_closer(detector, features, detector.maps(features, [product])[0], product)
         distance = product.dictionary.lookup(tokens[0])
         where = None if place is None else fit_roi(place, *tokens.shape[1:3]).to(found.device) > 0
         limit = product.calibration.threshold

@@ -32,6 +32,14 @@ def test_rarity_equals_a_slow_loop(h, w, neighbours, apart):
         assert torch.allclose(one, slow_rarity(expected, neighbours, apart), atol=0.006)  # bfloat16
 
 
+@pytest.mark.parametrize("most", [1, 9, 20])
+def test_a_grid_that_is_done_in_parts_gives_the_same(monkeypatch, most):
+    tokens = normalize(torch.randn(2, 7, 6, 5, generator=torch.Generator().manual_seed(0)), dim=-1)
+    whole = rarity(tokens)
+    monkeypatch.setattr("assistant.adapters.rarity._PATCHES", most)
+    assert torch.allclose(rarity(tokens), whole, atol=1e-3)
+
+
 def test_the_odd_patch_is_the_rarest_even_if_there_are_two_of_it():
     torch.manual_seed(0)
     tokens = normalize(torch.tensor([1.0, 0, 0]) + 0.05 * torch.randn(1, 10, 12, 3), dim=-1)
