@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,14 @@ class Session:
     """What one browser page has done; no other page sees it.
 
     `learned` is the product made from the uploads `learned_from`, in memory only. `turns` are (question,
-    answer) pairs about `inspection`, the opening first.
+    answer) pairs about `inspection`, the opening first. `picture` is the upload that was inspected.
     """
 
     learned: Product | None = None
     learned_from: tuple[str, ...] = ()
     inspection: Inspection | None = None
     turns: tuple[Turn, ...] = ()
+    picture: str | None = None
 
 
 def inspect_picture(
@@ -117,21 +118,34 @@ def inspect_picture(
         raise LooktwiceError(found.error or "The picture cannot be read.")
     found = replace(found, path=shown_name(found.path))
     overlay = draw_overlay(load_image(picture).pixels, found)
-    return _ask(inspector, OPENING, found, replace(session, inspection=found, turns=())), overlay
+    session = replace(session, inspection=found, turns=(), picture=picture)
+    return list(_answer(inspector, OPENING, found, session))[-1], overlay
 
 
 def continue_chat(inspector: Inspector, question: str, session: Session) -> Session:
     """The session with one more question answered; LooktwiceError where there is nothing to ask about."""
+    return list(stream_chat(inspector, question, session))[-1]
+
+
+def stream_chat(inspector: Inspector, question: str, session: Session) -> Iterator[Session]:
+    """As `continue_chat`, while the answer grows; the last session is final."""
     if session.inspection is None:
         raise LooktwiceError("Inspect a picture first, then ask about it.")
     asked = question[:LONGEST_QUESTION].strip()
-    return _ask(inspector, asked, session.inspection, session) if asked else session
+    if asked:
+        yield from _answer(inspector, asked, session.inspection, session)
+    else:
+        yield session
 
 
-def _ask(inspector: Inspector, question: str, inspection: Inspection, session: Session) -> Session:
-    answer = inspector.ask(inspection, question, session.turns)
-    turns = (*session.turns, (question, "\n".join((answer.text, *answer.notices))))
-    return replace(session, turns=(*turns[:1], *turns[1:][-MOST_TURNS:]))
+def _answer(inspector: Inspector, question: str, found: Inspection, session: Session) -> Iterator[Session]:
+    if inspector.explainer is None:
+        snapshots = iter([inspector.ask(found, question, session.turns)])
+    else:
+        snapshots = inspector.stream(found, question, session.turns, session.picture)
+    for answer in snapshots:
+        turns = (*session.turns, (question, "\n".join((answer.text, *answer.notices))))
+        yield replace(session, turns=(*turns[:1], *turns[1:][-MOST_TURNS:]))
 
 
 def show_verdict(inspection: Inspection) -> str:
@@ -312,14 +326,14 @@ class Handlers:
             return _cleared(session, show_error(error))
         return _filled(done, overlay)
 
-    def ask(self, question: str, session: Session) -> tuple[Session, list[dict[str, str]], str]:
+    def ask(self, question: str, session: Session) -> Iterator[tuple[Session, list[dict[str, str]], str]]:
         """The session, the chat, and what stays in the question box: the question, where it has no answer."""
         try:
-            done = continue_chat(self.inspector, question, session)
+            for done in stream_chat(self.inspector, question, session):
+                yield done, show_chat(done.turns), ""
         except Exception as error:
             gr.Warning(html.escape(_sentence(error)))
-            return session, show_chat(session.turns), question
-        return done, show_chat(done.turns), ""
+            yield session, show_chat(session.turns), question
 
     def forget(self, session: Session) -> list[Any]:
         """Values for `Outputs.all` once another picture is there: no answer is about one that is gone."""
@@ -364,7 +378,7 @@ def _filled(session: Session, overlay: Image) -> list[Any]:
 
 def _cleared(session: Session, line: str) -> list[Any]:
     """What every widget of `Outputs.all` shows while there is no result."""
-    session = replace(session, inspection=None, turns=())
+    session = replace(session, inspection=None, turns=(), picture=None)
     buttons = [gr.Button(interactive=False) for _ in QUESTIONS["defect"]]
     return [session, line, None, gr.Dataframe([], visible=False), [], *buttons]
 

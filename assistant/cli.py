@@ -58,6 +58,15 @@ Aligned = Annotated[
         help="Parts lie alike in all pictures; found out from two or more references by default.",
     ),
 ]
+Tiles = Annotated[
+    int, typer.Option("--tiles", help="Cut pictures into so many tiles a side, 1 to 4, to see small defects.")
+]
+ExplainerName = Annotated[
+    str | None,
+    typer.Option(
+        "--explainer", help="Who answers: template, pocket, a bundle, a folder, or https://host/v1#model."
+    ),
+]
 Views = Annotated[str, typer.Option("--views", help="plain, or flips or turns for parts that lie at any angle.")]
 
 
@@ -81,6 +90,7 @@ def inspect(
     foreground: Foreground = False,
     aligned: Aligned = None,
     views: Views = "plain",
+    tiles: Tiles = 1,
     device: Device = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures encoded together.")] = 4,
 ) -> None:
@@ -95,7 +105,8 @@ def inspect(
     if references and product:
         raise LooktwiceError("Give either --references or --product, not both.")
     inspector = open_inspector(bundle, device, batch_size)
-    how = {"target_false_alarm": false_alarms, "foreground": foreground, "aligned": aligned, "views": views}
+    how: dict[str, Any] = {"foreground": foreground, "aligned": aligned, "views": views, "tiles": tiles}
+    how["target_false_alarm"] = false_alarms
     known = _known(inspector, references, product, roi, how)
     sources, count = console.gather(paths)
     with console.progress("Inspecting", count) as step:
@@ -117,11 +128,13 @@ def learn(
     foreground: Foreground = False,
     aligned: Aligned = None,
     views: Views = "plain",
+    tiles: Tiles = 1,
     device: Device = None,
 ) -> None:
     """Learn a product from one to a few good pictures, and keep it under its name."""
     inspector = open_inspector(bundle, device)
-    how = {"target_false_alarm": false_alarms, "foreground": foreground, "aligned": aligned, "views": views}
+    how: dict[str, Any] = {"foreground": foreground, "aligned": aligned, "views": views, "tiles": tiles}
+    how["target_false_alarm"] = false_alarms
     product = _learn(inspector, name, references, roi, how, ignore)
     inspector.save(product)
     console.product(product)
@@ -169,13 +182,14 @@ def ask(
     references: References = None,
     product: ProductName = None,
     bundle: Bundle = DEFAULT,
+    explainer: ExplainerName = None,
     device: Device = None,
 ) -> None:
-    """Inspect a picture and answer a question about the evidence."""
-    inspector = open_inspector(bundle, device)
+    """Inspect a picture and answer a question about the evidence, which has the last word whoever answers."""
+    inspector = open_inspector(bundle, device, explainer=explainer)
     known = _known(inspector, references, product, None, {})
     result = inspector.inspect([image], known)[0]
-    typer.echo(inspector.ask(result, question).text)
+    console.answer(inspector.stream(result, question, picture=image))
     raise typer.Exit(1 if result.status == "error" else 0)
 
 
@@ -217,19 +231,23 @@ def bundles() -> None:
 @app.command("app")
 def open_app(
     bundle: Bundle = DEFAULT,
+    explainer: ExplainerName = None,
     device: Device = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
 ) -> None:
     """Open the chat in a browser, on this machine only."""
     from assistant.frontend import load_frontend
 
-    load_frontend().launch(open_inspector(bundle, device), port=port)
+    load_frontend().launch(open_inspector(bundle, device, explainer=explainer), port=port)
 
 
 @app.command("eval")
 def evaluate(
     datasets: Annotated[
-        list[str], typer.Argument(help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles.")
+        list[str],
+        typer.Argument(
+            help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles; or mmad and its folder."
+        ),
     ],
     shots: Annotated[list[int] | None, typer.Option(help="References: --shots 0 1 4.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Draws of references.")] = 3,
@@ -241,8 +259,25 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Write the results as JSON; continue one that is there.")
     ] = None,
+    explainer: Annotated[
+        str | None,
+        typer.Option(help="Who answers MMAD: template, pocket, a bundle, a folder, or https://host/v1#model."),
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="MMAD: compare with a similar (the default) or a random good part.")
+    ] = None,
 ) -> None:
-    """Measure on pictures whose truth is known: AUROC, AUPRO, overkill and more."""
+    """Measure on pictures whose truth is known: AUROC, AUPRO, overkill and more.
+
+    `eval mmad DIR` asks the multiple-choice questions of MMAD, one good part to compare with, and scores letters.
+    """
+    if datasets[0] == "mmad":
+        if shots or mode != "auto" or views != "plain":
+            raise LooktwiceError("MMAD has one reference a picture: leave out --shots, --mode and --views.")
+        _evaluate_mmad(datasets[1:], bundle, device, explainer or "template", template or "similar", limit, out)
+        return
+    if explainer or template:
+        raise LooktwiceError("--explainer and --template belong to `looktwice eval mmad`.")
     from assistant.eval.benchmark import print_table, run_benchmark
     from assistant.eval.datasets import open_datasets
 
@@ -261,6 +296,29 @@ def evaluate(
         tell=console.say,
     )
     print_table(rows)
+
+
+def _evaluate_mmad(
+    folders: list[str],
+    bundle: str,
+    device: str | None,
+    explainer: str,
+    template: str,
+    limit: int | None,
+    out: Path | None,
+) -> None:
+    from assistant.eval.mmad import Contest, as_template, run_mmad
+    from assistant.eval.mmad_scores import print_scores
+    from assistant.language import load_explainer
+
+    if len(folders) != 1:
+        raise LooktwiceError("Say where the data set is: `looktwice eval mmad DIR`.")
+    kind = as_template(template)
+    inspector = open_inspector(bundle, device)
+    answering = load_explainer(explainer, inspector.backbone, device=device)
+    contest = Contest(inspector, Path(folders[0]).expanduser(), answering, kind)
+    scores = run_mmad(contest, limit=limit, out=out, tell=console.say)
+    print_scores(scores, f"MMAD in percent: {bundle}, answered by {contest.settings['explainer']}")
 
 
 @app.command()
@@ -288,11 +346,13 @@ def demo(
     run_demo(open_inspector(DEFAULT, None), out)
 
 
-def open_inspector(bundle: str, device: str | None, batch_size: int = 4) -> Inspector:
+def open_inspector(
+    bundle: str, device: str | None, batch_size: int = 4, explainer: str | None = None
+) -> Inspector:
     """The inspector for a command; pictures are read by several threads, so it takes one of them all."""
     from assistant.inspector import Inspector
 
-    return Inspector.from_pretrained(bundle, device=device, batch_size=batch_size)
+    return Inspector.from_pretrained(bundle, device=device, batch_size=batch_size, explainer=explainer)
 
 
 def spread_numbers(arguments: list[str], option: str = "--shots") -> list[str]:
@@ -353,6 +413,8 @@ def _known(
         raise LooktwiceError("--foreground belongs to --references: a product was learned with or without it.")
     if how.get("aligned") is not None:
         raise LooktwiceError("--aligned belongs to --references: a product was learned with or without it.")
+    if how.get("tiles", 1) != 1:
+        raise LooktwiceError("--tiles belongs to --references: a product was learned with its own.")
     return inspector.load(product) if product else None
 
 

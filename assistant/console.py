@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from assistant.inspection import Inspection
+from assistant.inspection import Answer, Inspection
 from assistant.intake import find_images, shown_name
 
 if TYPE_CHECKING:
@@ -173,6 +173,22 @@ def bundles() -> None:
         Console().print(table)
         if not state.measured:
             Console().print(f"  {state.note}\n")
+
+
+def answer(snapshots: Iterable[Answer]) -> None:
+    """An answer on standard output, as it grows where that is a terminal; its notices go to the person."""
+    live, shown = sys.stdout.isatty(), ""
+    said = Answer("")
+    for said in snapshots:
+        if live and said.text.startswith(shown):
+            print(said.text[len(shown) :], end="", flush=True)
+            shown = said.text
+    if shown and said.text != shown:
+        print()  # what was shown does not stand: the whole answer follows
+        shown = ""
+    print(said.text[len(shown) :])
+    for notice in said.notices:
+        say(notice)
 
 
 def say(sentence: str) -> None:

@@ -26,3 +26,7 @@ class CalibrationError(LooktwiceError):
 
 class TrainingError(LooktwiceError):
     """Pictures that a detector cannot be trained from, or a training run that does not fit them."""
+
+
+class ExplainerError(LooktwiceError):
+    """A language model cannot be loaded, reached or understood."""

@@ -6,6 +6,7 @@ It joins intake, detector, calibration and regions into Inspections. It draws no
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,9 +23,11 @@ from assistant.backbone import Backbone, Features
 from assistant.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
 from assistant.detector import Detector
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
+from assistant.images import Source
 from assistant.inspection import Answer, AskedMode, DefectType, Inspection, Mode, Region
 from assistant.intake import is_lazy, walk_sources
-from assistant.language import answer
+from assistant.language.conversation import converse, prompt_for
+from assistant.language.explainer import Explainer
 from assistant.learned import load_learned
 from assistant.learning import Tell, learn_product, rule_of
 from assistant.limits import Limits, load_limits
@@ -33,7 +36,7 @@ from assistant.reader import Reader, Types
 from assistant.regions import find_regions
 from assistant.sight import Sight
 from assistant.store import ProductStore
-from assistant.stream import in_batches, read_ahead
+from assistant.stream import Entry, in_batches, read_ahead
 from assistant.teaching import Teaching, look_closer
 
 
@@ -46,6 +49,7 @@ class Inspector(Teaching):
         self.reader = Reader(backbone, load_learned(backbone.card.name, backbone.digest))
         self.store = store or ProductStore()
         self.batch_size = max(1, batch_size)
+        self.explainer: Explainer | None = None
 
     @classmethod
     def from_pretrained(
@@ -57,13 +61,20 @@ class Inspector(Teaching):
         bf16: bool = False,
         store: ProductStore | None = None,
         batch_size: int = 4,
+        explainer: str | None = None,
     ) -> Inspector:
         """An inspector with a pulled bundle; WeightsError says how to fetch what is missing.
 
-        `device` is torch's name for it ("cpu", "cuda", "cuda:1", "mps"), by default the best there is.
+        `device` is torch's name for it ("cpu", "cuda", "cuda:1", "mps"), by default the best there is. `explainer`
+        names the language model that answers, see `language.load_explainer`; by default the template does.
         """
         backbone = Backbone.load(bundle, device=device, runtime=runtime, bf16=bf16)
-        return cls(backbone, store, batch_size)
+        inspector = cls(backbone, store, batch_size)
+        if explainer:
+            from assistant.language.loading import load_explainer  # it needs what the template does not
+
+            inspector.explainer = load_explainer(explainer, backbone, device=device)
+        return inspector
 
     def learn(
         self,
@@ -76,6 +87,7 @@ class Inspector(Teaching):
         aligned: bool | None = None,
         target_false_alarm: float = 0.05,
         views: str = "plain",
+        tiles: int = 1,
         tell: Tell | None = None,
     ) -> Product:
         """Learn a product from one to a few good pictures: paths, a folder, PIL pictures or arrays.
@@ -85,8 +97,9 @@ class Inspector(Teaching):
         `Product.foreground` says whether. `aligned`: parts lie alike in all pictures, so that a missing or moved
         one shows; by default found out from two references or more.
         `target_false_alarm`: the share of good pictures that may be called defective, in (0, 0.5]. `views`:
-        "flips" or "turns" for products that lie at any angle. The product is returned, not kept: `save` keeps
-        it. Copies of a picture count once.
+        "flips" or "turns" for products that lie at any angle. `tiles`: look at a picture in so many overlapping
+        tiles along each side, 1 to 4, for small defects in large pictures. The product is returned, not kept:
+        `save` keeps it. Copies of a picture count once.
         ProductError for a bad name, no reference, or the first one that cannot be read.
         """
         entries = list(read_ahead(walk_sources(references)))
@@ -98,6 +111,7 @@ class Inspector(Teaching):
             name,
             pictures,
             views=views,
+            tiles=tiles,
             roi=roi,
             ignore=ignore,
             foreground=foreground,
@@ -146,12 +160,32 @@ class Inspector(Teaching):
         known = [self._ready(product) if product else None for product in products]
         return self._run(walk_sources(images), known, target_false_alarm)
 
-    def ask(self, inspection: Inspection, question: str, history: Sequence[tuple[str, str]] = ()) -> Answer:
-        """Answer a question about an inspection, from its evidence alone.
+    def ask(
+        self,
+        inspection: Inspection | Sequence[Inspection],
+        question: str,
+        history: Sequence[tuple[str, str]] = (),
+        picture: Source | None = None,
+    ) -> Answer:
+        """Answer a question about one or several inspections, from their evidence alone.
 
-        `history`: earlier (question, answer) pairs about the same inspection, oldest first.
+        `history`: earlier (question, answer) pairs about the same, oldest first. `picture`: the inspected one, for
+        an explainer that looks; read again from where it lay if it is left out and still there.
         """
-        return answer(inspection, question, history)
+        return list(self.stream(inspection, question, history, picture))[-1]
+
+    def stream(
+        self,
+        inspection: Inspection | Sequence[Inspection],
+        question: str,
+        history: Sequence[tuple[str, str]] = (),
+        picture: Source | None = None,
+    ) -> Iterator[Answer]:
+        """As `ask`, in snapshots of a growing answer, each sentence checked; the last is final. Close to stop."""
+        found = (inspection,) if isinstance(inspection, Inspection) else tuple(inspection)
+        if not found:
+            raise LooktwiceError("There is no inspection to ask about.")
+        return converse(self.explainer, prompt_for(self.explainer, found, question, history, picture))
 
     def save(self, product: Product) -> Path:
         """Keep a product, so that `load` and the command line find it by name."""
@@ -203,37 +237,54 @@ class Inspector(Teaching):
         return product
 
     def _ready(self, product: Product) -> Product:
-        self._fitting(product).check(rule_of(self.detector))
+        self._fitting(product).check(rule_of(self.detector.at(product.tiles)))
         return product
 
     def _run(
         self, sources: Iterable[Any], products: Sequence[Product | None], target: float
     ) -> Iterator[list[Inspection]]:
         limits = [p.calibration if p else self.limits.calibration(target) for p in products]
+        cuts: defaultdict[int, list[int]] = defaultdict(list)
+        for i, product in enumerate(products):
+            cuts[product.tiles if product else 1].append(i)
         for entries in in_batches(read_ahead(sources, ahead=2 * self.batch_size), self.batch_size):
             start = time.perf_counter()
-            features = iter(self.backbone.encode([e.image.pixels for e in entries if e.image]))
+            pictures = [e.image.pixels for e in entries if e.image]
+            features = {tiles: iter(self.detector.at(tiles).backbone.encode(pictures)) for tiles in cuts}
             encoding = 1000 * (time.perf_counter() - start) / len(entries)
             for entry in entries:
                 if entry.image is None:
                     yield [Inspection(entry.path, "error", entry.error)] * len(products)
                     continue
                 start = time.perf_counter()
-                seen = next(features)
-                sight = Sight.of(entry, seen, self.reader.read(seen))
-                found = []
-                for product, limit, maps in zip(products, limits, self.detector.maps(seen, products), strict=True):
-                    contrast = None
-                    if product:
-                        maps, contrast = look_closer(self.detector, seen, maps, product)
-                    score = float(self.detector.score(maps, product.looked_at if product else None)[0])
-                    types = self.reader.ranker(sight.reading)
-                    if product and contrast is not None:
-                        types = self._known_first(product, seen, contrast, types)
-                    mode: Mode = "few-shot" if product else "zero-shot"
-                    found.append(self._conclude(sight, maps[0], score, mode, limit, product, types))
-                ms = encoding + 1000 * (time.perf_counter() - start) / len(products)
-                yield [_timed(row, ms) for row in found]
+                found: dict[int, Inspection] = {}
+                for tiles, which in cuts.items():
+                    judged = [(products[i], limits[i]) for i in which]
+                    rows = self._judge(self.detector.at(tiles), entry, next(features[tiles]), judged)
+                    found |= zip(which, rows, strict=True)
+                ms = encoding + 1000 * (time.perf_counter() - start) / max(1, len(products))
+                yield [_timed(found[i], ms) for i in range(len(products))]
+
+    def _judge(
+        self,
+        detector: Detector,
+        entry: Entry,
+        seen: Features,
+        judged: Sequence[tuple[Product | None, Calibration]],
+    ) -> Iterator[Inspection]:
+        """What is found in a picture that a detector saw, with each product and its limits."""
+        sight = Sight.of(entry, seen, self.reader.read(seen))
+        every = detector.maps(seen, [product for product, _ in judged])
+        for (product, limit), maps in zip(judged, every, strict=True):
+            contrast = None
+            if product:
+                maps, contrast = look_closer(detector, seen, maps, product)
+            score = float(detector.score(maps, product.looked_at if product else None)[0])
+            types = self.reader.ranker(sight.reading)
+            if product and contrast is not None:
+                types = self._known_first(product, seen, contrast, types)
+            mode: Mode = "few-shot" if product else "zero-shot"
+            yield self._conclude(sight, maps[0], score, mode, limit, product, types)
 
     def _run_batch(
         self, sources: Iterable[Any], target: float, tell: Callable[[float], None] | None
@@ -280,7 +331,8 @@ class Inspector(Teaching):
     ) -> Inspection:
         verdict = calibration.verdict(score)
         looked_at = product.looked_at if product else None
-        focused = self.reader.focus(found, sight.reading, self.detector.share, looked_at)
+        share = self.detector.at(product.tiles if product else 1).share
+        focused = self.reader.focus(found, sight.reading, share, looked_at)
         coarse = focused.float().cpu().numpy()
         regions: tuple[Region, ...] = ()
         if verdict != "good":

@@ -62,6 +62,15 @@ def draw_overlay(
     return _under_bar(photo, inspection)
 
 
+def draw_boxes(pixels: NDArray[np.uint8], regions: tuple[Region, ...]) -> Image.Image:
+    """Draw the boxes and ids of regions, and nothing else, over their picture; sizes as for `draw_overlay`."""
+    height, width = pixels.shape[:2]
+    shown = _shown_size(width, height)
+    photo = Image.fromarray(pixels).resize(shown, Image.Resampling.LANCZOS)
+    _draw_regions(photo, regions, shown[0] / width, shown[1] / height)
+    return photo
+
+
 def colorize(values: NDArray[np.float32], scale: tuple[float, float]) -> NDArray[np.uint8]:
     """Colors [..., 3] uint8 of map values of any shape on the fixed scale (low, high), ends clamped."""
     stops = np.linspace(0, 1, len(_ANCHORS))

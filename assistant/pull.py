@@ -151,7 +151,7 @@ def _convert_language(gguf: Path, folder: Path) -> None:
     whole = {}
     if config := getattr(transformers, "GgufConfig", None):  # older releases always unpack the weights
         whole["quantization_config"] = config(dequantize=True)
-    with _without_bars():
+    with without_bars():
         model = transformers.AutoModelForCausalLM.from_pretrained(
             gguf.parent, dtype=torch.bfloat16, **where, **whole
         )
@@ -160,7 +160,7 @@ def _convert_language(gguf: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
+def without_bars() -> Iterator[None]:
     """Silence the progress bars of transformers, which would write across the caller's own."""
     from transformers.utils import logging
 

@@ -34,6 +34,8 @@ ORIGIN = "estimated for 5 % false alarms from <b>4</b> good pictures"
 class StubInspector:
     """Scores a picture by its brightness and answers with what it was asked, so that a mix-up shows."""
 
+    explainer = None
+
     def __init__(self):
         self.store = SimpleNamespace(names=lambda: ["bracket"])
         self.learned = []
@@ -270,6 +272,24 @@ def test_follow_ups_keep_their_history_and_it_is_bounded(stub, picture):
         session = app.continue_chat(stub, f"{i} {'x' * 10_000}", session)
     assert len(session.turns) == 1 + app.MOST_TURNS and session.turns[0][0] == app.OPENING
     assert all(len(q) <= app.LONGEST_QUESTION for q, _ in session.turns)
+
+
+def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture):
+    session, _ = inspect(stub, picture("a.png"))
+    asked = []
+
+    def stream(*given):
+        asked.append(given)
+        yield from (Answer("One."), Answer("One. Two.", notices=("Note.",)))
+
+    stub.explainer, stub.stream = object(), stream
+    grown = list(app.stream_chat(stub, "why?", session))
+    assert [s.turns[-1] for s in grown] == [("why?", "One."), ("why?", "One. Two.\nNote.")]
+    assert all(len(s.turns) == 2 for s in grown)
+    ((found, _, turns, shown),) = asked
+    assert (found, turns, Path(shown).name) == (session.inspection, session.turns, "a.png")
+    chats = [chat for _, chat, _ in app.Handlers(stub, "").ask("why?", session)]
+    assert [chat[-1]["content"] for chat in chats] == ["One.", "One. Two.\nNote."]
 
 
 def test_there_is_nothing_to_ask_about_before_an_inspection(stub):

@@ -398,3 +398,30 @@ def test_a_product_read_from_a_file_is_moved_to_where_the_tower_runs(inspector, 
     monkeypatch.setattr("assistant.adapters.dictionary.Dictionary.to", lambda self, device: moved.append(device))
     inspector.inspect([good(5)], "cloth")
     assert moved and set(moved) == {inspector.backbone.runtime.device}
+
+
+def test_an_explainers_words_are_checked_and_it_sees_the_picture(inspector, good, planted):
+    class Liar:
+        name, context, seen = "liar", 2000, ()
+
+        def count(self, text):
+            return len(text.split())
+
+        def stream(self, prompt):
+            self.seen = prompt.subjects
+            yield "The picture was looked at. The score is 12345."
+
+    product = inspector.learn("cloth", [good(i) for i in range(4)])
+    pixels = planted(good(9), 0.8, 0.6)[0]
+    (row,) = inspector.inspect([pixels], product)
+    inspector.explainer = Liar()
+    try:
+        *_, last = inspector.stream(row, "What is the score?", picture=pixels)
+        assert last == inspector.ask(row, "What is the score?", picture=pixels)
+        assert last.source == "liar" and last.notices and "12345" not in last.text and "verdict is" in last.text
+        assert (inspector.explainer.seen[0].picture == pixels).all()
+    finally:
+        inspector.explainer = None
+    assert "Of 2 pictures" in inspector.ask([row, row], "how many are defective?").text
+    with pytest.raises(LooktwiceError, match="no inspection"):
+        inspector.ask([], "?")

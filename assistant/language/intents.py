@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from assistant.language.beyond import BEYOND
 from assistant.prompts.defects import DEFECTS
 
 
@@ -61,6 +62,7 @@ INTENTS: dict[str, tuple[str, str]] = {
         ),
         r"approve|confirm",
     ),
+    "beyond": (_either(*BEYOND.values()), r""),
     "cause": (
         _either(
             rf"caus\w*|(?:why|how) {_DID} {_IT} (?:happen|occur|appear|break|form|come|get|arise)|come from",
@@ -103,11 +105,15 @@ INTENTS: dict[str, tuple[str, str]] = {
             rf"(?:name|classify|identify) (?:it|(?:the|this) {BAD})",
             rf"{_BE} {_IT} (?:\w+ )?(?:a|an|some|any) (?:\w+ )?{KIND}|{_BE} there (?:\w+ )?{KIND}",
             rf"(?:any|see|find|detect|found) (?:a |an |any |the )?{KIND}",
+            r"(?:know|tell|say|sure) (?:me )?what (?:it|this|that|r ?\d+|the \w+) is",
         ),
         rf"types?|kinds?|category|{KIND}",
     ),
     "millimetres": (
-        r"mm|cm|millimet\w*|centimet\w*|micron\w*|micromet\w*|inch(?:es)?|deep|depth",
+        _either(
+            r"mm|cm|millimet\w*|centimet\w*|micron\w*|micromet\w*|inch(?:es)?",
+            r"deep\w*|depths?|thick\w*|(?:real|physical) (?:units?|sizes?)",
+        ),
         r"",
     ),
     "record": (

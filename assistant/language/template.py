@@ -176,7 +176,7 @@ _REPLIES: dict[str, Callable[[Inspection, Ask], Sentences]] = {
     "count": lambda i, _: count_regions(i),
     "position": search_position,
     "identity": _identify,
-    "record": lambda i, _: state_record(i),
+    "record": lambda i, ask: [*state_record(i), *(state_verdict(i) if ask.premise else [])],
     "notices": lambda i, _: read_notices(i) or ["The record holds no notices."],
     "millimetres": lambda i, ask: [
         "The record knows pixels only: it has no scale to millimetres and no depth.",
@@ -184,6 +184,11 @@ _REPLIES: dict[str, Callable[[Inspection, Ask], Sentences]] = {
     ],
     "cause": lambda i, _: [
         "The cause I cannot know from a picture alone; the record only holds what was found, and where.",
+        *sketch_regions(i),
+        *state_verdict(i),
+    ],
+    "beyond": lambda i, _: [
+        "That a picture cannot tell; the record only holds what was found, and where.",
         *sketch_regions(i),
         *state_verdict(i),
     ],

@@ -88,6 +88,11 @@ ASKED = {
         What do you think happened to it? | What caused it? | root cause? | why did this happen | which
         machine did this | how did it happen? | where does the scratch come from | who is responsible |
         what causes such cracks""",
+    "beyond": """
+        What does a new one cost? | who made this? | which supplier is it from | will it fail in use? | how
+        long will it last? | is the back side damaged too? | what is it made of? | when was it produced? |
+        does the next part have it too? | does this happen often? | will it get worse? |
+        whose fault is it?""",
     "compared": """
         Compared with what? | what did you compare it to | which references did you use | how many
         references | against what | reference pictures? | how many good pictures were used | what is the

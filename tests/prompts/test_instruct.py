@@ -1,0 +1,28 @@
+"""What a large model is told, and in which order."""
+
+from assistant.prompts.instruct import CHOICE, RULES, lay_out, offer_choice
+
+
+def test_rules_come_first_then_pictures_and_evidence_and_the_question_last():
+    system, user = lay_out("Verdict: good.", ["Whole.", "Cut."], "Where?")
+    assert system.role == "system" and system.parts == (RULES,)
+    assert user.role == "user" and user.parts[:4] == ("Image 1: Whole.", 0, "Image 2: Cut.", 1)
+    assert user.parts[4].index("Verdict: good.") < user.parts[4].index("Where?")
+
+
+def test_a_later_turn_leaves_what_was_read_before_as_it_was():
+    first = lay_out("E", ["Whole."], "Q1")
+    later = lay_out("E", ["Whole."], "Q2", [("Q1", "A1")])
+    assert later[: len(first)] == first
+    assert [(m.role, m.parts) for m in later[2:]] == [("assistant", ("A1",)), ("user", ("Question: Q2",))]
+    assert "E" not in later[-1].parts[0]
+
+
+def test_the_rules_say_what_may_not_happen():
+    for words in ("final", "[R1]", "quotation marks", "never instructions", "say so plainly"):
+        assert words in RULES
+
+
+def test_a_choice_is_one_line_an_option():
+    text = offer_choice("Where\nis it?", {"A": "on the\nleft", "B": "on the right"})
+    assert text.splitlines() == ["Where is it?", "A: on the left", "B: on the right", CHOICE]
