@@ -11,19 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.inspection import Answer, Inspection
-from assistant.language.claims import read_beyond
 from assistant.language.clauses import split_clauses
 from assistant.language.explainer import Prompt
 from assistant.language.judging import judge
+from assistant.language.lexicon import find_unread
+from assistant.language.paraphrases import rephrase
 from assistant.language.pictures import bind_pictures, drop_shares, judge_tally, leads
 from assistant.language.reading import read_clause
 from assistant.language.repairs import repair
-from assistant.language.sentences import clean, mask, spell, split_sentences
+from assistant.language.sentences import clean, list_words, mask, spell, split_sentences
 from assistant.language.several import answer_several, cite_picture
+from assistant.language.unheld import read_beyond
 from assistant.language.unusable import find_fault
 
 REPLACED = "A sentence that contradicted the evidence was replaced."
 NOTHING_LEFT = "The language model contradicted the evidence, so this answer comes from the record alone."
+_PRONOUN = re.compile(r"\s*(?:it|this one|this region|that region|that one|the region)\b(?= )", re.IGNORECASE)
 UNUSABLE = "The language model's answer {}, so this answer comes from the record alone."
 
 
@@ -32,7 +35,8 @@ class Contradiction:
     """One claim of a sentence that the record does not bear out.
 
     `topic` is "verdict", "number", "size", "place", "count", "region", "type", "severity", "superlative",
-    "comparison", "certainty", or one that no record holds: "cause", "material", "millimetres", "price", "future".
+    "comparison", "certainty", one that no record holds ("cause", "material", "millimetres", "price",
+    "future"), or "words" where a word is one that no rule can judge.
     `regions` are the ids it was said of, `picture` the index of the inspection from 0.
     """
 
@@ -50,6 +54,9 @@ def check(sentence: str, inspections: Sequence[Inspection], question: str = "") 
     words = spell(mask(clean(sentence), inspections))
     if not re.search(r"\w", words):
         return ()
+    typed = any(r.has_type for i in inspections for r in i.regions)
+    unread = find_unread(words, list_words(inspections), typed)
+    words = rephrase(words)
     words = _spell_out(words, question, inspections) if len(inspections) == 1 else words
     found: list[Contradiction] = []
     for members, said in bind_pictures(words, inspections):
@@ -68,7 +75,7 @@ def check(sentence: str, inspections: Sequence[Inspection], question: str = "") 
             said = drop_shares(said, len(inspections))
             each = [[Contradiction(*one, n) for one in judge(said, i)] for n, i in enumerate(inspections)]
             found += sorted(each, key=len)[0]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found)) or ((Contradiction("words"),) if unread else ())
 
 
 @dataclass
@@ -82,7 +89,7 @@ class Draft:
 
     def add(self, sentence: str) -> None:
         """Check a sentence and add it, or what the record says instead; nothing is said twice."""
-        wrong = check(sentence, self.prompt.inspections, "" if self.sentences else self.prompt.question)
+        wrong = self._check(sentence)
         if wrong:
             self.replaced = True
             said = [line for one in wrong[:2] for line in _repair(one, self.prompt.inspections)]
@@ -90,6 +97,18 @@ class Draft:
             self.kept += bool(re.search(r"\w{2}", sentence))
             said = [sentence]
         self.sentences += [line for line in said if line not in self.sentences]
+
+    def _check(self, sentence: str) -> tuple[Contradiction, ...]:
+        """What is wrong with a sentence, read after the one before it, which tells what "yes" and "it" mean."""
+        last = self.sentences[-1] if self.sentences else self.prompt.question
+        asked = last if last.rstrip().endswith("?") or not self.sentences else ""
+        wrong = check(sentence, self.prompt.inspections, asked)
+        cited = set(re.findall(r"\[?\bR\d+\b\]?", last)) if self.sentences else set()
+        opening = _PRONOUN.match(sentence)
+        if wrong or len(cited) != 1 or not opening or len(self.prompt.inspections) > 1:
+            return wrong
+        named = check(f"{cited.pop()} {sentence[opening.end() :]}", self.prompt.inspections)
+        return tuple(one for one in named if one.topic in ("place", "severity", "type", "superlative"))
 
     def answer(self, source: str) -> Answer:
         """What has been said so far."""

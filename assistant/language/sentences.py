@@ -6,6 +6,7 @@ It knows how text is built and which words of it come from outside. It judges no
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from assistant.inspection import Inspection
@@ -33,7 +34,8 @@ _GROUP = re.compile(rf"{_ID}(?:(?:\s|,|\band\b|\bor\b|\bwith\b)*{_ID})*")
 
 
 def clean(text: str) -> str:
-    """The text without light markup and list marks, which some models write; lines stay lines."""
+    """The text without light markup, list marks and invisible signs, which some models write; lines stay lines."""
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     lines = (re.sub(r"^\s*(?:[-*\u2022#>]+|\d{1,2}[.)])\s+", "", line) for line in text.splitlines())
     return re.sub(r"\*\*|__|`", "", "\n".join(line.strip() for line in lines)).strip()
 
@@ -61,7 +63,11 @@ def split_sentences(text: str, inspections: Sequence[Inspection]) -> list[str]:
 
 
 def spell(text: str) -> str:
-    """Lower-case words: names as one sign, contractions spelled out, hyphens between words opened."""
+    """Lower-case words: names as one sign, contractions spelled out, hyphens between words opened.
+
+    Wide, raised and foreign forms of letters and digits become plain ones; table bars become commas.
+    """
+    text = _fold(text)
     text = re.sub(f'"?{HIDDEN}+"?', f" {NAME} ", text).replace("\u2019", "'").casefold()
     text = re.sub(r"\bcan(?:'t|not)\b", "can not", text)
     text = re.sub(r"(\w)n't\b", r"\1 not", text)
@@ -69,6 +75,13 @@ def spell(text: str) -> str:
     text = re.sub(r"(?<=[a-z])[-_](?=[a-z])", " ", text).replace('"', " ")
     text = re.sub(r"\bregions? (?:number |no\.? ?|#)?(\d+)(?: and (\d+))?\b(?! %)", _name_regions, text)
     return " ".join(text.split())
+
+
+def _fold(text: str) -> str:
+    text = unicodedata.normalize("NFKC", re.sub("[\u00b2\u00b3]", "", text))
+    text = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in text)
+    text = re.sub("[\u2010-\u2012\u2212]", "-", text).replace("\u2044", "/")
+    return re.sub(r"\s*\|\s*", ", ", text)
 
 
 def bind_regions(words: str) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -114,6 +127,11 @@ def _hide_name(text: str, quoted: str, decisive: bool) -> str:
 def _names(i: Inspection) -> set[str]:
     types = (t.name for r in i.regions for t in r.defect_types)
     return {name for name in (base_name(i.path), i.product, i.bundle, *i.looks_like, *types) if name}
+
+
+def list_words(inspections: Sequence[Inspection]) -> set[str]:
+    """What the records call things: products, types, likenesses and file names, without the file's ending."""
+    return {name.rsplit(".", 1)[0] for i in inspections for name in _names(i)}
 
 
 def _passages(i: Inspection) -> Iterator[str]:

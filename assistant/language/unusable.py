@@ -61,5 +61,5 @@ def is_looping(text: str) -> bool:
             if block == words[start + size : start + 2 * size] == words[start + 2 * size : start + 3 * size]:
                 if any(word.isalpha() for word in block):
                     return True
-    grams = Counter(zip(*(words[n:] for n in range(8)), strict=False))
+    grams = Counter(zip(*(words[n:] for n in range(12)), strict=False))
     return bool(grams) and grams.most_common(1)[0][1] >= 5

@@ -237,6 +237,14 @@ def test_only_the_contradicted_sentence_is_replaced_and_it_is_said_so():
     assert (said.notices, said.regions, said.source) == ((REPLACED,), ("R3",), "m")
 
 
+def test_a_word_that_nothing_can_judge_gives_way_to_the_verdict():
+    said = guard("The part is defective. The gasket squeaks.", prompt(DEFECT), "m")
+    assert said.text.startswith("The part is defective. The verdict is defect") and said.notices == (REPLACED,)
+    assert {one.topic for one in check("The gasket squeaks.", [DEFECT])} == {"words"}
+    assert check("I cannot tell whether the gasket squeaks.", [DEFECT]) == ()
+    assert check("The gasket deviates.", [replace(DEFECT, product="gasket")]) == ()
+
+
 def test_an_answer_that_holds_is_left_as_it_is():
     text = "The part is defective. [R1] in the top left is severe."
     said = guard(text, prompt(DEFECT), "m")
