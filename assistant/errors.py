@@ -30,3 +30,11 @@ class TrainingError(LooktwiceError):
 
 class ExplainerError(LooktwiceError):
     """A language model cannot be loaded, reached or understood."""
+
+
+class AuditError(LooktwiceError):
+    """An entry of the audit log that cannot be written or read; the change that it would record is refused."""
+
+
+class HistoryError(LooktwiceError):
+    """A history that cannot be opened, read or written, or has not what was asked for."""
