@@ -36,6 +36,9 @@ REVIEW_FACTORS: dict[Method, float] = {"conformal": 2.0, "predictive": 4.0, "bui
 The band is wider where the limit rests on other products instead of this one's pictures.
 """
 
+SMALLEST_TARGET = 1e-6
+"""No number of references supports a smaller share of false alarms, and fitted curves run to infinity there."""
+
 APART = 4.0
 """Two groups of scores are told apart where their means differ by this many of their pooled spreads.
 
@@ -158,8 +161,8 @@ class Calibration:
 
 def check_target(target: float) -> None:
     """CalibrationError unless a false-alarm target is usable."""
-    if not 0 < target <= 0.5:
-        raise CalibrationError(f"A false-alarm target lies between 0 and 0.5, not at {target:g}.")
+    if not SMALLEST_TARGET <= target <= 0.5:
+        raise CalibrationError(f"A false-alarm target lies between one in a million and 0.5, not at {target:g}.")
 
 
 def calibrate(

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant import console
+from assistant.audit_cli import audit
 from assistant.bundle import DEFAULT
 from assistant.errors import LooktwiceError
 from assistant.inspection import AskedMode
+from assistant.service.cli import keys, serve
 from assistant.training.cli import train
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train)
+app.add_typer(audit)
+app.add_typer(keys)
+app.command("serve")(serve)
 
 Bundle = Annotated[str, typer.Option("--bundle", help="Model bundle; see `looktwice bundles`.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps; the best one by default.")]

@@ -96,7 +96,7 @@ class Inspector(Teaching):
         `foreground`: leave out the plain ground that the product stands on, where there surely is one;
         `Product.foreground` says whether. `aligned`: parts lie alike in all pictures, so that a missing or moved
         one shows; by default found out from two references or more.
-        `target_false_alarm`: the share of good pictures that may be called defective, in (0, 0.5]. `views`:
+        `target_false_alarm`: the share of good pictures that may be called defective, in [1e-6, 0.5]. `views`:
         "flips" or "turns" for products that lie at any angle. `tiles`: look at a picture in so many overlapping
         tiles along each side, 1 to 4, for small defects in large pictures. The product is returned, not kept:
         `save` keeps it. Copies of a picture count once.
@@ -187,9 +187,9 @@ class Inspector(Teaching):
             raise LooktwiceError("There is no inspection to ask about.")
         return converse(self.explainer, prompt_for(self.explainer, found, question, history, picture))
 
-    def save(self, product: Product) -> Path:
-        """Keep a product, so that `load` and the command line find it by name."""
-        return self.store.save(product)
+    def save(self, product: Product, actor: str | None = None) -> Path:
+        """Keep a product, so that `load` and the command line find it by name; `actor` is for the audit log."""
+        return self.store.save(product, actor)
 
     def load(self, name: str) -> Product:
         """A kept product; ProductError where there is none or it was made with another bundle."""

@@ -131,7 +131,7 @@ def test_masks_and_limits_are_set_anew(run, folders, good):
         (["inspect", "good", "--references", "good", "--product", "x"], "not both"),
         (["inspect", "good", "--references", "good", "--mode", "batch"], "leave out"),
         (["inspect", "good", "--mode", "few-shot"], "references"),
-        (["inspect", "good", "--false-alarms", "2", "--references", "good"], "between 0 and 0.5"),
+        (["inspect", "good", "--false-alarms", "2", "--references", "good"], "between one in a million and 0.5"),
         (["learn", "../x", "--references", "good"], "cannot be a product's name"),
         (["eval", "nowhere"], "nowhere"),
         (["teach", "nothing", "--undo"], "no product"),

@@ -215,7 +215,7 @@ def test_requests_that_make_no_sense_are_refused_in_one_sentence(inspector, good
         ({"mode": "batch", "product": product}, LooktwiceError, "uses no references"),
         ({"product": "unknown"}, ProductError, "no product 'unknown'"),
         ({"product": "../up"}, ProductError, "cannot be a product's name"),
-        ({"target_false_alarm": 0.7}, CalibrationError, "between 0 and 0.5"),
+        ({"target_false_alarm": 0.7}, CalibrationError, "between one in a million and 0.5"),
         ({"target_false_alarm": 0.001}, CalibrationError, "cannot support"),
         ({"mode": "batch"}, CalibrationError, "at least three"),
     ]:

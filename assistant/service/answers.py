@@ -1,0 +1,90 @@
+"""/v1/ask: an answer as server-sent events, snapshots while it grows and then the whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from assistant.errors import LooktwiceError
+from assistant.inspection import Answer, Inspection
+from assistant.language.explainer import Prompt
+from assistant.service.access import Operator, Served
+from assistant.service.inspections import find_kept
+from assistant.service.problems import Problem, failure_response, problem_response
+from assistant.service.state import Service
+from assistant.service.uploads import decode
+from assistant.service.wire import AnswerRow, AskBody
+
+router = APIRouter(tags=["answers"])
+
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": (
+            "Events `snapshot` while the answer grows, then one `answer`, or one `error` with a problem; the "
+            "data of each is a JSON object on one line. Lines that begin with a colon say that the work goes on."
+        ),
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": 'event: answer\ndata: {"text": "The verdict is defect.", "regions": ["R1"], '
+                '"source": "template", "notices": []}\n\n',
+            }
+        },
+    }
+}
+
+
+@router.post("/v1/ask", response_class=StreamingResponse, responses=EVENTS)
+async def ask(body: AskBody, service: Served, caller: Operator) -> StreamingResponse:
+    """Answer a question about one or several inspections, from their evidence alone."""
+    if not body.question.strip():
+        raise Problem(422, "The question is empty")
+    found = [(await run_in_threadpool(find_kept, service, id)).inspection for id in body.inspections]
+    if body.picture is not None and len(found) != 1:
+        raise Problem(422, "A picture belongs to a question about a single inspection")
+    prompt = await run_in_threadpool(_prompt, service, body, found)
+    service.metrics.answers.inc()
+    return StreamingResponse(_events(service, prompt), media_type="text/event-stream")
+
+
+def _prompt(service: Service, body: AskBody, found: list[Inspection]) -> Prompt:
+    history = [(turn.question, turn.answer) for turn in body.history]
+    picture = decode(body.picture, 0).checked() if body.picture else None
+    return service.speaker.prompt(found, body.question.strip(), history, picture)
+
+
+async def _events(service: Service, prompt: Prompt) -> AsyncIterator[bytes]:
+    final: Answer | None = None
+    try:
+        async with aclosing(service.speaker.speak(prompt)) as snapshots:  # type: ignore[type-var]
+            async for snapshot in snapshots:
+                if snapshot is None:
+                    yield b": the work goes on\n\n"
+                    continue
+                final = snapshot
+                yield _event("snapshot", _row(snapshot))
+    except LooktwiceError as error:
+        yield _event("error", json.loads(bytes(problem_response(503, str(error)).body)))
+        return
+    except Exception as error:
+        yield _event("error", json.loads(bytes(failure_response(error).body)))
+        return
+    if final is not None:
+        yield _event("answer", _row(final))
+
+
+def _row(answer: Answer) -> dict[str, Any]:
+    row = AnswerRow(
+        text=answer.text, regions=list(answer.regions), source=answer.source, notices=list(answer.notices)
+    )
+    return row.model_dump()
+
+
+def _event(name: str, row: dict[str, Any]) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(row)}\n\n".encode()

@@ -1,0 +1,171 @@
+"""/v1/products: what was learned, taught further, set and forgotten. Operators may look, engineers may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+from urllib.parse import quote
+
+import numpy as np
+from fastapi import APIRouter, Path, Request, Response
+from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
+
+from assistant.images import load_image
+from assistant.product import Product, check_name
+from assistant.service.access import Caller, Engineer, Operator, Served
+from assistant.service.documents import takes_pictures
+from assistant.service.patience import wait_for_one
+from assistant.service.problems import Problem
+from assistant.service.shelf import detail_of
+from assistant.service.state import Service
+from assistant.service.uploads import Picture, Upload, read_upload
+from assistant.service.wire import (
+    LearnBody,
+    LearnOptions,
+    ProductDetail,
+    ProductRows,
+    TargetBody,
+    TeachBody,
+    TeachOptions,
+)
+
+router = APIRouter(tags=["products"])
+
+Name = Annotated[str, Path(max_length=200, description="The name of a product.")]
+T = TypeVar("T")
+
+
+@router.get("/v1/products", response_model=ProductRows)
+async def list_products(service: Served, caller: Operator) -> ProductRows:
+    """All products in short."""
+    return ProductRows.model_validate({"products": await run_in_threadpool(service.shelf.summaries)})
+
+
+@router.get("/v1/products/{id}", response_model=ProductDetail)
+async def get_product(id: Name, service: Served, caller: Operator) -> ProductDetail:
+    """One product with what it holds."""
+    return _detail(await run_in_threadpool(service.shelf.get, id))
+
+
+@router.post(
+    "/v1/products",
+    status_code=201,
+    openapi_extra=takes_pictures(LearnOptions, LearnBody),
+    response_model=ProductDetail,
+)
+async def learn_product(request: Request, response: Response, service: Served, caller: Engineer) -> ProductDetail:
+    """Learn a product from good pictures, all of which must be readable; its name must be free."""
+    upload = await read_upload(request, LearnOptions, LearnBody, service.settings.most_pictures)
+    check_name(upload.options.name)
+    product = await _teach(request, service, lambda: _learn(service, caller, upload))
+    response.headers["Location"] = f"/v1/products/{quote(product.name)}"
+    return _detail(product)
+
+
+@router.delete("/v1/products/{id}", status_code=204, response_class=Response)
+async def delete_product(id: Name, request: Request, service: Served, caller: Engineer) -> Response:
+    """Forget a product."""
+    await request.body()
+    await _teach(request, service, lambda: service.shelf.delete(id, caller.actor))
+    return Response(status_code=204)
+
+
+@router.patch("/v1/products/{id}", response_model=ProductDetail)
+async def set_target(
+    id: Name, body: TargetBody, request: Request, service: Served, caller: Engineer
+) -> ProductDetail:
+    """Set the share of good pictures that may be called defective. It can be undone."""
+
+    def move(product: Product) -> Product:
+        if product.calibration.target == body.target_false_alarm:
+            return product
+        return product.followed_by(product.with_target(body.target_false_alarm))
+
+    return await _change(request, service, caller, id, move)
+
+
+@router.post(
+    "/v1/products/{id}/references",
+    openapi_extra=takes_pictures(TeachOptions, TeachBody),
+    response_model=ProductDetail,
+)
+async def teach_product(id: Name, request: Request, service: Served, caller: Engineer) -> ProductDetail:
+    """Teach a product more good parts or known defects: all the pictures or, where one is unfit, none."""
+    upload = await read_upload(request, TeachOptions, TeachBody, service.settings.most_pictures)
+    options, mask = upload.options, upload.one("mask")
+    if options.kind == "good" and (options.label is not None or mask is not None):
+        raise Problem(422, "A label and a mask belong to a defect, and a good part has none")
+    if mask is not None and len(upload.pictures["pictures"]) != 1:
+        raise Problem(422, "A mask belongs to one picture: teach the defects one by one")
+
+    def teach(product: Product) -> Product:
+        place = _mask(mask)
+        for picture in upload.pictures["pictures"]:
+            image = picture.named()
+            product = service.inspector.teach(product, image, options.kind, label=options.label, mask=place)
+        return product
+
+    return await _change(request, service, caller, id, teach)
+
+
+@router.delete("/v1/products/{id}/references/{reference}", response_model=ProductDetail)
+async def remove_reference(
+    id: Name,
+    reference: Annotated[int, Path(ge=0, le=1_000_000_000)],
+    request: Request,
+    service: Served,
+    caller: Engineer,
+) -> ProductDetail:
+    """Take a reference or a known defect away."""
+
+    def remove(product: Product) -> Product:
+        ids = {one.id for one in product.references} | {one.id for one in product.known.defects}
+        if reference not in ids:
+            raise Problem(404, f"The product {id!r} has nothing with the id {reference}")
+        return service.inspector.remove(product, reference)
+
+    await request.body()
+    return await _change(request, service, caller, id, remove)
+
+
+def _learn(service: Service, caller: Caller, upload: Upload[LearnOptions]) -> Product:
+    options = upload.options
+
+    def make() -> Product:
+        return service.inspector.learn(
+            options.name,
+            [picture.named() for picture in upload.pictures["references"]],
+            roi=_mask(upload.one("roi")),
+            ignore=_mask(upload.one("ignore")),
+            foreground=options.foreground,
+            aligned=options.aligned,
+            target_false_alarm=options.target_false_alarm,
+            views=options.views,
+            tiles=options.tiles,
+        )
+
+    return service.shelf.learn(options.name, make, caller.actor)
+
+
+async def _change(
+    request: Request, service: Service, caller: Caller, name: str, how: Callable[[Product], Product]
+) -> ProductDetail:
+    changed = _teach(request, service, lambda: service.shelf.change(name, how, caller.actor))
+    return _detail(await changed)
+
+
+async def _teach(request: Request, service: Service, work: Callable[[], T]) -> T:
+    """Do something in the one thread that changes products."""
+    return await wait_for_one(request, service.teacher.submit(work))
+
+
+def _mask(picture: Picture | None) -> NDArray[np.bool_] | None:
+    if picture is None:
+        return None
+    mask: NDArray[np.bool_] = load_image(picture.checked(), name=picture.name).pixels.mean(axis=2) > 127
+    return mask
+
+
+def _detail(product: Product) -> ProductDetail:
+    return ProductDetail.model_validate(detail_of(product))

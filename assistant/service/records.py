@@ -1,0 +1,161 @@
+"""Where the service keeps what it found: a narrow seam, and behind it the last ones in memory, or a history.
+
+No picture is kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
+
+from assistant.errors import HistoryError
+from assistant.history import History
+from assistant.inspection import Inspection
+from assistant.record import Found, Query
+
+
+class Kept(Protocol):
+    """One inspection that was kept, with its id and its lot."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def inspection(self) -> Inspection: ...
+
+    @property
+    def lot(self) -> str | None: ...
+
+
+class Records(Protocol):
+    """What keeps inspections. It may be called from several threads."""
+
+    def add(self, inspection: Inspection, lot: str | None = None) -> str:
+        """Keep one and return its id."""
+        ...
+
+    def get(self, id: str) -> Kept | None:
+        """The one of that id; None where there is none."""
+        ...
+
+    def find(
+        self,
+        *,
+        product: str | None = None,
+        verdict: Found | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        lot: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Sequence[Kept]:
+        """Those that fit all that is given, the newest first; `since` included, `until` excluded, both aware."""
+        ...
+
+
+@dataclass(frozen=True)
+class Record:
+    """An inspection in memory."""
+
+    id: str
+    inspection: Inspection
+    lot: str | None = None
+
+
+class MemoryRecords:
+    """The last inspections of this process, `most` of them, without their maps."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.most = most
+        self._rows: OrderedDict[str, Record] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, inspection: Inspection, lot: str | None = None) -> str:
+        """Keep one, and forget the oldest where there are too many."""
+        record = Record(secrets.token_hex(8), replace(inspection, coarse_map=None), lot)
+        with self._lock:
+            self._rows[record.id] = record
+            while len(self._rows) > self.most:
+                self._rows.popitem(last=False)
+        return record.id
+
+    def get(self, id: str) -> Record | None:
+        """The one of that id; None where there is none any more."""
+        with self._lock:
+            return self._rows.get(id)
+
+    def find(
+        self,
+        *,
+        product: str | None = None,
+        verdict: Found | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        lot: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Record]:
+        """Those that fit, the newest first."""
+        with self._lock:
+            rows = list(reversed(self._rows.values()))
+        wanted = (
+            row
+            for row in rows
+            if product in (None, row.inspection.product)
+            and verdict in (None, row.inspection.verdict or "error")
+            and lot in (None, row.lot)
+            and _within(row.inspection.created, since, until)
+        )
+        return list(islice(wanted, offset, offset + limit))
+
+
+class HistoryRecords:
+    """The inspections in a history, where they outlive the service."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+
+    def add(self, inspection: Inspection, lot: str | None = None) -> str:
+        """Keep one, with its map."""
+        return str(self.history.add(inspection, lot=lot or ""))
+
+    def get(self, id: str) -> Record | None:
+        """The one of that id, which is a number here; None where there is none."""
+        if not (id.isascii() and id.isdigit() and len(id) < 18):
+            return None
+        try:
+            kept = self.history.get(int(id))
+        except HistoryError:
+            return None
+        return Record(str(kept.id), kept.inspection, kept.lot or None)
+
+    def find(
+        self,
+        *,
+        product: str | None = None,
+        verdict: Found | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        lot: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Record]:
+        """Those that fit, the newest first."""
+        query = Query(product, (verdict,) if verdict else (), since, until, lot)
+        found = islice(self.history.every(query), offset, offset + limit)
+        return [Record(str(kept.id), kept.inspection, kept.lot or None) for kept in found]
+
+
+def _within(created: str | None, since: datetime | None, until: datetime | None) -> bool:
+    if since is None and until is None:
+        return True
+    if created is None:
+        return False
+    when = datetime.fromisoformat(created)
+    return (since is None or since <= when) and (until is None or when < until)

@@ -1,0 +1,50 @@
+"""What the service allows: how much at once, how fast, from where. It reads no environment and no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Limits of the service; ValueError for one that makes no sense.
+
+    `batch`: pictures that are inspected together at most, gathered for `wait_ms` milliseconds by `threads`
+    threads; 1 switches micro-batching off. `queue`: pictures that may wait. `most_pictures` and `most_bytes` are
+    those of one request, `most_requests` and `most_bytes_together` those of all that are in flight.
+    `body_seconds`: how long a request may take to arrive. `rate` and `burst`: requests a second for each key, and
+    how many at once. `grace_seconds`: how long requests in flight may take once the service is to stop.
+    `hosts`: names under which it may be addressed, any where empty. `origins`: pages of other sites that may call
+    it. `kept`: inspections that are remembered where no other records are given.
+    """
+
+    batch: int = 8
+    wait_ms: float = 10.0
+    threads: int = 1
+    queue: int = 256
+    most_pictures: int = 32
+    most_bytes: int = 64_000_000
+    most_bytes_together: int = 512_000_000
+    most_requests: int = 128
+    body_seconds: float = 60.0
+    rate: float = 100.0
+    burst: int = 200
+    grace_seconds: float = 30.0
+    hosts: tuple[str, ...] = LOOPBACK
+    origins: tuple[str, ...] = ()
+    kept: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "threads", "queue", "most_pictures", "most_bytes", "most_requests", "burst", "kept"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, which lets nothing through")
+        if self.wait_ms < 0 or min(self.rate, self.body_seconds, self.grace_seconds) <= 0:
+            raise ValueError("times and rates are positive")
+        if self.queue < self.most_pictures:
+            raise ValueError("a request may have more pictures than the queue takes")
+        if self.most_bytes_together < self.most_bytes:
+            raise ValueError("a single request may be larger than all together")
+        if "*" in self.origins:
+            raise ValueError("pages of other sites are allowed by name, not all of them")

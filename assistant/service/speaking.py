@@ -1,0 +1,123 @@
+"""Answers as they grow: one at a time where a language model writes them, and none that nobody waits for.
+
+It knows prompts and explainers, and nothing of requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
+from typing import Any, cast
+
+from assistant.inspection import Answer, Inspection
+from assistant.inspector import Inspector
+from assistant.language.conversation import converse, prompt_for
+from assistant.language.explainer import Explainer, Prompt, Subject
+
+_WAIT = 0.1  # seconds between two looks at whether a client still waits for its turn
+
+Snapshot = Answer | BaseException | None
+
+
+class Speaker:
+    """Answers questions with an inspector's explainer, each in a thread of its own, one after the other."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        self.inspector = inspector
+        self._turn = threading.Semaphore(1)
+
+    def prompt(
+        self,
+        inspections: Sequence[Inspection],
+        question: str,
+        history: Sequence[tuple[str, str]],
+        picture: bytes | None,
+    ) -> Prompt:
+        """The prompt of a question; only a picture that was sent is looked at: an upload names no file here."""
+        if picture is not None and len(inspections) == 1:
+            return prompt_for(self.inspector.explainer, inspections, question, history, picture)
+        return Prompt(question, tuple(Subject(one) for one in inspections), tuple(history))
+
+    async def speak(self, prompt: Prompt, quiet: float = 15.0) -> AsyncIterator[Answer | None]:
+        """Snapshots of a growing answer, the last one final; None after `quiet` seconds without one.
+
+        Closing the iterator ends the explainer's work with its next piece of text.
+        """
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Queue[Snapshot] = asyncio.Queue()
+        stop = threading.Event()
+
+        def tell(snapshot: Snapshot) -> None:
+            if not stop.is_set():
+                loop.call_soon_threadsafe(heard.put_nowait, snapshot)
+
+        thread = threading.Thread(target=self._speak, args=(prompt, stop, tell), name="answer", daemon=True)
+        thread.start()
+        try:
+            while True:
+                try:
+                    snapshot = await asyncio.wait_for(heard.get(), quiet)
+                except TimeoutError:
+                    yield None
+                    continue
+                if snapshot is None:
+                    return
+                if isinstance(snapshot, BaseException):
+                    raise snapshot
+                yield snapshot
+        finally:
+            stop.set()
+
+    def _speak(self, prompt: Prompt, stop: threading.Event, tell: Any) -> None:
+        while not self._turn.acquire(timeout=_WAIT):
+            if stop.is_set():
+                return
+        try:
+            explainer = self.inspector.explainer
+            leashed = Leashed(explainer, stop) if explainer else None
+            with closing(cast(Any, converse(leashed, prompt))) as snapshots:
+                for snapshot in snapshots:
+                    if stop.is_set():
+                        return
+                    tell(snapshot)
+            tell(None)
+        except Exception as error:
+            tell(error)
+        finally:
+            self._turn.release()
+
+
+class Leashed:
+    """An explainer that falls silent as soon as nobody listens."""
+
+    def __init__(self, explainer: Explainer, stop: threading.Event) -> None:
+        self._explainer, self._stop = explainer, stop
+        self.looks = bool(getattr(explainer, "looks", True))
+
+    @property
+    def name(self) -> str:
+        """The explainer's."""
+        return self._explainer.name
+
+    @property
+    def context(self) -> int:
+        """The explainer's."""
+        return self._explainer.context
+
+    def count(self, text: str) -> int:
+        """As the explainer counts."""
+        return self._explainer.count(text)
+
+    def stream(self, prompt: Prompt) -> Iterator[str]:
+        """The explainer's pieces, until nobody listens."""
+        pieces = self._explainer.stream(prompt)
+        try:
+            for piece in pieces:
+                if self._stop.is_set():
+                    return
+                yield piece
+        finally:
+            if close := getattr(pieces, "close", None):
+                close()

@@ -1,0 +1,383 @@
+"""The JSON of the service: what may be asked, field by field, and what comes back, with an example each."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from assistant.inspection import AskedMode, Position, Severity, Verdict
+
+PRODUCT = "bracket"
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoqMgDAALiAWes8LjdAAAAAElFTkSuQmCC"
+_TAKEN = "2026-03-01T08:30:00+00:00"
+
+_DAY = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
+
+
+def _as_written(value: object) -> object:
+    if isinstance(value, str) and not _DAY.match(value):
+        raise ValueError("a time is written as 2026-03-01 or 2026-03-01T08:30:00Z")
+    return value
+
+
+When = Annotated[
+    datetime, BeforeValidator(_as_written), WithJsonSchema({"type": "string", "pattern": _DAY.pattern})
+]
+"""A day or a time; without the check, any number would be one too."""
+
+ProductName = Annotated[str, Field(min_length=1, max_length=80)]
+Lot = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Target = Annotated[float, Field(ge=1e-6, le=0.5)]
+
+
+def _asked(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [example]})
+
+
+def _given(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
+class PictureIn(BaseModel):
+    """A picture file in base64: PNG, JPEG, BMP, TIFF or WebP. Addresses are not followed."""
+
+    model_config = _asked({"name": "part.png", "data": _PIXEL})
+    name: Annotated[str, Field(max_length=1000)] = ""
+    data: Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
+
+
+class InspectOptions(BaseModel):
+    """How to inspect. A product has a target of its own; without one, `target_false_alarm` counts."""
+
+    model_config = _asked({"product": PRODUCT})
+    product: ProductName | None = None
+    mode: AskedMode = "auto"
+    target_false_alarm: Target = 0.05
+    lot: Lot | None = None
+
+
+class InspectBody(InspectOptions):
+    """Pictures to inspect, and how."""
+
+    model_config = _asked({"pictures": [{"name": "part.png", "data": _PIXEL}], "product": PRODUCT})
+    pictures: Annotated[list[PictureIn], Field(min_length=1)]
+
+
+class LearnOptions(BaseModel):
+    """How to learn a product; see `Inspector.learn`."""
+
+    model_config = _asked({"name": PRODUCT})
+    name: ProductName
+    target_false_alarm: Target = 0.05
+    views: Literal["plain", "flips", "turns"] = "plain"
+    tiles: Annotated[int, Field(ge=1, le=4)] = 1
+    foreground: bool = False
+    aligned: bool | None = None
+
+
+class LearnBody(LearnOptions):
+    """Good pictures to learn a product from. Masks are white where to look, or what to ignore."""
+
+    model_config = _asked({"name": PRODUCT, "references": [{"name": "good.png", "data": _PIXEL}]})
+    references: Annotated[list[PictureIn], Field(min_length=1)]
+    roi: PictureIn | None = None
+    ignore: PictureIn | None = None
+
+
+class TeachOptions(BaseModel):
+    """What the pictures are. A label belongs to a defect."""
+
+    model_config = _asked({"kind": "good"})
+    kind: Literal["good", "defect"] = "good"
+    label: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+
+
+class TeachBody(TeachOptions):
+    """Pictures to teach. A mask belongs to a single defect and is white where that is."""
+
+    model_config = _asked({"kind": "defect", "label": "pit", "pictures": [{"name": "bad.png", "data": _PIXEL}]})
+    pictures: Annotated[list[PictureIn], Field(min_length=1)]
+    mask: PictureIn | None = None
+
+
+class TargetBody(BaseModel):
+    """The share of good pictures that may be called defective."""
+
+    model_config = _asked({"target_false_alarm": 0.02})
+    target_false_alarm: Target
+
+
+class TurnIn(BaseModel):
+    """One question that was asked before, and its answer."""
+
+    model_config = _asked({"question": "Is it defective?", "answer": "The verdict is defect."})
+    question: Annotated[str, Field(max_length=2000)]
+    answer: Annotated[str, Field(max_length=8000)]
+
+
+class AskBody(BaseModel):
+    """A question about inspections. `picture` shows a single one again to a language model that looks."""
+
+    model_config = _asked({"inspections": ["9f86d081884c7d65"], "question": "Where is it, and how large?"})
+    inspections: Annotated[list[Annotated[str, Field(max_length=80)]], Field(min_length=1, max_length=16)]
+    question: Annotated[str, Field(min_length=1, max_length=2000)]
+    history: Annotated[list[TurnIn], Field(max_length=50)] = []
+    picture: PictureIn | None = None
+
+
+class DefectTypeRow(BaseModel):
+    """A type of defect that a region resembles."""
+
+    name: str
+    probability: float
+    source: Literal["vocabulary", "known"]
+
+
+class RegionRow(BaseModel):
+    """A place where the map rises above the limit; the box is x0, y0, x1, y1 in pixels."""
+
+    id: str
+    box: tuple[int, int, int, int]
+    area: int
+    area_fraction: float
+    peak: float
+    position: Position
+    severity: Severity
+    defect_types: list[DefectTypeRow]
+
+
+class EvidenceRow(BaseModel):
+    """Where the threshold comes from."""
+
+    method: str
+    origin: str
+    n: int
+    target_false_alarm: float
+    smallest_p: float
+
+
+_REGION = {
+    "id": "R1",
+    "box": [40, 56, 72, 90],
+    "area": 811,
+    "area_fraction": 0.0317,
+    "peak": 0.41,
+    "position": "left",
+    "severity": "moderate",
+    "defect_types": [],
+}
+_EVIDENCE = {
+    "method": "conformal",
+    "origin": "set by counting: 5 % false alarms among 24 good pictures, each scored without itself",
+    "n": 24,
+    "target_false_alarm": 0.05,
+    "smallest_p": 0.04,
+}
+_INSPECTION = {
+    "id": "9f86d081884c7d65",
+    "lot": "2026-09",
+    "schema": 1,
+    "path": "part.png",
+    "status": "ok",
+    "error": None,
+    "mode": "few-shot",
+    "score": 0.31,
+    "p_value": 0.04,
+    "threshold": 0.24,
+    "review_threshold": 0.22,
+    "verdict": "defect",
+    "regions": [_REGION],
+    "width": 160,
+    "height": 160,
+    "evidence": _EVIDENCE,
+    "scale": [0.18, 0.42],
+    "looks_like": [],
+    "notices": [],
+    "bundle": "pocket",
+    "weights": "5f2c",
+    "product": PRODUCT,
+    "references": 24,
+    "created": _TAKEN,
+    "ms": 101.1,
+}
+
+
+class InspectionRow(BaseModel):
+    """What was found in one picture; a picture that cannot be read has status "error" and no numbers."""
+
+    model_config = _given(_INSPECTION)
+    id: str
+    lot: str | None = None
+    schema_: Annotated[int, Field(alias="schema")] = 1
+    path: str
+    status: Literal["ok", "error"]
+    error: str | None = None
+    mode: Literal["zero-shot", "few-shot", "batch"] | None = None
+    score: float | None = None
+    p_value: float | None = None
+    threshold: float | None = None
+    review_threshold: float | None = None
+    verdict: Verdict | None = None
+    regions: list[RegionRow] = []
+    width: int | None = None
+    height: int | None = None
+    evidence: EvidenceRow | None = None
+    scale: tuple[float, float] | None = None
+    looks_like: list[str] = []
+    notices: list[str] = []
+    bundle: str | None = None
+    weights: str | None = None
+    product: str | None = None
+    references: int = 0
+    created: str | None = None
+    ms: float | None = None
+
+
+class InspectionRows(BaseModel):
+    """Inspections, in the order of the pictures, or the newest first."""
+
+    model_config = _given({"inspections": [_INSPECTION]})
+    inspections: list[InspectionRow]
+
+
+class ReferenceRow(BaseModel):
+    """What a product holds: a good part with its score against the others, or a known defect with its label."""
+
+    id: int
+    kind: Literal["good", "defect"]
+    name: str
+    label: str
+    score: float | None
+
+
+_SUMMARY = {
+    "name": PRODUCT,
+    "bundle": "pocket",
+    "references": 4,
+    "defects": 1,
+    "threshold": 0.24,
+    "review_threshold": 0.22,
+    "target_false_alarm": 0.05,
+    "method": "predictive",
+    "origin": "estimated for 5 % false alarms from 4 good pictures and the spread that other products show",
+    "aligned": False,
+    "tiles": 1,
+    "views": "plain",
+    "created": _TAKEN,
+    "bytes": 6_400_000,
+}
+
+
+class ProductRow(BaseModel):
+    """A product in short; one whose file cannot be read has an `error` and no numbers."""
+
+    model_config = _given(_SUMMARY)
+    name: str
+    error: str | None = None
+    bundle: str | None = None
+    references: int = 0
+    defects: int = 0
+    threshold: float | None = None
+    review_threshold: float | None = None
+    target_false_alarm: float | None = None
+    method: str | None = None
+    origin: str | None = None
+    aligned: bool = False
+    tiles: int = 1
+    views: str = "plain"
+    created: str | None = None
+    bytes: int = 0
+
+
+class ProductRows(BaseModel):
+    """The products, by name."""
+
+    model_config = _given({"products": [_SUMMARY]})
+    products: list[ProductRow]
+
+
+class ChangeRow(BaseModel):
+    """One thing that was taught."""
+
+    when: str
+    what: str
+    id: int | None
+    name: str
+    label: str
+
+
+class ProductDetail(ProductRow):
+    """A product with what it holds and what was changed."""
+
+    model_config = _given(
+        _SUMMARY
+        | {
+            "contents": [{"id": 0, "kind": "good", "name": "good.png", "label": "", "score": 0.19}],
+            "changes": [],
+            "undoable": 0,
+        }
+    )
+    contents: list[ReferenceRow]
+    changes: list[ChangeRow]
+    undoable: int
+
+
+class AnswerRow(BaseModel):
+    """Words about inspections: the regions they cite and who wrote them."""
+
+    text: str
+    regions: list[str]
+    source: str
+    notices: list[str]
+
+
+class Health(BaseModel):
+    """Whether the service takes requests."""
+
+    model_config = _given({"status": "ok"})
+    status: Literal["ok", "stopping"]
+
+
+class Version(BaseModel):
+    """What answers here: the program, its model, and how pictures are gathered."""
+
+    model_config = _given(
+        {
+            "version": "0.1.0",
+            "bundle": "pocket",
+            "weights": "5f2c",
+            "explainer": "template",
+            "batch": 8,
+            "wait_ms": 10.0,
+            "threads": 1,
+        }
+    )
+    version: str
+    bundle: str
+    weights: str
+    explainer: str
+    batch: int
+    wait_ms: float
+    threads: int
+
+
+class ProblemRow(BaseModel):
+    """What is wrong, in one sentence. The id is in the server's log."""
+
+    model_config = _given(
+        {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "There is no product 'bracket'.",
+            "id": "3f9a0c51d2e7",
+        }
+    )
+    type: str
+    title: str
+    status: int
+    detail: str
+    id: str

@@ -1,0 +1,141 @@
+"""/v1/products: learn, teach, set, remove and forget, and who did it."""
+
+import base64
+
+import numpy as np
+import pytest
+from parcels import bearer, parts, png
+
+
+def learn(client, name, pictures, **fields):
+    return client.post("/v1/products", data={"name": name, **fields}, files=parts("references", pictures))
+
+
+def test_a_product_is_learned_listed_shown_and_forgotten(client, inspector, good):
+    made = learn(client, "blue cloth", [good(i) for i in range(3)], target_false_alarm="0.1")
+    assert made.status_code == 201 and made.headers["location"] == "/v1/products/blue%20cloth"
+    detail = made.json()
+    assert [row["name"] for row in detail["contents"]] == ["0.png", "1.png", "2.png"]
+    assert detail["target_false_alarm"] == 0.1 and detail["references"] == 3
+    kept = inspector.load("blue cloth")
+    assert kept.calibration.threshold == detail["threshold"]
+    assert [row["name"] for row in client.get("/v1/products").json()["products"]] == ["blue cloth"]
+    assert client.get(made.headers["location"]).json() == detail
+    gone = client.delete(made.headers["location"])
+    assert gone.status_code == 204 and not gone.content
+    assert client.get(made.headers["location"]).status_code == 404
+    assert client.delete(made.headers["location"]).status_code == 404
+    assert client.get("/v1/products").json() == {"products": []}
+
+
+def test_a_product_can_be_learned_from_base64_with_masks(client, good):
+    mask = np.zeros((160, 160, 3), np.uint8)
+    mask[40:120, 40:120] = 255
+    coded = lambda pixels: {"name": "a.png", "data": base64.b64encode(png(pixels)).decode()}  # noqa: E731
+    body = {"name": "cloth", "references": [coded(good(1)), coded(good(2))], "roi": coded(mask), "views": "flips"}
+    made = client.post("/v1/products", json=body)
+    assert made.status_code == 201 and made.json()["views"] == "flips"
+    empty = client.post("/v1/products", json={**body, "name": "other", "roi": coded(0 * mask)})
+    assert empty.status_code == 422 and "region of interest is empty" in empty.json()["detail"]
+
+
+def test_nothing_is_learned_from_a_bad_picture_or_under_a_taken_name(client, cloth, good):
+    bad = learn(client, "other", [good(1), b"no picture"])
+    assert bad.status_code == 422 and "1.png" in bad.json()["detail"]
+    taken = learn(client, cloth, [good(9)])
+    assert taken.status_code == 409 and client.get(f"/v1/products/{cloth}").json()["references"] == 3
+    assert [row["name"] for row in client.get("/v1/products").json()["products"]] == [cloth]
+
+
+def test_good_parts_and_defects_are_taught_and_taken_away(client, cloth, good, planted):
+    address = f"/v1/products/{cloth}/references"
+    more = client.post(address, files=parts("pictures", [good(7), good(8)])).json()
+    assert more["references"] == 5 and more["undoable"] == 2
+    pixels, (x0, y0, x1, y1) = planted(good(9), 0.5, 0.5)
+    mask = np.zeros_like(pixels)
+    mask[y0:y1, x0:x1] = 255
+    files = parts("pictures", [pixels]) + parts("mask", [mask])
+    taught = client.post(address, data={"kind": "defect", "label": "blot"}, files=files).json()
+    defect = next(row for row in taught["contents"] if row["kind"] == "defect")
+    assert defect["label"] == "blot" and taught["changes"][-1]["what"] == "defect"
+    (row,) = client.post(
+        "/v1/inspect", data={"product": cloth}, files=parts("pictures", [planted(good(20), 0.4, 0.6)[0]])
+    ).json()["inspections"]
+    assert row["references"] == 5
+    left = client.delete(f"{address}/{defect['id']}").json()
+    assert left["defects"] == 0 and left["references"] == 5
+    assert client.delete(f"{address}/{defect['id']}").status_code == 404
+    assert client.delete(f"{address}/9999").status_code == 404
+
+
+def test_a_lesson_is_taken_whole_or_not_at_all(client, cloth, good):
+    address = f"/v1/products/{cloth}/references"
+    before = client.get(f"/v1/products/{cloth}").json()
+    assert client.post(address, files=parts("pictures", [good(7), b"no"])).status_code == 422
+    assert client.post(address, data={"label": "x"}, files=parts("pictures", [good(7)])).status_code == 422
+    two = parts("pictures", [good(7), good(8)]) + parts("mask", [good(9)])
+    assert client.post(address, data={"kind": "defect"}, files=two).status_code == 422
+    assert client.post("/v1/products/none/references", files=parts("pictures", [good(7)])).status_code == 404
+    assert client.get(f"/v1/products/{cloth}").json() == before
+
+
+def test_the_target_moves_the_threshold_and_can_be_undone(client, cloth, inspector):
+    before = client.get(f"/v1/products/{cloth}").json()
+    after = client.patch(f"/v1/products/{cloth}", json={"target_false_alarm": 0.01}).json()
+    assert after["target_false_alarm"] == 0.01 and after["threshold"] > before["threshold"]
+    assert inspector.load(cloth).undo().calibration.threshold == before["threshold"]
+    for wrong in (0, 1e-200, 0.6, "0.1", True, None):
+        assert client.patch(f"/v1/products/{cloth}", json={"target_false_alarm": wrong}).status_code == 422
+    assert client.patch(f"/v1/products/{cloth}", json={"threshold": 1}).status_code == 422
+
+
+def test_a_product_that_another_program_changes_is_seen_changed(client, cloth, inspector, good):
+    assert client.get(f"/v1/products/{cloth}").json()["references"] == 3
+    inspector.save(inspector.teach(inspector.load(cloth), good(30)))
+    assert client.get(f"/v1/products/{cloth}").json()["references"] == 4
+    inspector.store.path(cloth).write_bytes(b"damaged")
+    assert client.get(f"/v1/products/{cloth}").status_code == 409
+    (row,) = client.get("/v1/products").json()["products"]
+    assert row["name"] == cloth and "damaged" in row["error"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "..", "a/b", "C:\\x", "CON", "x" * 300, "a\x00b", " ", ".hidden", "a\nb", "<b>"],
+)
+def test_a_name_that_leads_elsewhere_is_no_product(client, inspector, good, name, tmp_path):
+    from urllib.parse import quote
+
+    outside = tmp_path / "passwd.product.safetensors"
+    outside.write_bytes(b"x")
+    address = f"/v1/products/{quote(name, safe='')}"
+    assert client.get(address).status_code in (404, 422)
+    assert client.delete(address).status_code in (404, 405, 422)
+    assert client.patch(address, json={"target_false_alarm": 0.1}).status_code in (404, 405, 422)
+    body = {"name": name, "references": [{"data": base64.b64encode(png(good(1))).decode()}]}
+    assert client.post("/v1/products", json=body).status_code == 422
+    assert outside.exists() and inspector.store.names() == []
+
+
+def test_the_log_names_the_key_that_changed_a_product(open_client, inspector, keys, good):
+    ring, _, engineer = keys
+    client = open_client(ring, bearer(engineer))
+    assert learn(client, "cloth", [good(1), good(2)]).status_code == 201
+    assert client.patch("/v1/products/cloth", json={"target_false_alarm": 0.1}).status_code == 200
+    assert client.delete("/v1/products/cloth").status_code == 204
+    entries = list(inspector.store.log.entries())
+    assert [entry.actor for entry in entries] == ["key eva"] * 3
+    assert entries[0].before is None and entries[-1].after is None
+
+
+def test_a_change_that_cannot_be_written_is_not_made(client, cloth, inspector, monkeypatch):
+    from assistant.errors import ProductError
+
+    def refuse(*args, **kwargs):
+        raise ProductError("The disk is full.")
+
+    before = client.get(f"/v1/products/{cloth}").json()
+    with monkeypatch.context() as patch:
+        patch.setattr(inspector.store, "save", refuse)
+        assert client.patch(f"/v1/products/{cloth}", json={"target_false_alarm": 0.2}).status_code == 503
+    assert client.get(f"/v1/products/{cloth}").json() == before
