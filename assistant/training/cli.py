@@ -30,27 +30,36 @@ train = typer.Typer(
     name="train", help="Train what a bundle's frozen towers lack, on your own pictures.", no_args_is_help=True
 )
 
+Pictures = Annotated[list[Path], typer.Argument(help="Folders: MVTec layout, good beside defect, or all good.")]
+Towers = Annotated[str, typer.Option("--bundle", help="Whose towers to train for.")]
+File = Annotated[
+    Path | None, typer.Option("--out", help="The file to write; by default where the bundle looks for it.")
+]
+Work = Annotated[
+    Path | None, typer.Option("--work", help="Folder for features and checkpoints; in the cache by default.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Decides every draw.")]
+Simulated = Annotated[int, typer.Option(min=0, help="Simulated defects for each good picture.")]
+LeaveOut = Annotated[
+    list[str] | None, typer.Option("--leave-out", help="A kind of picture to leave out; may be repeated.")
+]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps; the best by default.")]
+
 
 @train.command()
 def detector(
-    data: Annotated[list[Path], typer.Argument(help="Folders: MVTec layout, good beside defect, or all good.")],
-    bundle: Annotated[str, typer.Option("--bundle", help="Whose towers to train for.")] = DEFAULT,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The file to write; by default where the bundle looks for it.")
-    ] = None,
-    work: Annotated[
-        Path | None, typer.Option("--work", help="Folder for features and checkpoints; in the cache by default.")
-    ] = None,
+    data: Pictures,
+    bundle: Towers = DEFAULT,
+    out: File = None,
+    work: Work = None,
     epochs: Annotated[int, typer.Option(min=1, help="How often every view is shown.")] = 4,
     batch: Annotated[int, typer.Option(min=1, help="Views in a step.")] = 16,
     rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 1e-3,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
-    simulated: Annotated[int, typer.Option(min=0, help="Simulated defects for each good picture.")] = 2,
+    seed: Seed = 0,
+    simulated: Simulated = 2,
     precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "no",
-    leave_out: Annotated[
-        list[str] | None, typer.Option("--leave-out", help="A kind of picture to leave out; may be repeated.")
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps; the best by default.")] = None,
+    leave_out: LeaveOut = None,
+    device: Device = None,
 ) -> None:
     """Train the adapters that find and name defects, on pictures of several kinds of product.
 
@@ -72,26 +81,20 @@ def detector(
 
 @train.command()
 def dictionary(
-    data: Annotated[list[Path], typer.Argument(help="Folders: MVTec layout, good beside defect, or all good.")],
-    bundle: Annotated[str, typer.Option("--bundle", help="Whose towers to train for.")] = DEFAULT,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The file to write; by default where the bundle looks for it.")
-    ] = None,
-    work: Annotated[
-        Path | None, typer.Option("--work", help="Folder for features and checkpoints; in the cache by default.")
-    ] = None,
+    data: Pictures,
+    bundle: Towers = DEFAULT,
+    out: File = None,
+    work: Work = None,
     epochs: Annotated[int, typer.Option(min=1, help="How often every view is looked up.")] = 4,
     batch: Annotated[int, typer.Option(min=1, help="Pairs in a step.")] = 8,
     rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 1e-3,
     frozen: Annotated[
         float, typer.Option(help="The first share of steps in which values stay as they are.")
     ] = 0.5,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
-    simulated: Annotated[int, typer.Option(min=0, help="Simulated defects for each good picture.")] = 2,
-    leave_out: Annotated[
-        list[str] | None, typer.Option("--leave-out", help="A kind of picture to leave out; may be repeated.")
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps; the best by default.")] = None,
+    seed: Seed = 0,
+    simulated: Simulated = 2,
+    leave_out: LeaveOut = None,
+    device: Device = None,
 ) -> None:
     """Train the dictionary that rebuilds each patch of a picture from good references.
 
@@ -113,18 +116,16 @@ def dictionary(
 
 @train.command()
 def instructions(
-    data: Annotated[list[Path], typer.Argument(help="Folders: MVTec layout, good beside defect, or all good.")],
+    data: Pictures,
     out: Annotated[Path, typer.Option("--out", help="A new folder for the conversations, pictures and maps.")],
     count: Annotated[int, typer.Option(min=1, help="How many conversations.")] = 6000,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
+    seed: Seed = 0,
     split: Annotated[str, typer.Option(help="train, or test: questions in words held out of training.")] = "train",
     inspected: Annotated[
         float, typer.Option(help="The share of pictures that the bundle itself looks at; the rest is simulated.")
     ] = 0.0,
     bundle: Annotated[str, typer.Option("--bundle", help="Whose detector looks at them.")] = DEFAULT,
-    leave_out: Annotated[
-        list[str] | None, typer.Option("--leave-out", help="A kind of picture to leave out; may be repeated.")
-    ] = None,
+    leave_out: LeaveOut = None,
 ) -> None:
     """Build conversations about inspections that teach a language model to answer from the evidence.
 
@@ -155,9 +156,7 @@ def lvlm(
     out: Annotated[
         Path | None, typer.Option("--out", help="The folder to write; by default where the bundle looks for it.")
     ] = None,
-    work: Annotated[
-        Path | None, typer.Option("--work", help="Folder for features and checkpoints; in the cache by default.")
-    ] = None,
+    work: Work = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="The run ends after so many steps; 1000 by default.")
     ] = None,
@@ -165,9 +164,9 @@ def lvlm(
     batch: Annotated[int, typer.Option(min=1, help="Conversations in a step.")] = 8,
     rate: Annotated[float, typer.Option(help="The highest learning rate of the LoRA.")] = 2e-4,
     rank: Annotated[int, typer.Option(min=1, help="The rank of the LoRA.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
+    seed: Seed = 0,
     precision: Annotated[str, typer.Option(help="bf16 or no.")] = "bf16",
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps; the best by default.")] = None,
+    device: Device = None,
 ) -> None:
     """Train the small language model to see the picture and to answer from the evidence.
 
@@ -177,10 +176,9 @@ def lvlm(
     from assistant.language.tuned import user_tuned
     from assistant.training.conversations import read_conversations
     from assistant.training.lvlm import LvlmConfig, train_lvlm
-    from assistant.weights import cache_root
 
     config = LvlmConfig(steps, minutes, batch, rate, rank=rank, seed=seed, precision=precision)
-    target, work = out or user_tuned(bundle), work or cache_root() / "training" / bundle
+    target, work = out or user_tuned(bundle), _work_folder(work, bundle)
     _make_folders(target / "card.json", work)
     conversations = read_conversations(data)
     console.say(f"{len(conversations)} conversations. Stopped and started again, the run goes on from {work}.")
@@ -192,13 +190,17 @@ def lvlm(
 
 def _places(out: Path, work: Path | None, bundle: str, suffix: str) -> tuple[Path, Path]:
     """The file to write and the folder to work in, both writable."""
-    from assistant.weights import cache_root
-
     if out.suffix != ".safetensors":
         raise TrainingError(f"The file to write is safetensors: call it, for example, {bundle}{suffix}.")
-    work = work or cache_root() / "training" / bundle
+    work = _work_folder(work, bundle)
     _make_folders(out, work)
     return out, work
+
+
+def _work_folder(work: Path | None, bundle: str) -> Path:
+    from assistant.weights import cache_root
+
+    return work or cache_root() / "training" / bundle
 
 
 def _read(data: list[Path], leave_out: list[str] | None, work: Path) -> TrainingData:
