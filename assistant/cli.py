@@ -16,6 +16,7 @@ import typer
 
 from assistant import console
 from assistant.audit_cli import audit
+from assistant.batch_cli import batch
 from assistant.bundle import DEFAULT
 from assistant.errors import LooktwiceError
 from assistant.inspection import AskedMode
@@ -37,6 +38,7 @@ app.add_typer(train)
 app.add_typer(audit)
 app.add_typer(keys)
 app.command("serve")(serve)
+app.command("batch")(batch)
 
 Bundle = Annotated[str, typer.Option("--bundle", help="Model bundle; see `looktwice bundles`.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps; the best one by default.")]
@@ -239,11 +241,15 @@ def open_app(
     explainer: ExplainerName = None,
     device: Device = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+    keep: Annotated[bool, typer.Option("--history/--no-history", help="Keep what is inspected.")] = True,
 ) -> None:
-    """Open the chat in a browser, on this machine only."""
+    """Open the front end in a browser, on this machine only."""
     from assistant.frontend import load_frontend
+    from assistant.history import History, default_history
 
-    load_frontend().launch(open_inspector(bundle, device, explainer=explainer), port=port)
+    frontend = load_frontend()
+    inspector = open_inspector(bundle, device, explainer=explainer)
+    frontend.launch(inspector, history=History(default_history()) if keep else None, port=port)
 
 
 @app.command("eval")

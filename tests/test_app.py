@@ -21,6 +21,9 @@ import httpx
 from gradio_client import Client, handle_file
 
 from assistant.errors import LooktwiceError, ProductError, WeightsError
+from assistant.face import inspect_place, words
+from assistant.face import session as session_steps
+from assistant.face.desk import Desk
 from assistant.frontend import load_frontend
 from assistant.images import load_image
 from assistant.inspection import Answer, Evidence, Inspection, Region
@@ -127,7 +130,7 @@ def test_the_page_is_bounded_and_reports_to_nobody(stub):
 def test_no_model_text_is_taken_for_markup(stub):
     chats = [b for b in app.build(stub).blocks.values() if isinstance(b, gr.Chatbot)]
     assert [(c.sanitize_html, c.render_markdown, c.allow_tags) for c in chats] == [(True, False, False)]
-    said = app.show_chat([("", "welcome"), ("a < b?", MARKUP)])
+    said = words.show_chat([("", "welcome"), ("a < b?", MARKUP)])
     assert said[0] == {"role": "assistant", "content": "welcome"}
     assert said[1]["content"] == "a &lt; b?"
     assert said[2]["content"] == "&lt;img src=x onerror=alert(1)&gt; **R1**"
@@ -197,10 +200,10 @@ def test_a_missing_bundle_is_what_the_page_says(restored_environment, monkeypatc
 
     shown = []
     monkeypatch.setattr(app.Inspector, "from_pretrained", fail)
-    monkeypatch.setattr(app, "launch", lambda inspector: shown.append(app.build(inspector)))
+    monkeypatch.setattr(app, "launch", lambda inspector, history: shown.append(app.build(inspector)))
     app.main()
-    words = " ".join(str(b.value) for b in shown[0].blocks.values() if isinstance(b, gr.HTML))
-    assert "run `looktwice pull pocket`" in words
+    said = " ".join(str(b.value) for b in shown[0].blocks.values() if isinstance(b, gr.HTML))
+    assert "run `looktwice pull pocket`" in said
     assert not shown[0].fns
 
 
@@ -208,14 +211,14 @@ def test_a_missing_bundle_is_what_the_page_says(restored_environment, monkeypatc
 
 
 def inspect(stub, path, references=(), product=None, session=None):
-    return app.inspect_picture(stub, path, references, product, session or app.Session())
+    return session_steps.inspect_picture(stub, path, references, product, session or session_steps.Session())
 
 
 def test_an_inspection_opens_the_chat_and_gives_the_overlay(stub, picture):
     session, overlay = inspect(stub, picture("bolt.png"))
     assert session.inspection.verdict == "defect"
     assert session.inspection.path == "bolt.png"
-    assert session.turns == ((app.OPENING, f"bolt.png [R1] 0: {app.OPENING}"),)
+    assert session.turns == ((session_steps.OPENING, f"bolt.png [R1] 0: {session_steps.OPENING}"),)
     assert overlay.size[0] == 512 and overlay.size[1] > 256
     assert stub.compared == [None]
 
@@ -262,16 +265,16 @@ def test_a_picture_that_cannot_be_read_has_no_result(stub, tmp_path, monkeypatch
 
 def test_follow_ups_keep_their_history_and_it_is_bounded(stub, picture):
     session, _ = inspect(stub, picture("a.png"))
-    session = app.continue_chat(stub, "why?", session)
-    session = app.continue_chat(stub, "  where? ", session)
-    assert [q for q, _ in session.turns] == [app.OPENING, "why?", "where?"]
+    session = session_steps.continue_chat(stub, "why?", session)
+    session = session_steps.continue_chat(stub, "  where? ", session)
+    assert [q for q, _ in session.turns] == [session_steps.OPENING, "why?", "where?"]
     assert stub.histories[-1] == session.turns[:2]
-    assert [m["role"] for m in app.show_chat(session.turns)] == ["assistant", *["user", "assistant"] * 2]
-    assert app.continue_chat(stub, "   ", session) is session
+    assert [m["role"] for m in words.show_chat(session.turns)] == ["assistant", *["user", "assistant"] * 2]
+    assert session_steps.continue_chat(stub, "   ", session) is session
     for i in range(70):
-        session = app.continue_chat(stub, f"{i} {'x' * 10_000}", session)
-    assert len(session.turns) == 1 + app.MOST_TURNS and session.turns[0][0] == app.OPENING
-    assert all(len(q) <= app.LONGEST_QUESTION for q, _ in session.turns)
+        session = session_steps.continue_chat(stub, f"{i} {'x' * 10_000}", session)
+    assert len(session.turns) == 1 + session_steps.MOST_TURNS and session.turns[0][0] == session_steps.OPENING
+    assert all(len(q) <= session_steps.LONGEST_QUESTION for q, _ in session.turns)
 
 
 def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture):
@@ -283,43 +286,43 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture):
         yield from (Answer("One."), Answer("One. Two.", notices=("Note.",)))
 
     stub.explainer, stub.stream = object(), stream
-    grown = list(app.stream_chat(stub, "why?", session))
+    grown = list(session_steps.stream_chat(stub, "why?", session))
     assert [s.turns[-1] for s in grown] == [("why?", "One."), ("why?", "One. Two.\nNote.")]
     assert all(len(s.turns) == 2 for s in grown)
     ((found, _, turns, shown),) = asked
     assert (found, turns, Path(shown).name) == (session.inspection, session.turns, "a.png")
-    chats = [chat for _, chat, _ in app.Handlers(stub, "").ask("why?", session)]
+    chats = [chat for _, chat, _ in inspect_place.Handlers(Desk(stub, "")).ask("why?", session)]
     assert [chat[-1]["content"] for chat in chats] == ["One.", "One. Two.\nNote."]
 
 
 def test_there_is_nothing_to_ask_about_before_an_inspection(stub):
     with pytest.raises(LooktwiceError, match="Inspect a picture first"):
-        app.continue_chat(stub, "why?", app.Session())
+        session_steps.continue_chat(stub, "why?", session_steps.Session())
 
 
 def test_the_verdict_line_says_score_threshold_and_its_origin(stub, picture):
     session, _ = inspect(stub, picture("a.png", 204))
-    line = app.show_verdict(session.inspection)
+    line = words.show_verdict(session.inspection)
     assert 'class="badge defect">DEFECT<' in line
     assert "<b>0.8</b>" in line and "<b>0.5</b>" in line and "review above 0.45" in line
     assert "from &lt;b&gt;4&lt;/b&gt; good pictures." in line, "text from the record is escaped"
     assert "read as &lt;12-bit&gt;" in line
     assert "No region" not in line
     calm, _ = inspect(stub, picture("b.png", 20))
-    assert "No region stands out." in app.show_verdict(calm.inspection)
+    assert "No region stands out." in words.show_verdict(calm.inspection)
 
 
 def test_regions_are_rows_of_text(stub, picture):
     session, _ = inspect(stub, picture("a.png", 204))
-    assert app.show_regions(session.inspection) == [["R1", "top left", "48 px (2.34 %)", "moderate", "0.8"]]
+    assert words.show_regions(session.inspection) == [["R1", "top left", "48 px (2.34 %)", "moderate", "0.8"]]
 
 
 def test_what_is_not_the_visitors_doing_is_logged_under_an_id_and_not_shown(caplog):
-    line = app.show_error(RuntimeError("/secret/path at 0x7f00"))
+    line = words.show_error(RuntimeError("/secret/path at 0x7f00"))
     assert "secret" not in line and "0x7f" not in line
     name = next(r.args[0] for r in caplog.records)
     assert name in line and "/secret/path" in caplog.text
-    assert app.show_error(ProductError("No <b>x</b>")).endswith("No &lt;b&gt;x&lt;/b&gt;.")
+    assert words.show_error(ProductError("No <b>x</b>")).endswith("No &lt;b&gt;x&lt;/b&gt;.")
 
 
 # A real server
@@ -360,7 +363,7 @@ def test_two_sessions_never_see_each_other(server, visit, picture):
     for question in ("why?", "where?"):
         first.predict(question, api_name="/ask")
     said = [texts(visitor.predict("how?", api_name="/ask")[0]) for visitor in (second, first)]
-    assert said[0] == [f"dark.png [R1] 0: {app.OPENING}", "how?", "dark.png [R1] 1: how?"]
+    assert said[0] == [f"dark.png [R1] 0: {session_steps.OPENING}", "how?", "dark.png [R1] 1: how?"]
     assert said[1][-3:] == ["bright.png [R1] 2: where?", "how?", "bright.png [R1] 3: how?"]
     assert not any("dark" in text for text in said[1])
     first.predict(handle_file(picture("next.png", 30)), good, "", api_name="/inspect")
