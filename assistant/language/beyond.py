@@ -5,6 +5,9 @@ It matches words and learns nothing. Sizes in millimetres and causes have answer
 
 from __future__ import annotations
 
+NO_PICTURE = "That a picture cannot tell; the record only holds what was found, and where."
+"""What the template says to such a question."""
+
 _IT = r"(?:it|this|that|they|r ?\d+|(?:the|my|this|that|your) \w+)"
 _WAS = r"(?:is|are|was|were|do|does|did)"
 
@@ -14,7 +17,8 @@ BEYOND: dict[str, str] = {
     "source": r"suppliers?|vendors?|manufactur\w*|factory|(?:which|what) (?:shift|worker|plant|line|lot|customer)",
     "blame": rf"(?:whose|who is at) fault|who (?:broken?|damaged|scratched|dropped|touched) {_IT}",
     "making": rf"when {_WAS} {_IT} (?:\w+ )?(?:made|built|produced|damaged|broken|scratched|caused)",
-    "past": rf"when {_WAS} {_IT} (?:\w+ )?(?:happen|occur|break|appear|arise|start)|how old|since when",
+    "past": rf"when {_WAS} {_IT} (?:\w+ )?(?:happen|occur|break|appear|arise|start)|how old|since when"
+    r"|how long (?:has|have|had|ago)",
     "date": r"(?:production|manufacturing) date|what (?:day|year|date|month)|today|yesterday",
     "journey": r"(?:during|in) transport|delivery",
     "use": r"in (?:use|service|operation|the field)|li(?:fe|ves?) ?(?:times?|spans?)|functions?|still works?",
@@ -27,7 +31,9 @@ BEYOND: dict[str, str] = {
     "hidden": r"behind|turn it over|(?:is|was) (?:it|this) (?:\w+ )?inside|inside (?:of )?(?:it|the)",
     "outside": r"(?:under|below|beneath) the (?:surface|coating|paint|skin)|outside the picture",
     "matter": r"made (?:of|from|out of)|materials?|alloys?|weighs?|weight|heavy|hardness|temperatures?",
-    "others": r"(?:other|next|previous|remaining) (?:part|piece|product|unit)s?|before (?:it|this)",
+    "taste": r"favou?rites?",
+    "others": r"(?:all|every|most) (?:the |your )?(?:part|piece|product|unit)s? (?:like|look|have|the same)"
+    r"|(?:other|next|previous|remaining) (?:part|piece|product|unit)s?|before (?:it|this)",
     "lot": r"rest of (?:the|this) (?:batch|lot|parts|order|series|shipment)|(?:serial|part|order) number",
     "habit": r"(?:this|per|a) (?:day|week|month|year)|how often|often",
 }

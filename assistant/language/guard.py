@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.inspection import Answer, Inspection
-from assistant.language.clauses import split_clauses
 from assistant.language.explainer import Prompt
 from assistant.language.judging import judge
 from assistant.language.lexicon import find_unread
 from assistant.language.paraphrases import rephrase
 from assistant.language.pictures import bind_pictures, drop_shares, judge_tally, leads
-from assistant.language.reading import read_clause
 from assistant.language.repairs import repair
+from assistant.language.replies import find_untold, opens_with_reply, resolve, tells_not
 from assistant.language.sentences import clean, list_words, mask, spell, split_sentences
 from assistant.language.several import answer_several, cite_picture
 from assistant.language.unheld import read_beyond
@@ -26,6 +25,7 @@ from assistant.language.unusable import find_fault
 
 REPLACED = "A sentence that contradicted the evidence was replaced."
 NOTHING_LEFT = "The language model contradicted the evidence, so this answer comes from the record alone."
+UNTOLD = "The language model did not say that no picture can tell this, so that was put in front."
 _PRONOUN = re.compile(r"\s*(?:it|this one|this region|that region|that one|the region)\b(?= )", re.IGNORECASE)
 UNUSABLE = "The language model's answer {}, so this answer comes from the record alone."
 
@@ -57,8 +57,8 @@ def check(sentence: str, inspections: Sequence[Inspection], question: str = "") 
     typed = any(r.has_type for i in inspections for r in i.regions)
     unread = find_unread(words, list_words(inspections), typed)
     words = rephrase(words)
-    words = _spell_out(words, question, inspections) if len(inspections) == 1 else words
-    found: list[Contradiction] = []
+    misreplied, words = resolve(words, question, inspections[0]) if len(inspections) == 1 else ("", words)
+    found = [Contradiction(misreplied)] if misreplied else []
     for members, said in bind_pictures(words, inspections):
         if any(not 0 <= n < len(inspections) for n in members):
             return (Contradiction("picture"),)
@@ -102,6 +102,7 @@ class Draft:
         """What is wrong with a sentence, read after the one before it, which tells what "yes" and "it" mean."""
         last = self.sentences[-1] if self.sentences else self.prompt.question
         asked = last if last.rstrip().endswith("?") or not self.sentences else ""
+        asked = asked or (self.prompt.question if opens_with_reply(sentence) else "")
         wrong = check(sentence, self.prompt.inspections, asked)
         cited = set(re.findall(r"\[?\bR\d+\b\]?", last)) if self.sentences else set()
         opening = _PRONOUN.match(sentence)
@@ -121,7 +122,8 @@ def guard(text: str, prompt: Prompt, source: str = "model") -> Answer:
 
     A contradicted sentence gives way to what the template says on its topic, with a notice. An empty, looping,
     refusing, unreadable or over-long text, and one of which no sentence is left, give way to the template's
-    answer as a whole, with source "template" and a notice.
+    answer as a whole, with source "template" and a notice. Where no picture can tell what was asked and the text
+    does not say so, the template's sentence that does is put in front, with a notice.
     """
     text = clean(text)
     if fault := find_fault(mask(text, prompt.inspections)):
@@ -131,35 +133,15 @@ def guard(text: str, prompt: Prompt, source: str = "model") -> Answer:
         draft.add(sentence)
     if not draft.kept:
         return fall_back(prompt, NOTHING_LEFT)
-    return draft.answer(source)
+    said = draft.answer(source)
+    untold = "" if any(map(tells_not, draft.sentences)) else find_untold(fall_back(prompt).text)
+    return replace(said, text=f"{untold} {said.text}", notices=(*said.notices, UNTOLD)) if untold else said
 
 
 def fall_back(prompt: Prompt, *notices: str) -> Answer:
     """The template's answer to a prompt, with these notices."""
     said = answer_several(prompt.inspections, prompt.question, prompt.history)
     return replace(said, notices=(*said.notices, *notices))
-
-
-def _spell_out(words: str, question: str, inspections: Sequence[Inspection]) -> str:
-    """The words with an opening "yes" or "no" written as what it says in reply to the question."""
-    opening = re.match(r"(yes|yeah|yep|no|nope|correct|right|exactly|indeed)(?:\s*[,.!:;-]+\s*|$)", words)
-    if not opening or not question:
-        return words
-    yes = not opening[1].startswith("no")
-    clauses = split_clauses(question)
-    if len(clauses) > 1:
-        return words
-    ask = read_clause(clauses[0], (), inspections[0].regions)
-    rest = words[opening.end() :]
-    if ask.position:
-        claim = f"{'something' if yes else 'nothing'} lies in the {ask.position}"
-    elif ask.kind and ask.intent in ("type", "verdict"):
-        claim = f"it is {'a' if yes else 'not a'} {ask.kind}"
-    elif ask.premise and ask.intent == "verdict":
-        claim = f"it is {'' if yes else 'not '}{'good' if ask.premise == 'good' else 'defective'}"
-    else:
-        return words
-    return f"{claim}. {rest}" if rest else claim
 
 
 def _repair(one: Contradiction, inspections: Sequence[Inspection]) -> list[str]:

@@ -25,7 +25,7 @@ around away back before behind below beneath beside besides between beyond despi
 except inside instead near nearby next outside past throughout together via what which who whom whose when
 where why how however therefore thus hence moreover furthermore additionally meanwhile otherwise anyway
 again once ever always often sometimes usually now later first second third fourth fifth sixth seventh
-eighth last final finally yes okay ok well sure please thanks thank welcome hello hi sorry afraid
+eighth last final finally yes yeah yep nope okay ok well sure please thanks thank welcome hello hi sorry afraid
 unfortunately fortunately indeed actually certainly course example instance like unlike overall respectively
 apart aside ahead further far fact case regard terms term way sort kind type respect thing something
 anything everything someone anyone everyone somebody somewhat somewhere anywhere everywhere whatever

@@ -88,10 +88,13 @@ def describe_each(*describe: Callable[[Region], str]) -> Callable[[Inspection, A
 def search_position(i: Inspection, ask: Ask) -> Sentences:
     """Whether there is a region at the place that is asked for, and which."""
     there = [r for r in i.regions if set(ask.position.split()) <= set(r.position.split())]
+    # to "is the top left ok?" neither word would say what is meant, and a region alone makes no defect
+    plain = ask.premise == "good" or (there and ask.premise == "bad" and i.verdict != "defect")
     if there:
         strange = "the strangest there is " if i.verdict == "good" else ""
-        return [f"Yes, {at(ask.position)}: {strange}{list_names([_sketch(r) for r in there])}."]
-    return [f"No, nothing stands out {at(ask.position)}.", *sketch_regions(i)]
+        said = f"{at(ask.position)}: {strange}{list_names([_sketch(r) for r in there])}."
+        return [f"{said[0].upper()}{said[1:]}" if plain else f"Yes, {said}"]
+    return [f"{'Nothing' if plain else 'No, nothing'} stands out {at(ask.position)}.", *sketch_regions(i)]
 
 
 def _present(i: Inspection, names: Sequence[str]) -> Sentences:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from assistant.inspection import Inspection, Region
+from assistant.language.beyond import NO_PICTURE
 from assistant.language.places import count_regions, grade, locate, measure, name_type, say_none
 from assistant.language.statements import (
     advise,
@@ -20,6 +21,7 @@ from assistant.language.statements import (
 from assistant.language.wording import LISTED, Sentences, number
 
 NO_WAY = {
+    "beyond": NO_PICTURE,
     "cause": "The cause I cannot know from a picture alone.",
     "material": "What it is made of the record does not say.",
     "millimetres": "The record knows pixels only: it has no scale to millimetres and no depth.",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from assistant.inspection import Answer, Inspection
+from assistant.language.beyond import NO_PICTURE
 from assistant.language.clauses import is_foreign, split_clauses
 from assistant.language.intents import PER_REGION
 from assistant.language.places import (
@@ -188,7 +189,7 @@ _REPLIES: dict[str, Callable[[Inspection, Ask], Sentences]] = {
         *state_verdict(i),
     ],
     "beyond": lambda i, _: [
-        "That a picture cannot tell; the record only holds what was found, and where.",
+        NO_PICTURE,
         *sketch_regions(i),
         *state_verdict(i),
     ],

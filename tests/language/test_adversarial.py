@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from assistant.inspection import Inspection
+from assistant.language.beyond import NO_PICTURE
 from assistant.language.explainer import Prompt, Subject
-from assistant.language.guard import Draft, guard
+from assistant.language.guard import UNTOLD, Draft, guard
 
 ROWS = tomllib.loads(Path(__file__).with_name("adversarial.toml").read_text(encoding="utf-8"))
 MADE = {name: Inspection.from_dict({"schema": 1, **row}) for name, row in ROWS["inspection"].items()}
@@ -73,6 +74,52 @@ def test_a_sentence_is_read_after_the_one_before_it(about, before, said, passes)
     draft.add(before)
     draft.add(said)
     assert draft.replaced is not passes
+
+
+def replies(truth):
+    batches = (ROWS["asked"], ROWS["replied"])
+    return [(about, *row) for batch in batches for about, rows in batch[truth].items() for row in rows]
+
+
+def stands(about, asked, said):
+    answer = guard(said, Prompt(asked, (Subject(MADE[about]),)), "m")
+    return answer.source == "m" and not answer.notices
+
+
+def test_no_false_reply_to_a_question_is_shown():
+    false = replies("false")
+    assert len(false) >= 90 and not [row for row in false if stands(*row)]
+
+
+def test_hardly_any_true_reply_to_a_question_is_stopped():
+    true = replies("true")
+    assert len(true) >= 70
+    assert len([row for row in true if not stands(*row)]) <= STOPPED * len(true)
+
+
+@pytest.mark.parametrize("about", ["plain", "review", "one"])
+@pytest.mark.parametrize("word", ["Yes", "No", "Correct", "Right", "Exactly", "Of course", "Sure", "Not at all"])
+@pytest.mark.parametrize(("asked", "premise"), [("Is it good?", "good"), ("Is it defective?", "defect")])
+def test_a_reply_stands_where_question_and_record_bear_it_out(about, word, asked, premise):
+    meant = {"good": "defect", "defect": "good"}[premise] if word in ("No", "Not at all") else premise
+    verdict = MADE[about].verdict
+    assert stands(about, asked, f"{word}, the verdict is {verdict}.") is (meant == verdict)
+
+
+def test_a_reply_that_comes_later_replies_to_the_question_all_the_same():
+    assert not stands("one", "Is it good?", "The verdict is defect. Yes.")
+    assert stands("one", "Is it good?", "The verdict is defect. No.")
+
+
+def test_what_no_picture_can_tell_is_said_in_front_of_what_the_record_tells():
+    said = guard("The verdict is defect.", Prompt("What does it cost?", (Subject(MADE["one"]),)), "m")
+    assert said.text == f"{NO_PICTURE} The verdict is defect."
+    assert (said.source, said.notices) == ("m", (UNTOLD,))
+
+
+def test_what_no_picture_can_tell_is_said_once():
+    true = "The verdict is defect. What it costs cannot be seen in a picture."
+    assert guard(true, Prompt("What does it cost?", (Subject(MADE["one"]),)), "m").text == true
 
 
 @pytest.mark.parametrize("hidden", ["\u200b", "\u2060", "\ufeff", "\u00ad"])
