@@ -1,7 +1,7 @@
 """Ours beside anomalib's PatchCore and PaDiM on the same features, references and pictures.
 
     python -m assistant.eval.rivals export OUT elpv:mono DIR ...   # pictures, masks, weights; our own scores
-    PYTHON eval/rivals_anomalib.py OUT                             # theirs, in an environment of its own
+    PYTHON -P eval/rivals_anomalib.py OUT                          # theirs, in an environment of its own
     python -m assistant.eval.rivals report OUT                     # both in one table
 
 All three go on where they were stopped. This module knows nothing of how a rival works or of any metric.

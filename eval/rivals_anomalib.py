@@ -1,7 +1,8 @@
-"""PatchCore and PaDiM of anomalib on exported pictures: `PYTHON eval/rivals_anomalib.py OUT`.
+"""PatchCore and PaDiM of anomalib on exported pictures: `PYTHON -P eval/rivals_anomalib.py OUT`.
 
 PYTHON belongs to an environment of its own (`pip install anomalib==2.7.*`). This half runs as a file there and
-imports nothing of this package; what both halves share is here, since the other one can import it. It reads
+imports nothing of this package; what both halves share is here, since the other one can import it. `-P` keeps
+this folder, where a profile.py and a types.py stand, from standing in for Python's own. It reads
 what `python -m assistant.eval.rivals export OUT` wrote and knows neither masks nor metrics.
 """
 
@@ -343,6 +344,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # This folder has a profile.py, which would stand in for Python's own.
-    sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent]
     main()
