@@ -6,6 +6,7 @@ The rows of a run are inspections of the history, each at its place; a place is 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 from collections.abc import Sequence
@@ -94,8 +95,8 @@ class Runs:
     def claim(self, id: str, owner: str | None = None) -> Run:
         """Take a run to continue it; HistoryError where it is done, purged, or another owner works on it.
 
-        Owners are told apart by name: a program that starts again under the same name goes on at once, others
-        wait until `HOLD` seconds passed without a row.
+        Owners are told apart by name: a program that starts again under the same name goes on at once, and so does
+        one on the machine where the owner was killed. Others wait until `HOLD` seconds passed without a row.
         """
         name, now = owner or default_owner(), datetime.now(UTC)
         with self._database.write() as connection:
@@ -104,6 +105,8 @@ class Runs:
                 raise HistoryError(f"The run {id} is {run.state} and cannot be continued.")
             held = as_text(now + timedelta(seconds=HOLD))
             free = (RUNS.c.state == "stopped") | (RUNS.c.owner == name) | (RUNS.c.held_until < as_text(now))
+            if _is_gone(run.owner):
+                free |= RUNS.c.owner == run.owner
             taken = RUNS.update().where(RUNS.c.id == id, free)
             if not connection.execute(taken.values(state="running", owner=name, held_until=held)).rowcount:
                 raise HistoryError(f"The run {id} is being worked on elsewhere.")
@@ -139,8 +142,27 @@ class Runs:
 
 
 def default_owner() -> str:
-    """This machine's name."""
-    return socket.gethostname()[:255] or "this machine"
+    """This machine's name, and the number of this program on it."""
+    return f"{_machine()} {os.getpid()}"
+
+
+def _machine() -> str:
+    return socket.gethostname().replace(" ", "-")[:200] or "this-machine"
+
+
+def _is_gone(owner: str) -> bool:
+    """Whether an owner was a program on this machine that no longer runs; False where nobody can tell."""
+    machine, _, rest = owner.partition(" ")
+    number = rest.split(" ")[0]
+    if os.name != "posix" or machine != _machine() or not number.isdecimal():
+        return False  # elsewhere than on POSIX, asking for a program by signal 0 would end it
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _counted() -> Any:

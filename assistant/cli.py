@@ -19,6 +19,7 @@ from assistant.audit_cli import audit
 from assistant.batch_cli import batch
 from assistant.bundle import DEFAULT
 from assistant.errors import LooktwiceError
+from assistant.history_cli import Keep, LotName, history, open_kept
 from assistant.inspection import AskedMode
 from assistant.service.cli import keys, serve
 from assistant.training.cli import train
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(train)
 app.add_typer(audit)
+app.add_typer(history)
 app.add_typer(keys)
 app.command("serve")(serve)
 app.command("batch")(batch)
@@ -74,6 +76,9 @@ ExplainerName = Annotated[
         "--explainer", help="Who answers: template, pocket, a bundle, a folder, or https://host/v1#model."
     ),
 ]
+ReportFile = Annotated[
+    Path | None, typer.Option("--report", help="Write a report with pictures and words: .html or .pdf.")
+]
 Views = Annotated[str, typer.Option("--views", help="plain, or flips or turns for parts that lie at any angle.")]
 
 
@@ -91,7 +96,9 @@ def inspect(
     overlays: Annotated[
         Path | None, typer.Option(help="Draw map and boxes of each picture into this folder.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures and words.")] = None,
+    report: ReportFile = None,
+    keep: Keep = False,
+    lot: LotName = None,
     false_alarms: Target = 0.05,
     roi: Roi = None,
     foreground: Foreground = False,
@@ -111,6 +118,7 @@ def inspect(
 
     if references and product:
         raise LooktwiceError("Give either --references or --product, not both.")
+    outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
     inspector = open_inspector(bundle, device, batch_size)
     how: dict[str, Any] = {"foreground": foreground, "aligned": aligned, "views": views, "tiles": tiles}
     how["target_false_alarm"] = false_alarms
@@ -119,7 +127,7 @@ def inspect(
     with console.progress("Inspecting", count) as step:
         tell = console.share_of(step, count) if mode == "batch" else None
         rows = inspector.inspect(sources, known, mode, target_false_alarm=false_alarms, tell=tell)
-        counts = record(rows, Outputs(out, csv, overlays, report), console.rows(out is None), step)
+        counts = record(rows, outputs, console.rows(out is None), step)
     console.summary(counts, mode, known is not None)
     raise typer.Exit(1 if counts["error"] else 0)
 
@@ -190,13 +198,17 @@ def ask(
     product: ProductName = None,
     bundle: Bundle = DEFAULT,
     explainer: ExplainerName = None,
+    report: ReportFile = None,
     device: Device = None,
 ) -> None:
     """Inspect a picture and answer a question about the evidence, which has the last word whoever answers."""
+    from assistant.run import Outputs, report_answer
+
+    outputs = Outputs(report=report)
     inspector = open_inspector(bundle, device, explainer=explainer)
     known = _known(inspector, references, product, None, {})
     result = inspector.inspect([image], known)[0]
-    console.answer(inspector.stream(result, question, picture=image))
+    report_answer(result, question, console.answer(inspector.stream(result, question, picture=image)), outputs)
     raise typer.Exit(1 if result.status == "error" else 0)
 
 
@@ -242,6 +254,10 @@ def open_app(
     device: Device = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
     keep: Annotated[bool, typer.Option("--history/--no-history", help="Keep what is inspected.")] = True,
+    folder: Annotated[
+        list[str] | None,
+        typer.Option("--folder", help="A folder whose pictures batches may read by path; may be repeated."),
+    ] = None,
 ) -> None:
     """Open the front end in a browser, on this machine only."""
     from assistant.frontend import load_frontend
@@ -249,7 +265,8 @@ def open_app(
 
     frontend = load_frontend()
     inspector = open_inspector(bundle, device, explainer=explainer)
-    frontend.launch(inspector, history=History(default_history()) if keep else None, port=port)
+    kept = History(default_history()) if keep else None
+    frontend.launch(inspector, history=kept, folders=folder or (), port=port)
 
 
 @app.command("eval")

@@ -175,8 +175,11 @@ def bundles() -> None:
             Console().print(f"  {state.note}\n")
 
 
-def answer(snapshots: Iterable[Answer]) -> None:
-    """An answer on standard output, as it grows where that is a terminal; its notices go to the person."""
+def answer(snapshots: Iterable[Answer]) -> Answer:
+    """An answer on standard output, as it grows where that is a terminal; its notices go to the person.
+
+    Returns the last snapshot, the answer that stands.
+    """
     live, shown = sys.stdout.isatty(), ""
     said = Answer("")
     for said in snapshots:
@@ -189,6 +192,7 @@ def answer(snapshots: Iterable[Answer]) -> None:
     print(said.text[len(shown) :])
     for notice in said.notices:
         say(notice)
+    return said
 
 
 def say(sentence: str) -> None:

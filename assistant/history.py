@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +133,28 @@ class History:
 
         with self.database.read() as connection:
             yield from map(_shown, find_rows(connection, query or Query()))
+
+    def scores(self, query: Query | None = None) -> dict[str, list[float]]:
+        """The scores of all that a query finds, by verdict; a picture that could not be read has none."""
+        from assistant.database import INSPECTIONS, conditions
+
+        columns = INSPECTIONS.c
+        wanted = INSPECTIONS.select().with_only_columns(columns.verdict, columns.score)
+        found: dict[str, list[float]] = {}
+        with self.database.read() as connection:
+            for verdict, score in connection.execute(wanted.where(*conditions(query or Query()))):
+                if score is not None:
+                    found.setdefault(verdict, []).append(score)
+        return found
+
+    def names(self, kind: Literal["product", "lot"], most: int = MOST_ROWS) -> list[str]:
+        """The products, or the lots, that anything was kept of, sorted; "" stands for none."""
+        from assistant.database import INSPECTIONS
+
+        column = INSPECTIONS.c[kind]
+        chosen = INSPECTIONS.select().with_only_columns(column).distinct().order_by(column).limit(most)
+        with self.database.read() as connection:
+            return list(connection.execute(chosen).scalars())
 
     def export(self, query: Query, file: str | Path) -> int:
         """Write what a query finds to a .csv or .jsonl file and return the number of rows.

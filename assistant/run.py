@@ -1,4 +1,4 @@
-"""Writes the results of a run wherever they were asked for, row by row, in one pass."""
+"""Writes the results of a run wherever they were asked for, row by row, in one pass: files, history, report."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from assistant.errors import LooktwiceError
-from assistant.images import load_image
 from assistant.inspection import Answer, Inspection
 from assistant.intake import shown_name
+from assistant.record import Turn
+from assistant.reports import (
+    Entry,
+    Lot,
+    check_target,
+    draw_from_file,
+    read_from_file,
+    report_inspection,
+    write_report,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from assistant.history import History
 
 
 class Step(Protocol):
@@ -23,12 +38,21 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where results go; None is nowhere."""
+    """Where results go; None is nowhere. LooktwiceError for a report that could not be written.
+
+    Rows of the history are kept under the name `lot`, each with its overlay.
+    """
 
     rows: Path | None = None
     csv: Path | None = None
     overlays: Path | None = None
     report: Path | None = None
+    history: History | None = None
+    lot: str = ""
+
+    def __post_init__(self) -> None:
+        if self.report:
+            check_target(self.report)
 
 
 def record(
@@ -43,27 +67,22 @@ def record(
     cannot be written.
     """
     counts: Counter[str] = Counter()
-    kept: list[Inspection] = []
-    pictures: dict[str, Path] = {}
+    lot = Lot()
     taken: set[Path] = set()
     try:
         with ExitStack() as stack:
             rows = _through(results, outputs, stack)
             for row in rows:
                 counts[row.verdict or "error"] += 1
-                if outputs.overlays:
-                    drawn = draw_to(row, outputs.overlays, taken)
-                    if drawn:
-                        pictures[row.path] = drawn
-                        taken.add(drawn)
+                file = _keep(row, outputs, taken)
                 if outputs.report:
-                    kept.append(row)
+                    lot.add(Entry(row, file or draw_from_file(row)))
                 if show:
                     show(row)
                 if step:
                     step.advance()
         if outputs.report:
-            _report(kept, pictures, outputs.report)
+            write_report(lot.report(lot=outputs.lot), outputs.report)
     except BrokenPipeError:
         raise  # whoever read the rows has seen enough
     except OSError as error:
@@ -72,18 +91,32 @@ def record(
     return counts
 
 
-def draw_to(inspection: Inspection, folder: Path, taken: set[Path]) -> Path | None:
-    """Draw an inspection's overlay into a folder and return the file; None for one that was not read."""
-    if inspection.status == "error":
-        return None
-    from assistant.overlay import draw_overlay
+def report_answer(row: Inspection, question: str, said: Answer, outputs: Outputs) -> None:
+    """Write the report on one inspection with a question and its answer, where one is asked for."""
+    if outputs.report:
+        turn = Turn(question, said, datetime.now(UTC))
+        content = report_inspection(row, draw_from_file(row), [turn], original=read_from_file(row))
+        write_report(content, outputs.report)
 
+
+def _keep(row: Inspection, outputs: Outputs, taken: set[Path]) -> Path | None:
+    """Draw a result for those who keep it, and return the file of its overlay where there is one."""
+    overlay = None
+    if row.status == "ok" and (outputs.overlays or outputs.history):
+        overlay = draw_from_file(row)()
+    if outputs.history:
+        outputs.history.add(row, lot=outputs.lot, preview=overlay)
+    return _save(overlay, row, outputs.overlays, taken) if overlay and outputs.overlays else None
+
+
+def _save(overlay: Image, row: Inspection, folder: Path, taken: set[Path]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    stem = Path(shown_name(inspection.path)).stem.replace("/", "_")[:80] or "picture"
+    stem = Path(shown_name(row.path)).stem.replace("/", "_")[:80] or "picture"
     file, number = folder / f"{stem}.png", 2
     while file in taken:
         file, number = folder / f"{stem}-{number}.png", number + 1
-    draw_overlay(load_image(inspection.path).pixels, inspection).save(file)
+    overlay.save(file)
+    taken.add(file)
     return file
 
 
@@ -99,18 +132,3 @@ def _through(results: Iterable[Inspection], outputs: Outputs, stack: ExitStack) 
         for sink in sinks:
             sink.write(row)
         yield row
-
-
-def _report(rows: list[Inspection], pictures: dict[str, Path], page: Path) -> None:
-    from assistant.language import explain
-    from assistant.overlay import draw_overlay
-    from assistant.report import Picture, write_html
-
-    shown: dict[str, Picture] = dict(pictures)
-    for row in sorted(rows, key=lambda r: -(r.score or 0.0))[:500]:
-        if row.path not in shown and row.status == "ok":
-            small = draw_overlay(load_image(row.path).pixels, row)
-            small.thumbnail((640, 640))
-            shown[row.path] = small
-    answers: dict[str, Answer | str] = {row.path: explain(row) for row in rows}
-    write_html(rows, page, pictures=shown, answers=answers)

@@ -69,6 +69,31 @@ def test_files_get_the_rows_when_they_are_asked_for(run, folders):
     assert "<html" in page.read_text()
 
 
+def test_results_are_kept_under_their_lot_and_reported_from_there(run, folders, monkeypatch):
+    monkeypatch.setenv("LOOKTWICE_HISTORY", str(folders / "history.sqlite"))
+    status, _, err = run("inspect", folders / "new", "--lot", "L 7")
+    assert status == 2 and "--lot belongs to --history" in err
+    report = folders / "run.pdf"
+    status, _, _ = run("inspect", folders / "new", "--history", "--lot", "L 7", "--report", report)
+    assert status == 1 and report.read_bytes().startswith(b"%PDF")
+    kept = [json.loads(line) for line in run("history", "list", "--lot", "L 7")[1].splitlines()]
+    assert sorted((row["path"][-5:], row["status"]) for row in kept) == [
+        ("a.png", "ok"),
+        ("b.png", "ok"),
+        ("c.png", "error"),
+    ]
+    assert run("history", "report", folders / "lot.html", "--lot", "L 7")[0] == 0
+    assert (folders / "lot.html").read_text().count("<img") == 2
+
+
+def test_an_answer_is_reported_with_its_picture(run, folders):
+    page = folders / "answer.html"
+    status, out, _ = run("ask", folders / "new" / "b.png", "Is it <b>broken</b>?", "--report", page)
+    text = page.read_text()
+    assert status == 0 and out.strip() and text.count("<img") == 2
+    assert "Is it &lt;b&gt;broken&lt;/b&gt;?" in text and "Answered by: template" in text
+
+
 def test_a_learned_product_is_used_listed_and_forgotten(run, folders):
     assert run("learn", "cloth", "--references", folders / "good")[0] == 0
     assert "cloth" in run("products")[1]
@@ -127,6 +152,7 @@ def test_masks_and_limits_are_set_anew(run, folders, good):
     ("arguments", "sentence"),
     [
         (["inspect", "nowhere"], "nowhere does not exist"),
+        (["inspect", "good", "--report", "page.doc"], "an .html or a .pdf file"),
         (["inspect", "good", "--product", "nothing"], "no product"),
         (["inspect", "good", "--references", "good", "--product", "x"], "not both"),
         (["inspect", "good", "--references", "good", "--mode", "batch"], "leave out"),

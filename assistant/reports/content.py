@@ -1,0 +1,264 @@
+"""What a report says, as data: pictures from the worst down, counts, limits and their origins, a histogram.
+
+It knows neither HTML nor PDF: `assistant.reports.page` and `assistant.reports.pdf` lay out the same content.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+
+from assistant.inspection import Evidence, Inspection
+from assistant.record import Turn
+from assistant.reports.pictures import Picture
+from assistant.reports.words import LABELS, kind_of, say_origin, say_setting, say_size, say_time
+
+MOST_SHOWN = 200
+"""Pictures of a lot that are shown in full, those with the highest scores; the others are rows of a table."""
+
+MOST_VALUES = 12
+BINS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One inspection of a report: `picture` is its overlay, `original` the picture without it, where there is one.
+
+    `turns` is the conversation, or a function that fetches it when the inspection is shown in full.
+    """
+
+    inspection: Inspection
+    picture: Picture = None
+    turns: Sequence[Turn] | Callable[[], Sequence[Turn]] = ()
+    original: Picture = None
+
+    @property
+    def conversation(self) -> Sequence[Turn]:
+        """The turns, fetched."""
+        return self.turns() if callable(self.turns) else self.turns
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A threshold that some of the pictures were judged by, and where it comes from."""
+
+    product: str
+    threshold: float
+    review: float
+    evidence: Evidence | None
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Scores by verdict: `edges` has one more than `bars`, each {verdict: pictures}; `limits`: thresholds."""
+
+    edges: tuple[float, ...]
+    bars: tuple[dict[str, int], ...]
+    limits: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A report on one inspection (`single`) or on a lot.
+
+    `full` are shown with picture and words and `rest` as rows of a table, both from the highest score down;
+    `unread` are pictures that could not be read, by name. `written` is when the report was made.
+    """
+
+    title: str
+    full: tuple[Entry, ...]
+    rest: tuple[Inspection, ...]
+    unread: tuple[Inspection, ...]
+    notes: tuple[str, ...]
+    written: datetime
+    lot: str = ""
+    single: bool = False
+
+    @cached_property
+    def read(self) -> tuple[Inspection, ...]:
+        """The inspections of all pictures that could be read, from the highest score down."""
+        return (*(entry.inspection for entry in self.full), *self.rest)
+
+    @property
+    def total(self) -> int:
+        """How many pictures there are, those that could not be read included."""
+        return len(self.read) + len(self.unread)
+
+    @cached_property
+    def counts(self) -> list[tuple[str, int]]:
+        """How many pictures of each key of `LABELS`, the worst first; "error" only where there are any."""
+        tally = Counter(map(kind_of, (*self.read, *self.unread)))
+        return [(kind, tally[kind]) for kind in LABELS if tally[kind] or kind != "error"]
+
+    @cached_property
+    def facts(self) -> list[tuple[str, str]]:
+        """What the pictures have in common, or their different values; a single picture's own facts."""
+        read, times = self.read, sorted(one.created for one in self.read if one.created)
+        said = [("Lot", self.lot), ("Product", _values(one.product for one in read))]
+        said.append(("Judged", _values(map(say_setting, read))))
+        if self.single:
+            said.append(("Picture size", _values(map(say_size, read))))
+        if self.single and read and read[0].evidence:
+            said.append(("Origin of the threshold", say_origin(read[0].evidence)))
+        said += [("Model bundle", _values(one.bundle for one in read))]
+        said += [("Weights (hash)", _values(one.weights for one in read))]
+        said.append(("Inspected", " to ".join(dict.fromkeys(map(say_time, (*times[:1], *times[-1:]))))))
+        if self.unread and not self.single:
+            said.append(("Not read", f"{len(self.unread)} of {self.total}"))
+        said.append(("Report written", f"{self.written:%Y-%m-%d %H:%M:%S} UTC by looktwice {_version()}"))
+        return [(name, value) for name, value in said if value]
+
+    @cached_property
+    def limits(self) -> list[Limit]:
+        """The thresholds that the pictures were judged by, those of most pictures first, twelve at most."""
+        tally = Counter(
+            (one.product or "", one.threshold or 0.0, one.review_threshold or 0.0, one.evidence)
+            for one in self.read
+        )
+        return [Limit(*judged, pictures=n) for judged, n in tally.most_common(MOST_VALUES)]
+
+    @cached_property
+    def more_limits(self) -> int:
+        """How many different thresholds `limits` leaves out."""
+        return len({(one.product, one.threshold, one.review_threshold, one.evidence) for one in self.read}) - len(
+            self.limits
+        )
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """The range of scores and limits, with some room: the scale that all score bars share."""
+        values = [
+            v for one in self.read for v in (one.score, one.threshold, one.review_threshold) if v is not None
+        ]
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        room = 0.05 * (high - low) or 1.0
+        return low - room, high + room
+
+    @cached_property
+    def histogram(self) -> Histogram | None:
+        """The scores on the scale of `span`; None for fewer than two pictures."""
+        if len(self.read) < 2:
+            return None
+        edges = np.linspace(*self.span, BINS + 1)
+        bars: list[dict[str, int]] = [{} for _ in range(BINS)]
+        for one in self.read:
+            place = int(np.clip(np.searchsorted(edges, one.score or 0.0, side="right") - 1, 0, BINS - 1))
+            bars[place][kind_of(one)] = bars[place].get(kind_of(one), 0) + 1
+        limits = dict.fromkeys(limit.threshold for limit in self.limits)
+        return Histogram(tuple(map(float, edges)), tuple(bars), tuple(limits))
+
+    @cached_property
+    def remarks(self) -> list[str]:
+        """The notes, and what the report leaves out."""
+        said = list(self.notes)
+        if self.rest:
+            said.append(
+                f"The {len(self.full):,} pictures with the highest scores are shown in full, "
+                f"the other {len(self.rest):,} as rows of the table at the end."
+            )
+        if self.more_limits:
+            said.append(f"{self.more_limits} more thresholds of fewer pictures are in the inspections themselves.")
+        return said
+
+
+class Lot:
+    """Gathers the inspections of a lot, in any order, for a report.
+
+    Of what is added only the `most_shown` highest scores keep picture, conversation and map, so that a lot of
+    thousands takes little memory.
+    """
+
+    def __init__(self, most_shown: int = MOST_SHOWN) -> None:
+        self._most = most_shown
+        self._full: list[tuple[float, int, Entry]] = []
+        self._rest: list[tuple[float, int, Inspection]] = []
+        self._unread: list[Inspection] = []
+
+    def add(self, entry: Entry | Inspection) -> None:
+        """One more inspection."""
+        entry = entry if isinstance(entry, Entry) else Entry(entry)
+        one = entry.inspection
+        if one.status == "error":
+            self._unread.append(one)
+            return
+        # Of equal scores the first to come is shown, so that the same lot gives the same report.
+        ranked = (one.score or 0.0, -len(self._full) - len(self._rest), entry)
+        if len(self._full) < self._most:
+            heapq.heappush(self._full, ranked)
+            return
+        score, order, lowest = heapq.heappushpop(self._full, ranked)
+        self._rest.append((score, order, replace(lowest.inspection, coarse_map=None)))
+
+    def report(self, title: str = "Inspection report", *, lot: str = "", notes: Sequence[str] = ()) -> Report:
+        """The report on all that was added."""
+        return Report(
+            title=title,
+            full=tuple(entry for *_, entry in sorted(self._full, key=lambda one: one[:2], reverse=True)),
+            rest=tuple(one for *_, one in sorted(self._rest, key=lambda one: one[:2], reverse=True)),
+            unread=tuple(sorted(self._unread, key=lambda one: one.path)),
+            notes=tuple(notes),
+            written=datetime.now(UTC),
+            lot=lot,
+        )
+
+
+def report_lot(
+    entries: Iterable[Entry | Inspection],
+    title: str = "Inspection report",
+    *,
+    lot: str = "",
+    notes: Sequence[str] = (),
+    most_shown: int = MOST_SHOWN,
+) -> Report:
+    """The report on many inspections, worst first: a summary, the highest scores in full, the others as rows."""
+    gathered = Lot(most_shown)
+    for entry in entries:
+        gathered.add(entry)
+    return gathered.report(title, lot=lot, notes=notes)
+
+
+def report_inspection(
+    inspection: Inspection,
+    picture: Picture = None,
+    turns: Sequence[Turn] = (),
+    *,
+    title: str = "Inspection",
+    original: Picture = None,
+    lot: str = "",
+    notes: Sequence[str] = (),
+) -> Report:
+    """The report on one inspection: `picture` is its overlay, `original` is shown beside it, `turns` below."""
+    entry = Entry(inspection, picture, tuple(turns), original)
+    is_read = inspection.status == "ok"
+    return Report(
+        title=title,
+        full=(entry,) if is_read else (),
+        rest=(),
+        unread=() if is_read else (inspection,),
+        notes=tuple(notes),
+        written=datetime.now(UTC),
+        lot=lot,
+        single=True,
+    )
+
+
+def _values(values: Iterable[str | None]) -> str:
+    """The different values, those of most pictures first, each with its number of pictures where they differ."""
+    tally = Counter(value for value in values if value)
+    if len(tally) < 2:
+        return next(iter(tally), "")
+    said = "; ".join(f"{value} ({n:,})" for value, n in tally.most_common(MOST_VALUES))
+    return said + (f"; {len(tally) - MOST_VALUES} more" if len(tally) > MOST_VALUES else "")
+
+
+def _version() -> str:
+    import assistant
+
+    return assistant.__version__

@@ -1,0 +1,281 @@
+"""A report as a PDF: a summary, the worst pictures with their words, and all others as rows of a table.
+
+Nothing in the file runs, links or loads.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from assistant.inspection import Inspection, Region
+from assistant.language.template import explain
+from assistant.reports.content import Entry, Histogram, Report
+from assistant.reports.pictures import as_jpeg
+from assistant.reports.sheet import COLOURS, INK, LINE, MARGIN, SOFT, WIDTH, Sheet, draw_table
+from assistant.reports.words import (
+    LABELS,
+    amount,
+    as_name,
+    kind_of,
+    measure_region,
+    name_region,
+    say_doubt,
+    say_numbers,
+    say_origin,
+    visible,
+)
+
+SIDE = 1000
+THUMBNAIL_SIDE = 480
+
+_BESIDE = 3  # regions that stand beside the picture, the others below
+_MISSING = (
+    "Letters that the fonts of this file do not have are shown by their Unicode numbers, such as [U+4E2D]; "
+    "the HTML report shows them as they are."
+)
+
+
+def to_pdf(report: Report) -> bytes:
+    """The report as the bytes of a PDF file."""
+    with TemporaryDirectory() as folder:
+        sheet = Sheet(report, Path(folder))
+        _draw_head(sheet, report)
+        if not report.single:
+            _draw_summary(sheet, report)
+        for entry in report.full:
+            _draw_entry(sheet, entry, report)
+        _draw_rest(sheet, report.rest)
+        _draw_unread(sheet, report.unread)
+        if sheet.letters.missing:
+            sheet.ln(4)
+            sheet.say(_MISSING, 8, colour=SOFT)
+        logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it tells of tables that nobody misses
+        return bytes(sheet.output())
+
+
+def _draw_head(sheet: Sheet, report: Report) -> None:
+    sheet.say(as_name(report.title), 17, bold=True)
+    sheet.ln(2)
+    if not report.single:
+        _draw_counts(sheet, report)
+    for remark in report.remarks:
+        sheet.say(visible(remark))
+        sheet.ln(1)
+    for name, value in report.facts:
+        sheet.pair(name, visible(value))
+    sheet.ln(3)
+
+
+def _draw_counts(sheet: Sheet, report: Report) -> None:
+    x, y = MARGIN, sheet.get_y()
+    for kind, n in report.counts:
+        x = sheet.put(f"{n:,}", sheet.badge(kind, x, y) + 1.5, y) + 5.5
+    sheet.put(f"of {report.total:,} {'picture' if report.total == 1 else 'pictures'}", x, y)
+    sheet.set_y(y + 8)
+
+
+def _draw_summary(sheet: Sheet, report: Report) -> None:
+    if report.limits:
+        rows = [
+            (
+                as_name(limit.product or "none"),
+                amount(limit.threshold),
+                amount(limit.review),
+                f"{limit.pictures:,}",
+                visible(say_origin(limit.evidence)) if limit.evidence else "",
+            )
+            for limit in report.limits
+        ]
+        names = ("Product", "Threshold", "Review from", "Pictures", "Origin of the threshold")
+        draw_table(sheet, "Thresholds", names, (36, 20, 20, 16, 88), iter(rows))
+    if report.histogram:
+        _draw_histogram(sheet, report.histogram)
+
+
+def _draw_histogram(sheet: Sheet, histogram: Histogram) -> None:
+    tall, base = 32.0, 44.0
+    sheet.need(base + 10)
+    sheet.say("Scores", 12, bold=True)
+    low, high = histogram.edges[0], histogram.edges[-1]
+    floor = sheet.get_y() + tall + 4
+    most = max(sum(bar.values()) for bar in histogram.bars)
+    wide = WIDTH / len(histogram.bars)
+    for number, bar in enumerate(histogram.bars):
+        top = floor
+        for kind in ("good", "review", "defect"):
+            if n := bar.get(kind, 0):
+                top -= tall * n / most
+                sheet.set_fill_color(*COLOURS[kind])
+                sheet.rect(MARGIN + number * wide + 0.3, top, wide - 0.6, tall * n / most, style="F")
+    sheet.set_draw_color(*INK)
+    sheet.set_line_width(0.4)
+    for value in histogram.limits:
+        x = MARGIN + WIDTH * (value - low) / (high - low)
+        sheet.line(x, floor - tall - 2, x, floor + 1)
+    sheet.set_y(floor)
+    sheet.rule()
+    sheet.put(amount(low), MARGIN, floor + 0.5, 8, SOFT)
+    sheet.put(amount(high), MARGIN + WIDTH - sheet.get_string_width(amount(high)), floor + 0.5, 8, SOFT)
+    if len(histogram.limits) == 1:
+        word = f"threshold {amount(value)}"
+        half = sheet.get_string_width(word) / 2
+        sheet.put(word, min(max(x - half, MARGIN + 15), MARGIN + WIDTH - 2 * half - 15), floor + 0.5, 8, SOFT)
+    sheet.set_xy(MARGIN, floor + 5)
+    sheet.say(f"The highest bar stands for {most:,} picture{'s' if most != 1 else ''}.", 8, colour=SOFT)
+    sheet.ln(4)
+
+
+def _draw_entry(sheet: Sheet, entry: Entry, report: Report) -> None:
+    one = entry.inspection
+    if report.single:
+        _draw_name(sheet, one, 30)
+        _draw_large(sheet, entry)
+        _draw_columns(sheet, one, report.span, 62.0)
+    else:
+        _draw_beside(sheet, one, as_jpeg(entry.picture, THUMBNAIL_SIDE), report.span)
+    _draw_regions(sheet, one.regions[_BESIDE:], MARGIN, WIDTH)
+    _draw_words(sheet, entry)
+
+
+def _draw_name(sheet: Sheet, one: Inspection, below: float) -> None:
+    """The verdict and the name, kept together with as many millimetres below."""
+    sheet.need(min(below + 14, 230))
+    sheet.rule()
+    sheet.ln(2.5)
+    y = sheet.get_y()
+    x = sheet.badge(kind_of(one), MARGIN, y) + 2.5
+    sheet.set_y(y + 0.3)
+    sheet.say(as_name(one.path), 9.5, bold=True, x=x, width=MARGIN + WIDTH - x)
+    sheet.set_y(max(sheet.get_y(), y + 5) + 2)
+
+
+def _draw_beside(sheet: Sheet, one: Inspection, small: bytes | None, span: tuple[float, float]) -> None:
+    """A thumbnail with numbers and regions at its right."""
+    wide, tall = _fit(small, 62.0, 47.0)
+    _draw_name(sheet, one, max(tall, 32.0 + 10 * len(one.regions[:_BESIDE])))
+    top, page = sheet.get_y(), sheet.page
+    if small:
+        sheet.image(io.BytesIO(small), MARGIN, top, wide, tall)
+    x = MARGIN + wide + 6 if small else MARGIN
+    width = MARGIN + WIDTH - x
+    _draw_numbers(sheet, one, span, x, width)
+    _draw_regions(sheet, one.regions[:_BESIDE], x, width)
+    bottom = top + tall if sheet.page == page else 0.0
+    sheet.set_y(max(sheet.get_y(), bottom) + 2)
+
+
+def _draw_columns(sheet: Sheet, one: Inspection, span: tuple[float, float], wide: float) -> None:
+    """Numbers at the left, regions at the right."""
+    sheet.need(32.0 + 10 * len(one.regions[:_BESIDE]))
+    top, page = sheet.get_y(), sheet.page
+    _draw_numbers(sheet, one, span, MARGIN, wide)
+    bottom = sheet.get_y()
+    sheet.set_y(top)
+    _draw_regions(sheet, one.regions[:_BESIDE], MARGIN + wide + 8, WIDTH - wide - 8)
+    sheet.set_y(max(sheet.get_y(), bottom if sheet.page == page else 0.0) + 2)
+
+
+def _draw_large(sheet: Sheet, entry: Entry) -> None:
+    """The overlay in full width, or beside the original."""
+    pictures = [jpeg for one in (entry.original, entry.picture) if (jpeg := as_jpeg(one, SIDE))]
+    if not pictures:
+        return
+    room = (WIDTH - 6 * (len(pictures) - 1)) / len(pictures)
+    sizes = [_fit(jpeg, room, 120.0) for jpeg in pictures]
+    sheet.need(max(tall for _, tall in sizes))
+    x, top = MARGIN, sheet.get_y()
+    for jpeg, (wide, tall) in zip(pictures, sizes, strict=True):
+        sheet.image(io.BytesIO(jpeg), x, top, wide, tall)
+        x += wide + 6
+    sheet.set_y(top + max(tall for _, tall in sizes) + 3)
+
+
+def _fit(jpeg: bytes | None, wide: float, tall: float) -> tuple[float, float]:
+    """Width and height of a picture within a frame; of none, nothing."""
+    if jpeg is None:
+        return 0.0, 0.0
+    from PIL import Image
+
+    with Image.open(io.BytesIO(jpeg)) as opened:
+        scale = min(wide / opened.width, tall / opened.height)
+        return opened.width * scale, opened.height * scale
+
+
+def _draw_numbers(sheet: Sheet, one: Inspection, span: tuple[float, float], x: float, width: float) -> None:
+    _draw_bar(sheet, one, span, x)
+    for name, value in say_numbers(one):
+        sheet.pair(name, value, x, width, 26)
+    if doubt := say_doubt(one):
+        sheet.say(doubt, 8, colour=SOFT, x=x, width=width)
+        sheet.ln(1)
+
+
+def _draw_bar(sheet: Sheet, one: Inspection, span: tuple[float, float], x: float) -> None:
+    """The score as a dot, the threshold as a line, on the scale that all bars of the report share."""
+    low, high = span
+    wide, y = 52.0, sheet.get_y() + 2.5
+    near, limit, score = (
+        x + wide * ((value or 0.0) - low) / (high - low)
+        for value in (one.review_threshold, one.threshold, one.score)
+    )
+    for colour, thick, where in (
+        (LINE, 1.0, (x, y, x + wide, y)),
+        (SOFT, 0.3, (near, y - 1.8, near, y + 1.8)),
+        (INK, 0.5, (limit, y - 2.2, limit, y + 2.2)),
+    ):
+        sheet.set_draw_color(*colour)
+        sheet.set_line_width(thick)
+        sheet.line(*where)
+    sheet.set_fill_color(*COLOURS[kind_of(one)])
+    sheet.circle(score, y, 1.3, style="F")
+    sheet.set_y(y + 4)
+
+
+def _draw_regions(sheet: Sheet, regions: Sequence[Region], x: float, width: float) -> None:
+    for region in regions:
+        sheet.pair(as_name(region.id), visible(name_region(region)), x, width, 10)
+        sheet.say(measure_region(region), 8, colour=SOFT, x=x + 10, width=width - 10)
+        sheet.ln(1)
+
+
+def _draw_words(sheet: Sheet, entry: Entry) -> None:
+    sheet.say(visible(explain(entry.inspection).text))
+    sheet.ln(3)
+    turns = entry.conversation
+    if turns:
+        sheet.need(14)
+        sheet.say("Conversation", 10, colour=SOFT)
+    for turn in turns:
+        sheet.ln(1)
+        sheet.say(visible(turn.question), bold=True)
+        sheet.say(visible(turn.answer.text))
+        for notice in turn.answer.notices:
+            sheet.say(visible(notice), 8, colour=SOFT)
+        sheet.say(f"Answered by: {as_name(turn.answer.source)}", 8, colour=SOFT)
+    sheet.ln(3)
+
+
+def _draw_rest(sheet: Sheet, rest: Sequence[Inspection]) -> None:
+    rows = (
+        (
+            as_name(one.path),
+            as_name(one.product or ""),
+            LABELS[kind_of(one)],
+            amount(one.score),
+            amount(one.threshold),
+            f"{one.p_value:.3g}",
+            str(len(one.regions)),
+        )
+        for one in rest
+    )
+    names = ("Picture", "Product", "Verdict", "Score", "Threshold", "p-value", "Regions")
+    draw_table(sheet, "Other pictures", names, (70, 30, 16, 17, 18, 15, 14), rows)
+
+
+def _draw_unread(sheet: Sheet, unread: Sequence[Inspection]) -> None:
+    rows = ((as_name(one.path), visible(one.error)) for one in unread)
+    draw_table(sheet, "Pictures that could not be read", ("Picture", "Why"), (80, 100), rows)
