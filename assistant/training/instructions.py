@@ -37,7 +37,7 @@ GREY, DISTURBED, TWICE = (
     0.5,
     0.3,
 )  # shares of pictures without colour, disturbed, and with two kinds of defect
-UNSURE = 0.15  # of the records go to review
+UNSURE = 0.25  # of the records go to review
 PLAIN = 0.5  # of the records where all is moderate are drawn again
 REGIONS = 3  # at most, where that can be had: more do not fit a short context
 

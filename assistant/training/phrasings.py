@@ -1,7 +1,7 @@
 """How people ask about an inspection, by topic, and what they call a region.
 
 The phrasings stand in `phrasings.toml`. A share of each topic's is held out, so that a model can be tested with
-words that it was not trained on. Nothing here knows an answer.
+words that it was not trained on; `drills.toml` holds more for training alone. Nothing here knows an answer.
 """
 
 from __future__ import annotations
@@ -27,14 +27,25 @@ _THINGS = ("the defect", "the damage", "the flaw", "the anomaly", "the marked sp
 
 @cache
 def phrasings(split: Split = "train") -> dict[str, tuple[str, ...]]:
-    """The phrasings of each topic, for training or the ones held out for testing; no phrasing is in both."""
-    text = resources.files("assistant.training").joinpath("phrasings.toml").read_text(encoding="utf-8")
-    topics = {topic: lines.split("\n")[:-1] for topic, lines in tomllib.loads(text).items()}
+    """The phrasings of each topic, for training or the ones held out for testing; no phrasing is in both.
+
+    Some topics have none that are held out.
+    """
+    topics = _read("phrasings.toml")
     kept = {line for lines in topics.values() for n, line in enumerate(lines) if n % HELD_OUT != HELD_OUT - 2}
-    return {
+    found = {
         topic: tuple(line for line in lines if (line in kept) == (split == "train"))
         for topic, lines in topics.items()
     }
+    if split == "train":
+        for topic, lines in _read("drills.toml").items():
+            found[topic] = (*found.get(topic, ()), *lines)
+    return found
+
+
+def _read(name: str) -> dict[str, list[str]]:
+    text = resources.files("assistant.training").joinpath(name).read_text(encoding="utf-8")
+    return {topic: lines.split("\n")[:-1] for topic, lines in tomllib.loads(text).items()}
 
 
 def ask(topic: str, rng: np.random.Generator, split: Split = "train", **slots: str) -> str:
@@ -70,6 +81,14 @@ def refer_to(i: Inspection, r: Region, rng: np.random.Generator, *, cited: tuple
     if cited == (r.id,):
         names += ["it"] * 5
     return str(names[int(rng.integers(len(names)))])
+
+
+def refer_to_missing(i: Inspection, rng: np.random.Generator) -> str:
+    """What a person calls a region that the record does not have: an id or a rank beyond the last."""
+    number = len(i.regions) + int(rng.integers(1, 4))
+    if 1 < number <= len(_COUNTED) and rng.random() < 0.4:
+        return f"the {_COUNTED[number - 1]} {rng.choice(_NOUNS)}"
+    return f"R{number}" if rng.random() < 0.8 else f"region R{number}"
 
 
 def refer_to_nothing(rng: np.random.Generator) -> str:

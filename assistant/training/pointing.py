@@ -10,7 +10,7 @@ from assistant.inspection import Inspection, Region
 from assistant.language.wording import at, number, percent, quote, refer
 from assistant.training.causes import OFTEN
 from assistant.training.looks import Look
-from assistant.training.wordings import Case, Wordings, over, spot, spots, stands
+from assistant.training.wordings import Case, Wordings, spot, spots, stands
 
 OFF = 0.08
 """The share of a side by which places have to differ to be called left, right, above or below."""
@@ -120,13 +120,11 @@ def tell_type(r: Region, _: Look | None) -> Wordings:
     if r.defect_types:
         return [
             f"The type of {refer(r)} is unknown.",
-            f"That cannot be told: the record says that the type of {refer(r)} is unknown.",
-            f"Unknown: nothing fits {refer(r)} well enough.",
+            f"The type of {refer(r)} is unknown: nothing fits well enough.",
         ]
     return [
         f"The record names no type for {refer(r)}.",
-        f"The type cannot be told from this record. {spot(r)} stands out, that is all it says.",
-        f"No type is named. {refer(r)} is {r.severity} and lies {at(r.position)}.",
+        f"The record names no type for {refer(r)}. It is {r.severity} and lies {at(r.position)}.",
     ]
 
 
@@ -134,9 +132,9 @@ def tell_cause(r: Region, _: Look | None) -> Wordings:
     often = OFTEN.get(r.defect_types[0].name) if r.has_type else None
     if often is None:
         return [
-            "The cause cannot be known from a picture.",
-            f"The record holds no cause. {spot(r)} stands out, that is all it says.",
-            f"That the picture cannot tell. {refer(r)} is {r.severity}, no cause is known.",
+            "That cannot be told from a picture: the cause is not known.",
+            f"That cannot be told from a picture. {spot(r)} stands out.",
+            f"That cannot be told from a picture: the cause is not known. {refer(r)} is {r.severity}.",
         ]
     name = quote(r.defect_types[0].name)
     return [
@@ -195,9 +193,8 @@ def tell_each(case: Case, topic: str, r: Region | None) -> Wordings:
         return EACH[topic](r, case.looks.get(r.id))
     do = _ABSENT.get(topic, "describe")
     return [
-        f"There is nothing to {do}: no region stands out.",
         f"No region stands out, so there is nothing to {do}.",
-        "The inspection found no defect: the verdict is good.",
+        "No region stands out: the verdict is good.",
     ]
 
 
@@ -247,16 +244,15 @@ def tell_at_place(i: Inspection, place: str) -> Wordings:
     if there:
         named = " and ".join(refer(r) for r in there[:3])
         verb = "stands" if len(there) == 1 else "stand"
+        if i.verdict == "review":
+            return [f"{named} {verb} out {where}.", f"{named} {verb} out {where}. The verdict is review."]
         return [f"Yes, {named} {verb} out {where}.", f"Yes: {named} {where}. The verdict is {i.verdict}."]
     if not i.regions:
         return [
             f"No, nothing stands out {where}.",
-            f"Nothing {where}: no region stands out anywhere.",
+            f"No, nothing stands out {where}. The verdict is good.",
         ]
-    return [
-        f"No, nothing stands out {where}. {spots(i)} {stands(i)}.",
-        f"Nothing {where}. {spots(i)} {stands(i)}.",
-    ]
+    return [f"No, nothing stands out {where}.", f"No, nothing stands out {where}. {spots(i)} {stands(i)}."]
 
 
 def tell_missing(i: Inspection) -> Wordings:
@@ -264,10 +260,13 @@ def tell_missing(i: Inspection) -> Wordings:
     if not i.regions:
         return [
             "There is no such region: no region stands out.",
-            "This inspection has no such region: nothing stands out.",
+            "There is no such region. The verdict is good.",
         ]
     have = " and ".join(refer(r) for r in i.regions[:3]) + (" and others" if len(i.regions) > 3 else "")
-    return [f"That region is not in the record. It has {have}.", f"Only {have} can be asked about, not that one."]
+    return [
+        f"There is no such region. The record has {have}.",
+        f"There is no such region. The verdict is {i.verdict}.",
+    ]
 
 
 def with_article(name: str) -> str:
@@ -281,9 +280,8 @@ def tell_kind(i: Inspection, name: str) -> Wordings:
     """Whether a named defect is there, as far as the record knows types."""
     if not i.regions:
         return [
-            f"The inspection found no {name}: nothing stands out.",
-            f"Nothing stands out, so there is no {name} to speak of.",
-            f"There is no {name} to point to: {over(i)}, so the verdict is good.",
+            f"No region stands out, so there is no {name}.",
+            f"No region stands out, so there is no {name}: the verdict is good.",
         ]
     first = i.regions[0]
     for r in i.regions:
@@ -297,13 +295,10 @@ def tell_kind(i: Inspection, name: str) -> Wordings:
     if first.has_type:
         like = f"{quote(first.defect_types[0].name)}, at {percent(first.defect_types[0].probability)}"
         return [
-            f"The record says otherwise: {refer(first)} looks most like {like}.",
-            f"The record names another type. {spot(first)} looks most like {like}.",
-            f"Not by the record: {refer(first)} is like {like}.",
+            f"The record does not say {quote(name)}. {refer(first)} looks most like {like}.",
+            f"The record does not say {quote(name)}. {spot(first)} looks most like {like}.",
         ]
-    said = "its type is unknown" if first.defect_types else "the record names no type"
     return [
-        f"{spots(i)} {stands(i)}, but whether it is {with_article(name)} cannot be told.",
-        f"That cannot be told, since {said}. {spot(first)} stands out.",
-        f"Something stands out, {spots(i)}. Whether {quote(name)} is the right word, the record does not say.",
+        f"The record does not say {quote(name)}.",
+        f"The record does not say {quote(name)}. {spots(i)} {stands(i)}.",
     ]

@@ -6,48 +6,19 @@ Nothing is worked out that the record does not hold, and the verdict is repeated
 from __future__ import annotations
 
 from assistant.inspection import Inspection
-from assistant.language.evidence import state_hint
+from assistant.language.evidence import SHOWN, state_hint
 from assistant.language.statements import numbers
 from assistant.language.wording import at, count, number, percent, quote, refer
+from assistant.training.declining import tell_claim
 from assistant.training.wordings import Wordings, is_close, over, spot, spots, stands, start, told
 
 
 def tell_presence(i: Inspection) -> Wordings:
-    if i.verdict == "good":
-        return [
-            "No. The verdict is good and no region stands out.",
-            f"No: {over(i)}, so the verdict is good.",
-            "No, nothing stands out. The verdict is good.",
-            "No defect was found. The verdict is good.",
-        ]
-    if i.verdict == "review":
-        return [
-            f"That is open. {told(i)}",
-            f"Perhaps. {spots(i)} {stands(i)}, and the verdict is review.",
-            f"It is not settled: the verdict is review, since {over(i)}.",
-        ]
-    return [
-        f"Yes. {told(i)}",
-        f"Yes. {spots(i)} {stands(i)}, and the verdict is defect.",
-        f"Yes: {over(i)}, so the verdict is defect.",
-        f"Yes, the verdict is defect. Look at {spots(i)}.",
-    ]
+    return tell_claim(i, "bad")
 
 
 def tell_fine(i: Inspection) -> Wordings:
-    if i.verdict == "good":
-        return [
-            "Yes. The verdict is good and no region stands out.",
-            f"Yes: {over(i)}. The verdict is good.",
-            "Yes, the verdict is good.",
-        ]
-    if i.verdict == "review":
-        return [
-            f"That is open. {told(i)}",
-            f"Not surely: {over(i)}. The verdict is review.",
-            f"A person has to decide: the verdict is review, because of {spots(i)}.",
-        ]
-    return [f"No. {told(i)}", f"No: {over(i)}. The verdict is defect.", f"No. {spots(i)} {stands(i)}."]
+    return tell_claim(i, "good")
 
 
 def tell_verdict(i: Inspection) -> Wordings:
@@ -62,9 +33,8 @@ def tell_verdict(i: Inspection) -> Wordings:
 def tell_count(i: Inspection) -> Wordings:
     if not i.regions:
         return [
-            "None. The verdict is good.",
-            "0 regions: nothing stands out.",
-            "No region stands out, so 0.",
+            "0 regions: no region stands out.",
+            "0 regions.",
         ]
     n = count(len(i.regions), "region")
     return [f"{n}: {spots(i)}.", f"{n} {stands(i)}: {spots(i)}.", f"{n}."]
@@ -72,7 +42,7 @@ def tell_count(i: Inspection) -> Wordings:
 
 def tell_others(i: Inspection) -> Wordings:
     if not i.regions:
-        return ["No region stands out.", "Nothing else: no region stands out at all."]
+        return ["No region stands out.", "No region stands out at all."]
     if len(i.regions) == 1:
         return [f"{refer(i.regions[0])} is the only region.", f"{spot(i.regions[0])} is the only one."]
     return [f"{len(i.regions)} regions in all: {spots(i)}.", f"In all, {spots(i)} {stands(i)}."]
@@ -81,9 +51,8 @@ def tell_others(i: Inspection) -> Wordings:
 def tell_where(i: Inspection) -> Wordings:
     if not i.regions:
         return [
-            "Nowhere: the verdict is good and no region stands out.",
-            "There is no place to point to: no region stands out.",
             "No region stands out, so there is nothing to point to.",
+            "No region stands out: the verdict is good.",
         ]
     lie = "lies" if len(i.regions) == 1 else "lie"
     first = i.regions[0]
@@ -101,6 +70,8 @@ def tell_largest(i: Inspection) -> Wordings:
     if not i.regions:
         return _nothing()
     r = max(i.regions, key=lambda r: r.area)
+    if r not in i.regions[:SHOWN]:
+        return []
     share = percent(r.area_fraction)
     return [
         f"{refer(r)}, with {r.area} px.",
@@ -199,7 +170,7 @@ def tell_close(i: Inspection) -> Wordings:
 
 def tell_score(i: Inspection) -> Wordings:
     score = number(numbers(i)[0])
-    return [f"The score is {score}.", f"{score}.", f"{start(over(i))}.", f"The score is {score}: {i.verdict}."]
+    return [f"The score is {score}.", f"{start(over(i))}.", f"The score is {score}: {i.verdict}."]
 
 
 def tell_threshold(i: Inspection) -> Wordings:
@@ -285,7 +256,7 @@ def tell_picture(i: Inspection) -> Wordings:
 def tell_product(i: Inspection) -> Wordings:
     if i.product:
         name = quote(i.product)
-        return [f"It was inspected as {name}.", f"The record calls it {name}.", f"It was compared as {name}."]
+        return [f"It was inspected as {name}.", f"It was compared as {name}."]
     return [
         "The record names no product.",
         "That the record does not say: no product is named.",
@@ -298,7 +269,7 @@ def tell_thanks(i: Inspection) -> Wordings:
 
 
 def _nothing() -> Wordings:
-    return ["None: no region stands out.", "There is no region. The verdict is good."]
+    return ["No region stands out.", "No region stands out: the verdict is good."]
 
 
 def _who(i: Inspection) -> str:

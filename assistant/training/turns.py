@@ -1,4 +1,4 @@
-"""A conversation of one to four turns about an inspection, drawn at random.
+"""A conversation of one to eight turns about an inspection, drawn at random.
 
 It chooses topics, calls regions by what people call them, and goes on with "it" and "the second one". The answers
 come from `telling`, `pointing` and `declining`.
@@ -7,16 +7,18 @@ come from `telling`, `pointing` and `declining`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from assistant.inspection import Region
+from assistant.language.evidence import SHOWN
 from assistant.language.wording import at
 from assistant.prompts.defects import DEFECTS
 from assistant.training.choices import choose
-from assistant.training.declining import BEYOND, tell_beyond, tell_claim, tell_command
-from assistant.training.phrasings import Split, ask, refer_to, refer_to_nothing
+from assistant.training.declining import BEYOND, FURTHER, tell_beyond, tell_claim, tell_command
+from assistant.training.phrasings import Split, ask, phrasings, refer_to, refer_to_missing, refer_to_nothing
 from assistant.training.pointing import (
     EACH,
     tell_at_place,
@@ -33,31 +35,40 @@ from assistant.training.wordings import Case, Wordings
 
 Turn = tuple[str, str]
 
-LENGTHS = (0.6, 0.25, 0.1, 0.05)
-"""How often a conversation has one, two, three and four turns."""
+LENGTHS = (0.2, 0.05, 0.05, 0.1, 0.15, 0.15, 0.15, 0.15)
+"""How often a conversation has one to eight turns. First questions count most; more turns teach more a step."""
 
-CHOICES = 0.15
-"""The share of conversations that are multiple choice."""
+CHOICES = 0.12
+"""The share of conversations that open with multiple choice."""
 
-_AGAIN = 0.4  # of the turns that could, go on with "and the second one?"
+_AGAIN = 0.25  # of the turns that could, go on with "and the second one?"
+_TURNED = 0.6  # of the turns after a question with yes or no, ask for the opposite
 _CLAIMS = ("fine_claim", "bad_claim", "command_good", "command_bad")
+_GOOD_SIDE = ("fine", "fine_claim", "command_good")
+_BAD_SIDE = ("presence", "bad_claim", "command_bad")
 
-_WEIGHTS = {
-    "presence": 8, "fine": 5, "verdict": 5, "count": 6, "others": 2, "where": 9, "largest": 2, "strongest": 2,
-    "compared": 4, "references": 2, "action": 6, "certainty": 6, "close": 3, "score": 4, "threshold": 3,
-    "review_limit": 2, "origin": 3, "p_value": 2, "summary": 8, "why": 5, "picture": 1, "product": 2,
-    "thanks": 0.7, "place": 6, "box": 5, "size": 8, "severity": 6, "peak": 2, "shape": 6, "contrast": 6,
-    "parts": 3, "type": 6, "cause": 4, "detail": 4, "side": 3, "half": 2, "order": 5, "at_place": 5, "missing": 3,
-    "kind": 4, "presumed": 4, "fine_claim": 3, "bad_claim": 3, "command_good": 2, "command_bad": 2,
-    **dict.fromkeys(BEYOND, 1.2),
+_FAMILIES: dict[str, tuple[float, dict[str, float]]] = {
+    "beyond": (0.21, dict.fromkeys((*BEYOND, *FURTHER), 1.0)),
+    "stance": (
+        0.13,
+        {"presence": 4, "fine": 4, "fine_claim": 4, "bad_claim": 4, "command_good": 1.5, "command_bad": 1.5},
+    ),
+    "premise": (0.12, {"presumed": 4, "missing": 4, "kind": 2}),
+    "record": (
+        0.51,
+        {
+            "verdict": 5, "count": 6, "others": 2, "where": 9, "largest": 2, "strongest": 2, "compared": 3,
+            "references": 2, "action": 5, "certainty": 5, "close": 3, "score": 4, "threshold": 3,
+            "review_limit": 2, "origin": 2, "p_value": 2, "summary": 7, "why": 5, "picture": 1, "product": 2,
+            "thanks": 0.7, "place": 6, "box": 4, "size": 7, "severity": 6, "peak": 2, "shape": 5, "contrast": 5,
+            "parts": 3, "type": 8, "cause": 3, "detail": 4, "side": 3, "half": 2, "order": 4, "at_place": 8,
+        },
+    ),
 }  # fmt: skip
-"""How often each topic is asked about."""
+"""How often each family of topics is asked about, and each topic in it; `_TURNED` adds to "stance"."""
 
 _GOOD = 0.3  # of the weight of a topic that takes a region for granted is left where there is none
-_DECIDED = 1.6  # times the weight of what is asked about the verdict where there are regions to ask about as well
-_OF_VERDICT = frozenset(
-    ("presence", "fine", "verdict", "summary", "why", "action", "fine_claim", "bad_claim", "command_good")
-)
+_OPEN = 1.5  # times the share of "stance" where the verdict is review, which is rarer than the others
 _OF_REGIONS = frozenset({*EACH, "largest", "strongest", "others"})
 
 
@@ -72,13 +83,11 @@ class _Said:
 
 def converse(case: Case, rng: np.random.Generator, split: Split = "train") -> list[Turn]:
     """A conversation as (question, answer) pairs, with the phrasings of a split."""
-    if rng.random() < CHOICES:
-        return [choose(case, rng, split)]
-    turns: list[Turn] = []
+    turns: list[Turn] = [choose(case, rng, split)] if rng.random() < CHOICES else []
     said, asked = _Said(), set[str]()
-    for _ in range(1 + int(rng.choice(len(LENGTHS), p=LENGTHS))):
+    for _ in range(1 + int(rng.choice(len(LENGTHS), p=LENGTHS)) - len(turns)):
         for _ in range(20):  # a topic may not fit this record
-            topic = _draw_topic(case, asked, said, rng)
+            topic = _draw_topic(case, asked, said, rng, split)
             made = _make_turn(case, topic, said, rng, split)
             if made:
                 break
@@ -94,16 +103,29 @@ def converse(case: Case, rng: np.random.Generator, split: Split = "train") -> li
     return turns
 
 
-def _draw_topic(case: Case, asked: set[str], said: _Said, rng: np.random.Generator) -> str:
-    regions = case.inspection.regions
-    if said.topic in EACH and said.about and len(regions) > 1 and rng.random() < _AGAIN:
+def _draw_topic(case: Case, asked: set[str], said: _Said, rng: np.random.Generator, split: Split) -> str:
+    i = case.inspection
+    if said.topic in EACH and said.about and len(i.regions) > 1 and rng.random() < _AGAIN:
         return "again"
-    names = [t for t in _WEIGHTS if t not in asked and (asked or t != "thanks")]
-    topics, factor = (_OF_VERDICT, _DECIDED) if regions else (_OF_REGIONS, _GOOD)
-    weights = np.array([_WEIGHTS[t] * (factor if t in topics else 1) for t in names])
-    if said.cited:
-        weights = weights * [2.0 if t in EACH else 1.0 for t in names]
-    return str(names[int(rng.choice(len(names), p=weights / weights.sum()))])
+    open_ = {t for t, lines in phrasings(split).items() if lines and t not in asked and (asked or t != "thanks")}
+    for side, other in ((_GOOD_SIDE, _BAD_SIDE), (_BAD_SIDE, _GOOD_SIDE)):
+        if said.topic in side and (left := sorted(open_ & set(other))) and rng.random() < _TURNED:
+            return _draw({t: _FAMILIES["stance"][1][t] for t in left}, rng)
+    shares = {}
+    for name, (share, topics) in _FAMILIES.items():
+        if open_ & topics.keys():
+            shares[name] = share * (_OPEN if name == "stance" and i.verdict == "review" else 1)
+    weights = {t: w for t, w in _FAMILIES[_draw(shares, rng)][1].items() if t in open_}
+    if not i.regions:
+        weights = {t: w * (_GOOD if t in _OF_REGIONS else 1) for t, w in weights.items()}
+    elif said.cited:
+        weights = {t: w * (2 if t in EACH else 1) for t, w in weights.items()}
+    return _draw(weights, rng)
+
+
+def _draw(weights: Mapping[str, float], rng: np.random.Generator) -> str:
+    names, odds = list(weights), np.array(list(weights.values()), dtype=float)
+    return names[int(rng.choice(len(names), p=odds / odds.sum()))]
 
 
 def _make_turn(
@@ -113,15 +135,14 @@ def _make_turn(
     i = case.inspection
     if topic in WHOLE:
         return _pair(ask(topic, rng, split), WHOLE[topic](i), rng)
-    if topic in BEYOND:
+    if topic in BEYOND or topic in FURTHER:
         return _pair(ask(topic, rng, split), tell_beyond(i, topic), rng)
     if topic in _CLAIMS:
         claim = "good" if topic in ("fine_claim", "command_good") else "bad"
         told = tell_command(i) if topic.startswith("command") else tell_claim(i, claim)
         return _pair(ask(topic, rng, split), told, rng)
     if topic == "missing":
-        r = f"R{len(i.regions) + int(rng.integers(1, 4))}" if i.regions else f"R{rng.integers(1, 4)}"
-        return _pair(ask(topic, rng, split, r=r), tell_missing(i), rng)
+        return _pair(ask(topic, rng, split, r=refer_to_missing(i, rng)), tell_missing(i), rng)
     if topic == "at_place":
         place = _draw_place(case, rng)
         return _pair(ask(topic, rng, split, place=at(place)), tell_at_place(i, place), rng)
@@ -139,7 +160,8 @@ def _point(case: Case, topic: str, said: _Said, rng: np.random.Generator, split:
         if topic not in EACH:
             return None
         return _pair(ask(topic, rng, split, r=refer_to_nothing(rng)), tell_each(case, topic, None), rng)
-    order = [i.regions[n] for n in rng.permutation(len(i.regions))]
+    known = i.regions[:SHOWN]  # a model reads of no others
+    order = [known[n] for n in rng.permutation(len(known))]
     if topic == "order":
         if len(order) < 2:
             return None

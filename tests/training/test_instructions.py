@@ -3,8 +3,11 @@
 import json
 import re
 import sys
+import tomllib
 from collections import Counter
 from dataclasses import replace
+from functools import cache
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -14,16 +17,20 @@ from assistant import cli
 from assistant.errors import TrainingError
 from assistant.inspection import Inspection
 from assistant.language.evidence import state_evidence
+from assistant.language.explainer import Prompt, Subject
+from assistant.language.guard import guard
 from assistant.language.wording import number
 from assistant.prompts.defects import DEFECTS
 from assistant.training.causes import OFTEN
 from assistant.training.dataset import Example, TrainingData
+from assistant.training.declining import BEYOND, FURTHER
 from assistant.training.instructions import FILE, InstructionConfig, build_instructions
 from assistant.training.looks import look_at
 from assistant.training.outlined import draw_inspection, top_mean
 from assistant.training.phrasings import phrasings
 
 COUNT = 300
+SIDES = {"good": ("fine", "fine_claim"), "defect": ("presence", "bad_claim")}
 PLACE = r"(?:in|on|at) the ((?:top|bottom)(?: left| right)?|left|right|center)\b(?! half)"
 
 
@@ -153,7 +160,7 @@ def test_the_right_letter_is_given(rows):
         elif number(inspection.score) in options.values():
             assert right == number(inspection.score)
             checked += 1
-    assert checked >= 5
+    assert checked >= 3
 
 
 def test_good_and_defective_pictures_are_balanced_and_some_are_open(rows):
@@ -164,8 +171,9 @@ def test_good_and_defective_pictures_are_balanced_and_some_are_open(rows):
     assert all(bool(r["inspection"]["regions"]) == (r["inspection"]["verdict"] != "good") for r in rows)
 
 
-def test_answers_are_short_and_conversations_have_one_to_four_turns(rows):
-    assert {len(turns_of(row)) for row in rows} == {1, 2, 3, 4}
+def test_answers_are_short_and_conversations_have_one_to_eight_turns(rows):
+    turns = [len(turns_of(row)) for row in rows]
+    assert set(turns) == set(range(1, 9)) and 4 <= np.mean(turns) <= 6 and turns.count(1) >= 0.15 * COUNT
     lengths = [len(answer.split()) for _, _, answer in every_answer(rows)]
     assert max(lengths) <= 60 and np.quantile(lengths, 0.9) <= 30
 
@@ -197,9 +205,10 @@ def test_the_seed_decides_everything(folder, rows):
 def test_phrasings_held_out_are_never_trained_on(folder):
     train, test = phrasings("train"), phrasings("test")
     seen = {line for lines in train.values() for line in lines}
-    assert train.keys() == test.keys() and all(test.values())
+    assert test.keys() <= train.keys() and all(test.values())
+    assert train.keys() - test.keys() <= FURTHER.keys()
     assert not seen & {line for lines in test.values() for line in lines}
-    assert all(len(train[topic]) + len(test[topic]) >= 12 for topic in train)
+    assert all(len(lines) + len(test.get(topic, ())) >= 12 for topic, lines in train.items())
     root, data = folder
     build_instructions(data, root / "test", InstructionConfig(60, 5, "test"), silent)
     held_out = [_pattern(line) for lines in test.values() for line in lines]
@@ -209,9 +218,60 @@ def test_phrasings_held_out_are_never_trained_on(folder):
             assert any(p.search(asked) for p in held_out), asked
 
 
+@cache
+def _lines(topics):
+    return {line.casefold().rstrip("?.") for topic in topics for line in phrasings()[topic]}
+
+
 def _pattern(line):
     words = re.escape(line.rstrip("?.")).replace(r"\{kind\}", ".+").replace(r"\{name\}", ".+")
     return re.compile(re.sub(r"\\{\w+\\}", ".+", words) + r"[?.]?$", re.IGNORECASE)
+
+
+def test_every_answer_stands_before_the_guard(rows):
+    for inspection, question, answer in every_answer(rows[:200]):
+        if "\nA: " not in question:
+            prompt = Prompt(question, (Subject(inspection),))
+            assert guard(answer, prompt).text == answer, (question, answer)
+
+
+def test_yes_and_no_follow_from_claim_and_verdict_and_are_asked_both_ways(rows):
+    asked, opened = Counter(), Counter()
+    for row in rows:
+        verdict, sides = row["inspection"]["verdict"], set()
+        for question, answer in turns_of(row):
+            asked_by = (s for s, topics in SIDES.items() if question.casefold().rstrip("?.") in _lines(topics))
+            if side := next(asked_by, None):
+                opening = answer.partition(":")[0]
+                opened[verdict] += 1
+                wanted = {"review": "That is not settled"}.get(verdict, "Yes" if verdict == side else "No")
+                assert opening == wanted, (question, answer)
+                sides.add(side)
+        asked[len(sides)] += 1
+    assert asked[2] >= 0.15 * COUNT, asked
+    assert max(opened.values()) < 2 * min(opened.values()), opened
+
+
+def test_what_no_picture_can_tell_is_declined_first(rows):
+    openings = ("That cannot be told from a picture", "That cannot be told from this inspection")
+    lines = _lines((*BEYOND, *FURTHER))
+    met = [a for _, q, a in every_answer(rows) if q.casefold().rstrip("?.") in lines]
+    assert met and all(a.startswith(openings) for a in met)
+    declined = [a for _, _, a in every_answer(rows) if a.startswith(openings)]
+    assert 0.15 <= len(declined) / sum(1 for _ in every_answer(rows)) <= 0.28
+
+
+def test_no_phrasing_is_close_to_one_that_is_held_out():
+    held_out = [(line, _words(line)) for lines in phrasings("test").values() for line in lines]
+    drills = tomllib.loads((resources.files("assistant.training") / "drills.toml").read_text(encoding="utf-8"))
+    for drill in (line for lines in drills.values() for line in lines.split("\n")[:-1]):
+        words = _words(drill)
+        for line, other in held_out:
+            assert len(words & other) < 0.75 * len(words | other), (drill, line)
+
+
+def _words(line):
+    return frozenset(re.findall(r"\{\w+\}|[a-z0-9']+", line.casefold()))
 
 
 def test_an_outline_becomes_regions_with_its_looks():
