@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -23,7 +24,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from assistant.errors import LooktwiceError
-from assistant.face import inspect_place
+from assistant.face import batch_place, history_place, inspect_place, teach_place
 from assistant.face.desk import Desk
 from assistant.face.theme import CSS, FONT
 from assistant.face.words import sentence
@@ -39,11 +40,18 @@ OFF = "share mcp_server ssr_mode pwa run_history enable_monitoring show_error de
 
 log = logging.getLogger("looktwice.app")
 
-PLACES = {"Inspect": inspect_place}
+PLACES = {
+    "Inspect": inspect_place,
+    "Teach": teach_place,
+    "Batch": batch_place,
+    "History": history_place,
+}
 """What stands in each tab."""
 
 
-def build(inspector: Inspector | LooktwiceError, history: History | None = None) -> gr.Blocks:
+def build(
+    inspector: Inspector | LooktwiceError, history: History | None = None, folders: Sequence[str] = ()
+) -> gr.Blocks:
     """The page of an inspector, or of the error that kept one from loading, which is then all it says."""
     page = gr.Blocks(title="looktwice", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True)
     with page:
@@ -51,7 +59,7 @@ def build(inspector: Inspector | LooktwiceError, history: History | None = None)
         if isinstance(inspector, LooktwiceError):
             gr.HTML(f'<div role="alert">{html.escape(sentence(inspector))}</div>', elem_id="verdict")
             return page
-        desk = Desk(inspector, page.GRADIO_CACHE, history)
+        desk = Desk(inspector, page.GRADIO_CACHE, history, tuple(folders))
         with gr.Tabs():
             for name, place in PLACES.items():
                 with gr.Tab(name, id=name.lower()) as tab:
@@ -106,17 +114,22 @@ def launch(
     inspector: Inspector | LooktwiceError,
     *,
     history: History | None = None,
+    folders: Sequence[str] = (),
     port: int = 7860,
     host: str = "127.0.0.1",
     wait: bool = True,
 ) -> gr.Blocks:
     """Serve the page until it is stopped, or only start it where `wait` is false; one page a process.
 
-    What is inspected is kept in `history`, where there is one. LooktwiceError where the port is taken.
+    What is inspected is kept in `history`, where there is one. Batches may read the pictures in `folders`, and
+    those below them, by their paths. LooktwiceError where the port is taken, or a folder is not there.
     """
     if ignored := shield_environment():
         log.warning("These variables are not used here: %s.", ", ".join(ignored))
-    page = build(inspector, history)
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise LooktwiceError(f"There is no folder {folder!r}.")
+    page = build(inspector, history, [os.path.realpath(folder) for folder in folders])
     try:
         page.launch(prevent_thread_lock=True, **launch_arguments(port, host))
     except OSError as error:

@@ -5,6 +5,7 @@ It works out from the states themselves what was done, so that nobody has to say
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
@@ -56,6 +57,18 @@ def compare(before: Product | Facts | None, after: Product) -> Difference | None
     if taken_back:
         details["taken_back"] = [_plain(c, before) for c in taken_back]
     return Difference(_name(taken_back, added, old, new), old, new, details)
+
+
+def last_change(product: Product) -> Change | None:
+    """The change that an undo takes back, None where there is none.
+
+    It is a "target" without a time where nothing but the false-alarm target moved.
+    """
+    if not product.past:
+        return None
+    before = json.loads(product.past[-1].settings)["history"]
+    moved = [asdict(change) for change in product.history] != before
+    return product.history[-1] if moved else Change("", "target")
 
 
 def facts(product: Product) -> Facts:

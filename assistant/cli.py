@@ -466,4 +466,6 @@ def _learn(
         console.say("The references show no plain ground that could safely be left out: all of a picture counts.")
     if product.aligned and how.get("aligned") is None:
         console.say("The references lie alike: missing and moved parts count too (--not-aligned leaves that out).")
+    if product.alike:
+        console.say("The references are alike as whole pictures: one that differs as a whole counts too.")
     return product

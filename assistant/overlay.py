@@ -39,33 +39,38 @@ _Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
 def draw_overlay(
-    pixels: NDArray[np.uint8], inspection: Inspection, *, opacity: float = 0.5, boxes: bool = True
+    pixels: NDArray[np.uint8],
+    inspection: Inspection,
+    *,
+    opacity: float = 0.5,
+    boxes: bool = True,
+    bar: bool = True,
 ) -> Image.Image:
     """Draw an inspection over its picture, under a bar with the verdict, the score and the limit.
 
     `pixels` is the displayed picture [H, W, 3] uint8. Map values at or below `inspection.scale[0]` stay
     clear; from there to `scale[1]` the colors run at up to `opacity` in [0, 1]. Without a map or a scale
-    only boxes and bar are drawn. `boxes` draws the regions and their ids.
+    only boxes and bar are drawn. `boxes` draws the regions and their ids. Without `bar` the picture stands alone.
 
     Returns an RGB picture for the screen: the longer side at most 1600 pixels (plus the bar), small pictures
     enlarged to 512 so that the words can be read, and strips widened to 64. ValueError where the pixels do
     not belong to the inspection, or where it is an error.
     """
     height, width = _check(pixels, inspection, opacity)
-    shown_width, shown_height = _shown_size(width, height)
+    shown_width, shown_height = shown_size(width, height)
     photo = Image.fromarray(pixels).resize((shown_width, shown_height), Image.Resampling.LANCZOS)
     if inspection.coarse_map is not None and inspection.scale is not None and opacity > 0:
         values = to_picture(inspection.coarse_map, shown_width, shown_height)
         photo = _blend(photo, values, inspection.scale, opacity)
     if boxes:
         _draw_regions(photo, inspection.regions, shown_width / width, shown_height / height)
-    return _under_bar(photo, inspection)
+    return _under_bar(photo, inspection) if bar else photo
 
 
 def draw_boxes(pixels: NDArray[np.uint8], regions: tuple[Region, ...]) -> Image.Image:
     """Draw the boxes and ids of regions, and nothing else, over their picture; sizes as for `draw_overlay`."""
     height, width = pixels.shape[:2]
-    shown = _shown_size(width, height)
+    shown = shown_size(width, height)
     photo = Image.fromarray(pixels).resize(shown, Image.Resampling.LANCZOS)
     _draw_regions(photo, regions, shown[0] / width, shown[1] / height)
     return photo
@@ -94,7 +99,8 @@ def _check(pixels: NDArray[np.uint8], inspection: Inspection, opacity: float) ->
     return height, width
 
 
-def _shown_size(width: int, height: int) -> tuple[int, int]:
+def shown_size(width: int, height: int) -> tuple[int, int]:
+    """The size in pixels at which a picture of this size is drawn, without the bar."""
     longer = max(width, height)
     factor = min(max(longer, LEGIBLE_SIDE), LONGEST_SIDE) / longer
     return max(THINNEST_SIDE, round(width * factor)), max(THINNEST_SIDE, round(height * factor))

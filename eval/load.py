@@ -1,8 +1,9 @@
 """How fast a running service is: `python -m assistant.eval.load http://127.0.0.1:8100 --clients 64 picture.png`.
 
 Each client sends one picture, waits for its row, and sends the next. Given several addresses, such as a service
-with micro-batching and one without (`looktwice serve --port 8101 --batch 1`), they are measured one after the
-other. It measures what clients see and knows nothing of what happens inside.
+with micro-batching and one without (`looktwice serve --port 8101 --batch 1`), they are measured in turn, in as
+many rounds as wanted, so that what else a machine does falls on all of them. It measures what clients see and
+knows nothing of what happens inside.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     elapsed: float = 0.0
+
+    def take(self, other: Tally) -> None:
+        """Count what was seen in another round too."""
+        self.batching = other.batching
+        self.seconds += other.seconds
+        self.errors += other.errors
+        self.elapsed += other.elapsed
 
     @property
     def pictures_a_second(self) -> float:
@@ -141,7 +149,8 @@ def print_tallies(tallies: Sequence[Tally], clients: int) -> None:
 def main(
     targets: Annotated[list[str], typer.Argument(help="Addresses of services, and picture files.")],
     clients: Annotated[int, typer.Option(min=1)] = 64,
-    seconds: Annotated[float, typer.Option(min=0.1)] = 60.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="For each service, all rounds together.")] = 60.0,
+    rounds: Annotated[int, typer.Option(min=1, help="The services take turns so often.")] = 1,
     product: Annotated[str | None, typer.Option(help="A product that the services know.")] = None,
     key: Annotated[str | None, typer.Option(help="By default $LOOKTWICE_KEY.")] = None,
 ) -> None:
@@ -152,12 +161,14 @@ def main(
         raise typer.BadParameter("give the address of a service and a picture")
     pictures = [(shown_name(path.name), path.read_bytes()) for path in paths]
     key = key or os.environ.get("LOOKTWICE_KEY")
-    tallies = [
-        asyncio.run(measure(one, pictures, clients=clients, seconds=seconds, key=key, product=product))
-        for one in addresses
-    ]
-    print_tallies(tallies, clients)
-    raise typer.Exit(1 if any(tally.errors for tally in tallies) else 0)
+    tallies = {one: Tally("") for one in addresses}
+    for _ in range(rounds):
+        for one, tally in tallies.items():
+            share = seconds / rounds
+            seen = measure(one, pictures, clients=clients, seconds=share, key=key, product=product)
+            tally.take(asyncio.run(seen))
+    print_tallies(list(tallies.values()), clients)
+    raise typer.Exit(1 if any(tally.errors for tally in tallies.values()) else 0)
 
 
 if __name__ == "__main__":

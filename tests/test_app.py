@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,73 +20,18 @@ pytest.importorskip("gradio")
 import gradio as gr
 import httpx
 from gradio_client import Client, handle_file
+from stub_inspector import StubInspector
 
-from assistant.errors import LooktwiceError, ProductError, WeightsError
-from assistant.face import inspect_place, words
-from assistant.face import session as session_steps
-from assistant.face.desk import Desk
+from assistant.errors import LooktwiceError, WeightsError
+from assistant.face import words
+from assistant.face.words import OPENING
 from assistant.frontend import load_frontend
-from assistant.images import load_image
-from assistant.inspection import Answer, Evidence, Inspection, Region
+from assistant.inspection import Answer
+from assistant.record import Turn
 
 app = load_frontend()
 
 MARKUP = "<img src=x onerror=alert(1)> **R1**"
-ORIGIN = "estimated for 5 % false alarms from <b>4</b> good pictures"
-
-
-class StubInspector:
-    """Scores a picture by its brightness and answers with what it was asked, so that a mix-up shows."""
-
-    explainer = None
-
-    def __init__(self):
-        self.store = SimpleNamespace(names=lambda: ["bracket"])
-        self.learned = []
-        self.compared = []
-        self.histories = []
-
-    def learn(self, name, references, *, tell=None):
-        for reference in references:
-            load_image(reference)
-        self.learned.append([Path(reference).name for reference in references])
-        if tell:
-            tell("Looking at the references", 0.5)
-        return SimpleNamespace(name=name, count=len(references))
-
-    def inspect(self, images, product=None):
-        self.compared.append(product)
-        if product == "gone":
-            raise ProductError("There is no product 'gone'; the products are: bracket.")
-        return [self._inspect(image, product) for image in images]
-
-    def ask(self, inspection, question, history=()):
-        if question == "break":
-            raise RuntimeError("/secret/path/model.bin at 0x7f00")
-        self.histories.append(tuple(history))
-        return Answer(f"{inspection.path} [R1] {len(history)}: {question}", ("R1",))
-
-    def _inspect(self, path, product):
-        pixels = load_image(path).pixels
-        score = float(pixels.mean()) / 255
-        verdict = "defect" if score > 0.5 else "good"
-        region = Region("R1", (1, 2, 9, 8), 48, 0.0234, score, "top left", "moderate")
-        return Inspection(
-            path=str(path),
-            mode="zero-shot",
-            score=score,
-            p_value=0.01,
-            threshold=0.5,
-            review_threshold=0.45,
-            verdict=verdict,
-            regions=(region,) if verdict == "defect" else (),
-            width=pixels.shape[1],
-            height=pixels.shape[0],
-            evidence=Evidence("predictive", ORIGIN, 4, 0.05, 0.2),
-            scale=(0.25, 1.0),
-            notices=("read as <12-bit>",),
-            coarse_map=np.full((4, 4), score, np.float32),
-        )
 
 
 @pytest.fixture
@@ -124,13 +70,15 @@ def test_the_page_is_bounded_and_reports_to_nobody(stub):
     assert page.delete_cache is not None
     assert 0 < page._queue.max_size <= 64 and page.api_open is False
     work = [f for f in page.fns.values() if f.concurrency_id == "inspector"]
-    assert {f.name for f in work} == {"inspect", "ask"} and {f.concurrency_limit for f in work} == {1}
+    assert {f.name for f in work} >= {"inspect", "ask", "undo"} and {f.concurrency_limit for f in work} == {1}
+    assert {f.api_name for f in page.fns.values() if f.api_visibility == "public"} == {"inspect", "ask"}
 
 
 def test_no_model_text_is_taken_for_markup(stub):
     chats = [b for b in app.build(stub).blocks.values() if isinstance(b, gr.Chatbot)]
     assert [(c.sanitize_html, c.render_markdown, c.allow_tags) for c in chats] == [(True, False, False)]
-    said = words.show_chat([("", "welcome"), ("a < b?", MARKUP)])
+    turns = [Turn(*said, datetime.now(UTC)) for said in ((OPENING, Answer("welcome")), ("a < b?", Answer(MARKUP)))]
+    said = words.show_chat(turns)
     assert said[0] == {"role": "assistant", "content": "welcome"}
     assert said[1]["content"] == "a &lt; b?"
     assert said[2]["content"] == "&lt;img src=x onerror=alert(1)&gt; **R1**"
@@ -207,124 +155,6 @@ def test_a_missing_bundle_is_what_the_page_says(restored_environment, monkeypatc
     assert not shown[0].fns
 
 
-# Handlers
-
-
-def inspect(stub, path, references=(), product=None, session=None):
-    return session_steps.inspect_picture(stub, path, references, product, session or session_steps.Session())
-
-
-def test_an_inspection_opens_the_chat_and_gives_the_overlay(stub, picture):
-    session, overlay = inspect(stub, picture("bolt.png"))
-    assert session.inspection.verdict == "defect"
-    assert session.inspection.path == "bolt.png"
-    assert session.turns == ((session_steps.OPENING, f"bolt.png [R1] 0: {session_steps.OPENING}"),)
-    assert overlay.size[0] == 512 and overlay.size[1] > 256
-    assert stub.compared == [None]
-
-
-def test_references_are_learned_once_until_they_change(stub, picture):
-    good = [picture(f"good{i}.png", 40 + i) for i in range(3)]
-    session, _ = inspect(stub, picture("a.png"), good)
-    session, _ = inspect(stub, picture("b.png"), good, session=session)
-    assert stub.learned == [["good0.png", "good1.png", "good2.png"]]
-    assert [product.count for product in stub.compared] == [3, 3]
-    session, _ = inspect(stub, picture("b.png"), good[:2], session=session)
-    assert len(stub.learned) == 2 and stub.compared[-1].count == 2
-    inspect(stub, picture("b.png"), (), session=session)
-    assert stub.compared[-1] is None, "references taken away must not be compared with"
-
-
-def test_a_saved_product_is_named_to_the_inspector(stub, picture):
-    inspect(stub, picture("a.png"), (), "bracket")
-    assert stub.compared == ["bracket"] and not stub.learned
-
-
-@pytest.mark.parametrize(
-    ("path", "references", "product", "said"),
-    [
-        (None, (), None, "Upload a picture"),
-        ("ok", ("ok",), "bracket", "not both"),
-        ("ok", ("ok",) * 101, None, "At most 100"),
-        ("ok", (), "gone", "no product 'gone'"),
-    ],
-)
-def test_a_request_that_makes_no_sense_is_one_sentence(stub, picture, path, references, product, said):
-    ok = picture("ok.png")
-    with pytest.raises(LooktwiceError, match=said):
-        inspect(stub, path and ok, [ok for _ in references], product)
-    assert not stub.learned
-
-
-def test_a_picture_that_cannot_be_read_has_no_result(stub, tmp_path, monkeypatch):
-    bad = Inspection("x.png", "error", "x.png is not a picture")
-    monkeypatch.setattr(stub, "inspect", lambda *_: [bad])
-    with pytest.raises(LooktwiceError, match="x.png is not a picture"):
-        inspect(stub, str(tmp_path / "x.png"))
-
-
-def test_follow_ups_keep_their_history_and_it_is_bounded(stub, picture):
-    session, _ = inspect(stub, picture("a.png"))
-    session = session_steps.continue_chat(stub, "why?", session)
-    session = session_steps.continue_chat(stub, "  where? ", session)
-    assert [q for q, _ in session.turns] == [session_steps.OPENING, "why?", "where?"]
-    assert stub.histories[-1] == session.turns[:2]
-    assert [m["role"] for m in words.show_chat(session.turns)] == ["assistant", *["user", "assistant"] * 2]
-    assert session_steps.continue_chat(stub, "   ", session) is session
-    for i in range(70):
-        session = session_steps.continue_chat(stub, f"{i} {'x' * 10_000}", session)
-    assert len(session.turns) == 1 + session_steps.MOST_TURNS and session.turns[0][0] == session_steps.OPENING
-    assert all(len(q) <= session_steps.LONGEST_QUESTION for q, _ in session.turns)
-
-
-def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture):
-    session, _ = inspect(stub, picture("a.png"))
-    asked = []
-
-    def stream(*given):
-        asked.append(given)
-        yield from (Answer("One."), Answer("One. Two.", notices=("Note.",)))
-
-    stub.explainer, stub.stream = object(), stream
-    grown = list(session_steps.stream_chat(stub, "why?", session))
-    assert [s.turns[-1] for s in grown] == [("why?", "One."), ("why?", "One. Two.\nNote.")]
-    assert all(len(s.turns) == 2 for s in grown)
-    ((found, _, turns, shown),) = asked
-    assert (found, turns, Path(shown).name) == (session.inspection, session.turns, "a.png")
-    chats = [chat for _, chat, _ in inspect_place.Handlers(Desk(stub, "")).ask("why?", session)]
-    assert [chat[-1]["content"] for chat in chats] == ["One.", "One. Two.\nNote."]
-
-
-def test_there_is_nothing_to_ask_about_before_an_inspection(stub):
-    with pytest.raises(LooktwiceError, match="Inspect a picture first"):
-        session_steps.continue_chat(stub, "why?", session_steps.Session())
-
-
-def test_the_verdict_line_says_score_threshold_and_its_origin(stub, picture):
-    session, _ = inspect(stub, picture("a.png", 204))
-    line = words.show_verdict(session.inspection)
-    assert 'class="badge defect">DEFECT<' in line
-    assert "<b>0.8</b>" in line and "<b>0.5</b>" in line and "review above 0.45" in line
-    assert "from &lt;b&gt;4&lt;/b&gt; good pictures." in line, "text from the record is escaped"
-    assert "read as &lt;12-bit&gt;" in line
-    assert "No region" not in line
-    calm, _ = inspect(stub, picture("b.png", 20))
-    assert "No region stands out." in words.show_verdict(calm.inspection)
-
-
-def test_regions_are_rows_of_text(stub, picture):
-    session, _ = inspect(stub, picture("a.png", 204))
-    assert words.show_regions(session.inspection) == [["R1", "top left", "48 px (2.34 %)", "moderate", "0.8"]]
-
-
-def test_what_is_not_the_visitors_doing_is_logged_under_an_id_and_not_shown(caplog):
-    line = words.show_error(RuntimeError("/secret/path at 0x7f00"))
-    assert "secret" not in line and "0x7f" not in line
-    name = next(r.args[0] for r in caplog.records)
-    assert name in line and "/secret/path" in caplog.text
-    assert words.show_error(ProductError("No <b>x</b>")).endswith("No &lt;b&gt;x&lt;/b&gt;.")
-
-
 # A real server
 
 
@@ -355,18 +185,18 @@ def visit(server, tmp_path):
 def test_two_sessions_never_see_each_other(server, visit, picture):
     first, second = visit(), visit()
     good = [handle_file(picture("good.png", 100))]
-    one = first.predict(handle_file(picture("bright.png", 230)), good, "", api_name="/inspect")
-    two = second.predict(handle_file(picture("dark.png", 10)), [], "", api_name="/inspect")
+    one = first.predict(pictures(picture("bright.png", 230)), good, "", api_name="/inspect")
+    two = second.predict(pictures(picture("dark.png", 10)), [], "", api_name="/inspect")
     assert "DEFECT" in one[0] and "GOOD" in two[0]
     assert [row[0] for row in one[2]["value"]["data"]] == ["R1"] and not two[2]["value"]["data"]
     assert brightness(one[1]) > 150 > 50 > brightness(two[1])
     for question in ("why?", "where?"):
         first.predict(question, api_name="/ask")
     said = [texts(visitor.predict("how?", api_name="/ask")[0]) for visitor in (second, first)]
-    assert said[0] == [f"dark.png [R1] 0: {session_steps.OPENING}", "how?", "dark.png [R1] 1: how?"]
+    assert said[0] == [f"dark.png [R1] 0: {OPENING}", "how?", "dark.png [R1] 1: how?"]
     assert said[1][-3:] == ["bright.png [R1] 2: where?", "how?", "bright.png [R1] 3: how?"]
     assert not any("dark" in text for text in said[1])
-    first.predict(handle_file(picture("next.png", 30)), good, "", api_name="/inspect")
+    first.predict(pictures(picture("next.png", 30)), good, "", api_name="/inspect")
     assert server.inspector.learned == [["good.png"]], "the session remembers what it learned"
     stranger = visit().predict("why?", api_name="/ask")[0]
     assert stranger == []
@@ -374,10 +204,10 @@ def test_two_sessions_never_see_each_other(server, visit, picture):
 
 def test_a_failure_clears_the_old_result(visit, picture, tmp_path):
     visitor = visit()
-    visitor.predict(handle_file(picture("a.png")), [], "", api_name="/inspect")
+    visitor.predict(pictures(picture("a.png")), [], "", api_name="/inspect")
     page = tmp_path / "page.png"
     page.write_text("<svg onload=alert(1)>")
-    line, overlay, table, chat = visitor.predict(handle_file(str(page)), [], "", api_name="/inspect")
+    line, overlay, table, chat, *_ = visitor.predict(pictures(str(page)), [], "", api_name="/inspect")
     assert "page.png is not a PNG, JPEG, BMP, TIFF or WebP picture." in line
     assert overlay is None and not table["value"]["data"] and chat == []
     assert visitor.predict("why?", api_name="/ask")[0] == []
@@ -385,7 +215,7 @@ def test_a_failure_clears_the_old_result(visit, picture, tmp_path):
 
 def test_an_answer_that_breaks_tells_nothing_of_the_machine(visit, picture, caplog):
     visitor = visit()
-    visitor.predict(handle_file(picture("a.png")), [], "", api_name="/inspect")
+    visitor.predict(pictures(picture("a.png")), [], "", api_name="/inspect")
     chat, question = visitor.predict("break", api_name="/ask")
     assert len(chat) == 1 and question == "break"
     assert "/secret/path" in caplog.text
@@ -393,7 +223,7 @@ def test_an_answer_that_breaks_tells_nothing_of_the_machine(visit, picture, capl
 
 
 def test_uploads_stay_in_a_private_folder_of_this_run(server, visit, picture):
-    visit().predict(handle_file(picture("mine.png")), [], "", api_name="/inspect")
+    visit().predict(pictures(picture("mine.png")), [], "", api_name="/inspect")
     assert list(Path(server.folder).rglob("mine.png"))
     assert stat.S_IMODE(os.stat(server.folder).st_mode) == 0o700
 
@@ -428,7 +258,8 @@ def test_only_uploads_are_opened(server, monkeypatch, upload, place):
     monkeypatch.setattr(StubInspector, "inspect", lambda self, images, *_: opened.extend(images))
     monkeypatch.setattr(StubInspector, "learn", lambda self, name, references, **_: opened.extend(references))
     uploaded = file_data(httpx.post(f"{server.url}gradio_api/upload", files=[("files", PNG)]).json()[0])
-    data = [upload, [], ""] if place == "picture" else [uploaded, [upload], ""]
+    picture = {"image": upload if place == "picture" else uploaded, "caption": None}
+    data = [[picture], [upload] if place == "reference" else [], "", "Overlay", 0.5, "Product's scale"]
     event, reply = call(server, "inspect", data)
     assert fetched == []
     Path(f"{server.folder}.png").unlink()
@@ -498,8 +329,12 @@ PNG = ("a.png", bytes.fromhex(
 ))  # fmt: skip
 
 
+def pictures(*paths):
+    return [{"image": handle_file(path), "caption": None} for path in paths]
+
+
 def brightness(overlay):
-    return np.asarray(Image.open(overlay).convert("L"))[60:].mean()
+    return np.asarray(Image.open(overlay).convert("L")).mean()
 
 
 def texts(chat):

@@ -22,11 +22,15 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 @dataclass(frozen=True, eq=False)
 class Desk:
-    """`uploads` is Gradio's folder of what visitors hand in; `history` is None where nothing is kept."""
+    """`uploads` is Gradio's folder of what visitors hand in; `history` is None where nothing is kept.
+
+    `folders` are those of this machine whose pictures a batch may read without an upload.
+    """
 
     inspector: Inspector
     uploads: str
     history: History | None = None
+    folders: tuple[str, ...] = ()
 
     def products(self) -> list[tuple[str, str]]:
         """The choices of a product, the first being none."""

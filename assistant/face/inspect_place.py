@@ -1,61 +1,148 @@
-"""The Inspect place: a picture, references or a product, and what is found."""
+"""The Inspect place: pictures, a product or references, what is found, and what to do where that is wrong."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from assistant.face.desk import QUIET, WORK, Desk
-from assistant.face.result import WELCOME, ResultView, cleared, filled, lay_out_result
-from assistant.face.session import Session, inspect_picture, stream_chat
+from assistant.face.examples import EXAMPLES, make_example
+from assistant.face.result import Look, ResultView, cleared, filled, lay_out_result
+from assistant.face.session import (
+    Session,
+    Shown,
+    correct_result,
+    inspect_pictures,
+    show_result,
+    undo_correction,
+)
 from assistant.face.uploads import refuse_addresses, uploaded_path
-from assistant.face.words import sentence, show_chat, show_error
+from assistant.face.words import sentence, show_error, show_notes
 from assistant.intake import EXTENSIONS
+from assistant.language.wording import number
+from assistant.teaching import Correction
+
+WELCOME = (
+    "Drop, paste or take one or several pictures and press <b>Inspect</b>. With a saved product, or a few good "
+    "references, it sees much more. Or try a generated example:"
+)
+FOCUS = "() => { document.querySelector('#inspect')?.focus(); }"
+"""After an upload, Enter inspects."""
 
 
 def lay_out(desk: Desk, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay out the place inside a tab and wire it."""
     with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+        with gr.Column(scale=2, min_width=290):
             left = _lay_out_inputs(desk)
-        with gr.Column(scale=5, min_width=320):
-            right = lay_out_result()
-    _wire(page, tab, Handlers(desk), left, right)
+        with gr.Column(scale=7, min_width=310):
+            strip = _lay_out_strip()
+            right = lay_out_result(desk, WELCOME, public=True)
+            with right.actions:
+                actions = _lay_out_actions()
+            examples = _lay_out_examples()
+    screen = Screen(left, strip, right, *actions, examples, gr.State(Session()))
+    _wire(page, tab, Handlers(desk), screen)
 
 
 @dataclass(frozen=True)
 class Inputs:
     """The widgets on the left."""
 
-    picture: gr.Image
-    references: gr.File
+    pictures: gr.Gallery
     product: gr.Dropdown
+    references: gr.File
     inspect: gr.Button
 
 
+@dataclass(frozen=True)
+class Screen:
+    """All widgets of the place."""
+
+    left: Inputs
+    strip: gr.Gallery
+    right: ResultView
+    false_alarm: gr.Button
+    missed: gr.Button
+    undo: gr.Button
+    notes: gr.HTML
+    examples: gr.Gallery
+    session: gr.State
+
+    @property
+    def all(self) -> list[Any]:
+        """What an inspection or a correction changes, `Handlers.screen` gives the values."""
+        mine = [self.strip, self.false_alarm, self.missed, self.undo, self.notes, self.examples]
+        return [self.session, *self.right.all, *mine]
+
+
 def _lay_out_inputs(desk: Desk) -> Inputs:
-    picture = gr.Image(
-        label="Picture to inspect",
+    pictures = gr.Gallery(
+        label="Pictures to inspect",
         type="filepath",
-        sources=["upload", "clipboard"],
-        height=280,
-        buttons=[],
-        placeholder="Drop, paste or click",
-    )
-    references = gr.File(
-        label="Good references (optional, any number)",
-        file_count="multiple",
+        sources=["upload", "webcam", "clipboard"],
         file_types=sorted(EXTENSIONS),
-        height=200,
+        interactive=True,
+        columns=2,
+        fit_columns=False,
+        height=260,
+        object_fit="contain",
+        buttons=[],
+        elem_id="pictures",
     )
-    product = gr.Dropdown(desk.products(), value="", label="Saved product")
-    refuse_addresses(picture)
+    product = gr.Dropdown(desk.products(), value="", label="Product")
+    with gr.Accordion("Good references instead", open=False):
+        references = gr.File(
+            label="Good references (any number)",
+            file_count="multiple",
+            file_types=sorted(EXTENSIONS),
+            height=170,
+        )
+    refuse_addresses(pictures)
     refuse_addresses(references)
-    return Inputs(picture, references, product, gr.Button("Inspect", variant="primary"))
+    return Inputs(pictures, product, references, gr.Button("Inspect", variant="primary", elem_id="inspect"))
+
+
+def _lay_out_strip() -> gr.Gallery:
+    return gr.Gallery(
+        label="Results, the highest score first",
+        interactive=False,
+        visible=False,
+        allow_preview=False,
+        columns=6,
+        fit_columns=False,
+        height="auto",
+        object_fit="cover",
+        format="jpeg",
+        buttons=[],
+        elem_id="strip",
+    )
+
+
+def _lay_out_actions() -> tuple[gr.Button, gr.Button, gr.Button, gr.HTML]:
+    false_alarm = gr.Button("False alarm", size="sm", min_width=90)
+    missed = gr.Button("Missed defect", size="sm", min_width=90)
+    undo = gr.Button("Undo", size="sm", min_width=70, visible=False)
+    return false_alarm, missed, undo, gr.HTML(elem_classes="notes", min_width=200)
+
+
+def _lay_out_examples() -> gr.Gallery:
+    return gr.Gallery(
+        label="Generated examples",
+        interactive=False,
+        allow_preview=False,
+        columns=3,
+        height="auto",
+        object_fit="cover",
+        buttons=[],
+        elem_id="examples",
+    )
 
 
 @dataclass(frozen=True)
@@ -69,58 +156,154 @@ class Handlers:
 
     def inspect(
         self,
-        picture: dict[str, Any] | None,
+        pictures: list[dict[str, Any]] | None,
         references: list[dict[str, Any]] | None,
         product: str | None,
+        view: str,
+        opacity: float,
+        scale: str,
         session: Session,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - this is how Gradio hands one over
     ) -> list[Any]:
-        """Values for `ResultView.all`."""
+        """Values for `Screen.all`."""
 
         def tell(message: str, fraction: float) -> None:
             progress(fraction, desc=message)
 
         try:
-            path = uploaded_path(picture, self.desk.uploads) if picture else None
+            look = Look(view, opacity, scale)
+            paths = self._paths(pictures)
             others = [uploaded_path(one, self.desk.uploads) for one in references or []]
-            done, overlay = inspect_picture(self.desk.inspector, path, others, product, session, tell)
+            done = inspect_pictures(self.desk, paths, others, product, session, tell)
+            return self.screen(done, look)
         except Exception as error:
-            return cleared(session, show_error(error))
-        return filled(done, overlay)
+            return self.blank(session, show_error(error))
 
-    def ask(self, question: str, session: Session) -> Iterator[tuple[Session, list[dict[str, str]], str]]:
-        """The session, the chat, and what stays in the question box: the question, where it has no answer."""
+    def correct(
+        self, correction: Correction, view: str, opacity: float, scale: str, shown: Shown | None, session: Session
+    ) -> list[Any]:
+        """Values for `Screen.all` after the product was corrected."""
+        return self._step(
+            lambda now: correct_result(self.desk, now, correction), view, opacity, scale, shown, session
+        )
+
+    def false_alarm(self, *given: Any) -> list[Any]:
+        """As `correct`: the part on the screen is good."""
+        return self.correct("false alarm", *given)
+
+    def missed(self, *given: Any) -> list[Any]:
+        """As `correct`: the part on the screen has a defect."""
+        return self.correct("missed", *given)
+
+    def undo(self, view: str, opacity: float, scale: str, shown: Shown | None, session: Session) -> list[Any]:
+        """Values for `Screen.all` after the last correction was taken back."""
+        return self._step(lambda now: undo_correction(self.desk, now), view, opacity, scale, shown, session)
+
+    def pick(
+        self, view: str, opacity: float, scale: str, shown: Shown | None, session: Session, at: gr.SelectData
+    ) -> list[Any]:
+        """Values for `Screen.all` with the result that was picked from the strip."""
+
+        def go(now: Session) -> Session:
+            return show_result(self.desk, replace(now, taught=None), int(at.index))
+
+        return self._step(go, view, opacity, scale, shown, session)
+
+    def forget(self, pictures: list[dict[str, Any]] | None, session: Session) -> list[Any]:
+        """Values for `Screen.all` once other pictures are there: no answer is about one that is gone."""
         try:
-            for done in stream_chat(self.desk.inspector, question, session):
-                yield done, show_chat(done.turns), ""
-        except Exception as error:
-            gr.Warning(html.escape(sentence(error)))
-            yield session, show_chat(session.turns), question
+            same = tuple(self._paths(pictures)) == session.pictures
+        except Exception:
+            same = False
+        if same:
+            return [gr.skip()] * len(self.blank(session, ""))
+        return self.blank(session, WELCOME, keep=not pictures)
 
-    def forget(self, session: Session) -> list[Any]:
-        """Values for `ResultView.all` once another picture is there: no answer is about one that is gone."""
-        return cleared(session, WELCOME)
+    def try_example(self, at: gr.SelectData) -> tuple[list[str], list[str], str]:
+        """The pictures, the references and no product, of an example that was picked."""
+        example = make_example(EXAMPLES[int(at.index)], self.desk.uploads)
+        return list(example.pictures), list(example.references), ""
 
-    def start_over(self, session: Session) -> tuple[Session, list[dict[str, str]]]:
-        """The session and the chat with nothing but the opening."""
-        session = replace(session, turns=session.turns[:1])
-        return session, show_chat(session.turns)
+    def show_examples(self) -> list[tuple[str, str]]:
+        """The pictures and captions of the examples, drawn when first asked for."""
+        return [(make_example(name, self.desk.uploads).pictures[0], name) for name in EXAMPLES]
 
     def list_products(self) -> gr.Dropdown:
         """The saved products as they are now."""
         return gr.Dropdown(self.desk.products())
 
+    def screen(self, session: Session, look: Look) -> list[Any]:
+        """Values for `Screen.all` with what the session shows."""
+        known = session.against is not None
+        strip = [(_thumbnail(one), _caption(one)) for one in session.results]
+        return [
+            session,
+            *filled(session.shown, look),
+            gr.Gallery(strip, visible=len(strip) > 1, selected_index=session.place),
+            *(gr.Button(interactive=known) for _ in range(2)),
+            gr.Button(visible=session.taught is not None),
+            show_notes(session.notes or (() if known else ("To teach it what is good, choose a product.",))),
+            gr.Gallery(visible=False),
+        ]
 
-def _wire(page: gr.Blocks, tab: gr.Tab, handlers: Handlers, left: Inputs, right: ResultView) -> None:
-    wanted = [left.picture, left.references, left.product, right.session]
-    left.inspect.click(
-        handlers.inspect, wanted, right.all, preprocess=False, show_progress_on=right.verdict, **WORK
+    def blank(self, session: Session, line: str, *, keep: bool = False) -> list[Any]:
+        """Values for `Screen.all` with a line of HTML in place of a result."""
+        session = replace(session, results=(), pictures=(), notes=(), taught=None)
+        strip = gr.Gallery([], visible=False, selected_index=None)
+        buttons = [gr.Button(interactive=False), gr.Button(interactive=False), gr.Button(visible=False)]
+        return [session, *cleared(line), strip, *buttons, "", gr.Gallery(visible=keep)]
+
+    def _paths(self, pictures: list[dict[str, Any]] | None) -> list[str]:
+        return [
+            uploaded_path(one.get("image") or one.get("video") or {}, self.desk.uploads) for one in pictures or []
+        ]
+
+    def _step(
+        self,
+        step: Callable[[Session], Session],
+        view: str,
+        opacity: float,
+        scale: str,
+        shown: Shown | None,
+        session: Session,
+    ) -> list[Any]:
+        try:
+            now = session.showing(shown) if shown and session.results else session
+            return self.screen(step(now), Look(view, opacity, scale))
+        except Exception as error:
+            gr.Warning(html.escape(sentence(error)))
+            return [gr.skip()] * len(self.blank(session, ""))
+
+
+def _thumbnail(shown: Shown) -> Image.Image:
+    picture = Image.open(io.BytesIO(shown.preview or b"")).convert("RGB")
+    picture.thumbnail((240, 240))
+    return picture
+
+
+def _caption(shown: Shown) -> str:
+    found = shown.inspection
+    return f"{number(found.score or 0.0)} {found.verdict}: {found.path}"
+
+
+def _wire(page: gr.Blocks, tab: gr.Tab, handlers: Handlers, at: Screen) -> None:
+    left, right = at.left, at.right
+    wanted = [left.pictures, left.references, left.product, *right.look, at.session]
+    busy: dict[str, Any] = {"preprocess": False, "show_progress_on": right.verdict, **WORK}
+    left.inspect.click(handlers.inspect, wanted, at.all, **busy, api_name="inspect")
+    picked = at.examples.select(
+        handlers.try_example, None, [left.pictures, left.references, left.product], **QUIET
     )
-    said = [right.session, right.chat, right.question]
-    right.question.submit(handlers.ask, [right.question, right.session], said, show_progress="hidden", **WORK)
-    for button in right.suggestions:
-        button.click(handlers.ask, [button, right.session], said, **QUIET, **WORK)
-    left.picture.change(handlers.forget, right.session, right.all, trigger_mode="multiple", **QUIET)
-    right.chat.clear(handlers.start_over, right.session, said[:2], **QUIET)
+    picked.then(handlers.inspect, wanted, at.all, **busy, api_visibility="private")
+    now = [*right.look, right.shown, at.session]
+    for button, step in ((at.false_alarm, handlers.false_alarm), (at.missed, handlers.missed)):
+        button.click(step, now, at.all, show_progress_on=right.verdict, api_visibility="private", **WORK)
+    at.undo.click(handlers.undo, now, at.all, show_progress_on=right.verdict, api_visibility="private", **WORK)
+    at.strip.select(handlers.pick, now, at.all, **QUIET, **WORK)
+    left.pictures.change(
+        handlers.forget, [left.pictures, at.session], at.all, preprocess=False, trigger_mode="multiple", **QUIET
+    )
+    left.pictures.upload(None, None, None, js=FOCUS, **QUIET)
     for shown in (page.load, tab.select):
         shown(handlers.list_products, None, left.product, **QUIET)
+    page.load(handlers.show_examples, None, at.examples, **QUIET)

@@ -1,52 +1,299 @@
-"""A result on the screen: verdict, overlay, regions and the conversation about them."""
+"""A result on the screen: verdict, picture, regions and the conversation about them. Any place can show one.
+
+It shows what a `Shown` holds and asks about it. Where that came from, and what may be done about it, is the
+business of the place around it.
+"""
 
 from __future__ import annotations
 
+import html
+import io
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL.Image import Image
+from PIL import Image
 
-from assistant.face.session import LONGEST_QUESTION, Session
-from assistant.face.words import COLUMNS, QUESTIONS, show_chat, show_regions, show_verdict
+from assistant.errors import LooktwiceError
+from assistant.face.desk import QUIET, WORK, Desk
+from assistant.face.session import LONGEST_QUESTION, Shown, stream_chat
+from assistant.face.words import (
+    COLUMNS,
+    QUESTIONS,
+    sentence,
+    show_chat,
+    show_legend,
+    show_regions,
+    show_verdict,
+)
+from assistant.images import load_image
+from assistant.inspection import Inspection
+from assistant.intake import shown_name
+from assistant.overlay import colorize, draw_boxes, draw_overlay, shown_size
 
-WELCOME = "Upload a picture and press <b>Inspect</b>. With good references, or a saved product, it sees much more."
+VIEWS = ("Overlay", "Compare", "Map", "Original")
+REPORTS = ("HTML", "PDF")
+SCALES = ("Product's scale", "This picture's range")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture is shown: one of VIEWS, the map's opacity in [0, 1], on which of SCALES its colours run."""
+
+    view: str = VIEWS[0]
+    opacity: float = 0.5
+    scale: str = SCALES[0]
+
+    def __post_init__(self) -> None:
+        if self.view not in VIEWS or self.scale not in SCALES or not 0 <= self.opacity <= 1:
+            raise LooktwiceError("There is no such view, opacity or colour scale.")
+
+    def scaled(self, found: Inspection) -> Inspection:
+        """An inspection whose colours run on the chosen scale."""
+        coarse = found.coarse_map
+        if self.scale == SCALES[0] or coarse is None or not float(coarse.min()) < float(coarse.max()):
+            return found
+        return replace(found, scale=(float(coarse.min()), float(coarse.max())))
 
 
 @dataclass(frozen=True)
 class ResultView:
-    """The widgets that show one result."""
+    """The widgets that show one result. `shown` holds the `Shown` that is on the screen, or None.
 
+    `actions` is an empty row under the verdict for what a place offers to do about it.
+    """
+
+    shown: gr.State
     verdict: gr.HTML
+    actions: gr.Row
+    body: gr.Row
     overlay: gr.Image
+    compare: gr.ImageSlider
+    legend: gr.HTML
+    controls: gr.Column
+    view: gr.Radio
+    opacity: gr.Slider
+    scale: gr.Radio
     regions: gr.Dataframe
     chat: gr.Chatbot
     question: gr.Textbox
     suggestions: tuple[gr.Button, ...]
-    session: gr.State
+    stop: gr.Button
+    reports: tuple[gr.Button, ...]
+    report: gr.DownloadButton
 
     @property
     def all(self) -> list[Any]:
-        """Everything that an inspection changes."""
-        return [self.session, self.verdict, self.overlay, self.regions, self.chat, *self.suggestions]
+        """Everything that a new result changes; `filled` and `cleared` give the values."""
+        shown = [self.shown, self.verdict, self.overlay, self.regions, self.chat, self.compare, self.legend]
+        return [*shown, self.actions, self.body, self.controls, *self.suggestions]
+
+    @property
+    def look(self) -> list[Any]:
+        """The widgets whose values make a `Look`, in its order."""
+        return [self.view, self.opacity, self.scale]
 
 
-def lay_out_result() -> ResultView:
-    """Lay out the widgets, empty."""
-    verdict = gr.HTML(WELCOME, elem_id="verdict")
+def lay_out_result(desk: Desk, welcome: str, *, public: bool = False) -> ResultView:
+    """Lay out the widgets, empty but for a line of HTML, and wire what they do among themselves.
+
+    `public`: its chat is the endpoint /ask; one of a page can be.
+    """
+    verdict = gr.HTML(welcome, elem_classes="verdict", elem_id="verdict" if public else None)
+    actions = gr.Row(visible=False, elem_classes="actions")
+    with gr.Row(visible=False) as body:
+        with gr.Column(scale=5, min_width=300):
+            picture = _lay_out_picture()
+        with gr.Column(scale=4, min_width=300):
+            talk = _lay_out_chat(desk.inspector.explainer is not None)
+    view = ResultView(gr.State(None), verdict, actions, body, *picture, *talk)
+    _wire(view, ResultHandlers(desk), public)
+    return view
+
+
+def filled(shown: Shown, look: Look | None = None) -> list[Any]:
+    """What every widget of `ResultView.all` shows of a result."""
+    found, look = shown.inspection, look or Look()
+    rows = show_regions(found)
+    buttons = [gr.Button(text, interactive=True) for text in QUESTIONS[found.verdict or "review"]]
+    overlay, compare, legend = drawn(shown, look)
+    table = gr.Dataframe(rows, visible=bool(rows))
+    seen = [show_verdict(found), overlay, table, show_chat(shown.turns), compare, legend]
+    # A preview has its overlay on it already: there is nothing to choose about its look.
+    around = [gr.Row(visible=True), gr.Row(visible=True), gr.Column(visible=shown.picture is not None)]
+    return [shown, *seen, *around, *buttons]
+
+
+def cleared(line: str) -> list[Any]:
+    """What every widget of `ResultView.all` shows while there is no result: a line of HTML."""
+    buttons = [gr.Button(interactive=False) for _ in QUESTIONS["defect"]]
+    hidden = [gr.Row(visible=False), gr.Row(visible=False), gr.Column(visible=True)]
+    return [
+        None,
+        line,
+        None,
+        gr.Dataframe([], visible=False),
+        [],
+        gr.ImageSlider(visible=False),
+        "",
+        *hidden,
+        *buttons,
+    ]
+
+
+def drawn(shown: Shown, look: Look) -> list[Any]:
+    """Values for the picture, the comparison (seen in its own view alone) and the legend."""
+    found = look.scaled(shown.inspection)
+    legend = "" if look.view == "Original" or found.coarse_map is None else show_legend(found.scale, look.scale)
+    if shown.picture is None:
+        kept = Image.open(io.BytesIO(shown.preview)).convert("RGB") if shown.preview else None
+        return [kept, gr.ImageSlider(visible=False), ""]
+    if look.view == "Map":
+        return [_map_of(found), gr.ImageSlider(visible=False), legend]
+    pixels = load_image(shown.picture).pixels
+    plain = draw_boxes(pixels, ())
+    if look.view == "Original":
+        return [plain, gr.ImageSlider(visible=False), legend]
+    overlay = draw_overlay(pixels, found, opacity=look.opacity, bar=False)
+    compare = look.view == "Compare"
+    return [overlay, gr.ImageSlider((plain, overlay) if compare else None, visible=compare), legend]
+
+
+def write_shown(shown: Shown, look: Look, kind: str, folder: str) -> Path:
+    """Write a report of one of REPORTS on a result, its picture in a look, where nobody can guess its address."""
+    from assistant.reports import report_inspection, write_report
+
+    original = load_image(shown.picture).pixels if shown.picture else None
+    picture = drawn(shown, look)[0]
+    stem = Path(shown_name(shown.inspection.path)).stem
+    target = Path(folder) / "reports" / secrets.token_hex(16) / f"{stem}.{kind.lower()}"
+    return write_report(report_inspection(shown.inspection, picture, shown.turns, original=original), target)
+
+
+def region_at(found: Inspection, x: float, y: float) -> str | None:
+    """The smallest region whose box has the point in it, x and y in shares of the picture; None for none."""
+    left, top = x * (found.width or 0), y * (found.height or 0)
+    hit = [r for r in found.regions if r.box[0] <= left < r.box[2] and r.box[1] <= top < r.box[3]]
+    return min(hit, key=lambda r: r.area).id if hit else None
+
+
+def _map_of(found: Inspection) -> Image.Image | None:
+    if found.coarse_map is None or found.scale is None:
+        return None
+    return draw_boxes(colorize(found.anomaly_map, found.scale), found.regions)
+
+
+@dataclass(frozen=True)
+class ResultHandlers:
+    """What the widgets of a result call; everything comes in with what is on the screen."""
+
+    desk: Desk
+
+    def ask(self, question: str, shown: Shown | None) -> Iterator[tuple[Any, ...]]:
+        """The result, the chat, and what stays in the question box: the question, where it has no answer."""
+        last = shown
+        try:
+            for last in stream_chat(self.desk, question, shown):
+                yield last, show_chat(last.turns), ""
+        except Exception as error:
+            gr.Warning(html.escape(sentence(error)))
+            yield last, show_chat(last.turns if last else ()), question
+
+    def ask_about_row(self, shown: Shown | None, at: gr.SelectData) -> Iterator[tuple[Any, ...]]:
+        """As `ask`, about the region in the row of the table that was clicked."""
+        yield from self._ask_about(shown.inspection.regions[at.index[0]].id if shown else None, shown)
+
+    def ask_about_place(self, shown: Shown | None, at: gr.SelectData) -> Iterator[tuple[Any, ...]]:
+        """As `ask`, about the region of the picture that was clicked."""
+        region = None
+        if shown and shown.picture:  # a preview may have more on it than the picture
+            found = shown.inspection
+            width, height = shown_size(found.width or 1, found.height or 1)
+            region = region_at(found, at.index[0] / width, at.index[1] / height)
+        yield from self._ask_about(region, shown)
+
+    def look(self, shown: Shown | None, view: str, opacity: float, scale: str) -> list[Any]:
+        """The picture, the comparison and the legend in another look."""
+        if shown is None:
+            return [gr.skip()] * 3
+        try:
+            look = Look(view, opacity, scale)
+            overlay, compare, legend = drawn(shown, look)
+        except Exception as error:
+            gr.Warning(html.escape(sentence(error)))
+            return [gr.skip()] * 3
+        return [gr.Image(overlay, visible=view != "Compare"), compare, legend]
+
+    def report(self, kind: str, shown: Shown | None, view: str, opacity: float, scale: str) -> str | None:
+        """The file of a report on what is on the screen, with its conversation; None where there is none."""
+        if shown is None:
+            return None
+        try:
+            return str(write_shown(shown, Look("Overlay", opacity, scale), kind, self.desk.uploads))
+        except Exception as error:
+            gr.Warning(html.escape(sentence(error)))
+            return None
+
+    def start_over(self, shown: Shown | None) -> tuple[Shown | None, list[dict[str, str]]]:
+        """The result and the chat with nothing but the opening."""
+        if shown is None:
+            return None, []
+        shown = replace(shown, turns=shown.turns[:1])
+        return shown, show_chat(shown.turns)
+
+    def _ask_about(self, region: str | None, shown: Shown | None) -> Iterator[tuple[Any, ...]]:
+        if region is None or shown is None:
+            yield shown, gr.skip(), gr.skip()
+            return
+        yield from self.ask(f"What is {region}?", shown)
+
+
+def _lay_out_picture() -> tuple[Any, ...]:
     overlay = gr.Image(
-        label="Overlay",
+        label="Picture",
         show_label=False,
         format="png",
         interactive=False,
         buttons=["download", "fullscreen"],
-        elem_id="overlay",
+        elem_classes="overlay",
     )
-    regions = gr.Dataframe(headers=COLUMNS, interactive=False, visible=False, label="Regions", buttons=[])
-    chat = gr.Chatbot(
+    compare = gr.ImageSlider(
+        label="Original and overlay",
         show_label=False,
-        height=330,
+        format="png",
+        interactive=False,
+        visible=False,
+        max_height=460,
+        buttons=["fullscreen"],
+        elem_classes="overlay",
+    )
+    legend = gr.HTML(elem_classes="legend")
+    with gr.Column() as controls:
+        view = gr.Radio(VIEWS, value=VIEWS[0], label="View", show_label=False, container=False)
+        with gr.Row():
+            opacity = gr.Slider(0, 1, 0.5, step=0.05, label="Opacity", min_width=140, buttons=[])
+            scale = gr.Radio(SCALES, value=SCALES[0], label="Colours", min_width=140)
+    regions = gr.Dataframe(
+        headers=COLUMNS,
+        interactive=False,
+        visible=False,
+        label="Regions (pick one to ask about it)",
+        show_label=True,
+        buttons=[],
+        elem_classes="regions",
+    )
+    return overlay, compare, legend, controls, view, opacity, scale, regions
+
+
+def _lay_out_chat(streams: bool) -> tuple[Any, ...]:
+    chat = gr.Chatbot(
+        label="Conversation",
+        show_label=False,
+        height=430,
         render_markdown=False,
         sanitize_html=True,
         allow_tags=False,
@@ -55,8 +302,9 @@ def lay_out_result() -> ResultView:
         buttons=[],
         placeholder="Ask about the result once there is one.",
     )
-    with gr.Row(elem_id="questions"):
+    with gr.Row(elem_classes="questions"):
         suggestions = tuple(gr.Button(text, size="sm", interactive=False) for text in QUESTIONS["defect"])
+        stop = gr.Button("Stop answering", size="sm", variant="stop", visible=streams)
     question = gr.Textbox(
         placeholder="Ask about the result, for example: Where is it?",
         label="Question",
@@ -64,22 +312,33 @@ def lay_out_result() -> ResultView:
         max_length=LONGEST_QUESTION,
         submit_btn=True,
     )
-    return ResultView(verdict, overlay, regions, chat, question, suggestions, gr.State(Session()))
+    with gr.Row(elem_classes="questions"):
+        reports = tuple(gr.Button(f"Report as {kind}", size="sm") for kind in REPORTS)
+    return chat, question, suggestions, stop, reports, _lay_out_download()
 
 
-def filled(session: Session, overlay: Image) -> list[Any]:
-    """What every widget of `ResultView.all` shows after an inspection."""
-    found = session.inspection
-    if found is None:
-        raise ValueError("there is no inspection to show")
-    rows = show_regions(found)
-    buttons = [gr.Button(text, interactive=True) for text in QUESTIONS[found.verdict or "review"]]
-    table = gr.Dataframe(rows, visible=bool(rows))
-    return [session, show_verdict(found), overlay, table, show_chat(session.turns), *buttons]
+def _lay_out_download() -> gr.DownloadButton:
+    return gr.DownloadButton(elem_id=f"report-{secrets.token_hex(4)}", elem_classes="fetch")
 
 
-def cleared(session: Session, line: str) -> list[Any]:
-    """What every widget of `ResultView.all` shows while there is no result."""
-    session = replace(session, inspection=None, turns=(), picture=None)
-    buttons = [gr.Button(interactive=False) for _ in QUESTIONS["defect"]]
-    return [session, line, None, gr.Dataframe([], visible=False), [], *buttons]
+def _wire(view: ResultView, handlers: ResultHandlers, public: bool) -> None:
+    said = [view.shown, view.chat, view.question]
+    door: dict[str, Any] = {"api_name": "ask"} if public else {"api_visibility": "private"}
+    asked: list[Any] = [
+        view.question.submit(
+            handlers.ask, [view.question, view.shown], said, show_progress="hidden", **door, **WORK
+        ),
+        view.regions.select(handlers.ask_about_row, view.shown, said, **QUIET, **WORK),
+        view.overlay.select(handlers.ask_about_place, view.shown, said, **QUIET, **WORK),
+    ]
+    for button in view.suggestions:
+        asked.append(button.click(handlers.ask, [button, view.shown], said, **QUIET, **WORK))
+    # The button that fetches a file has none to fetch until it is written.
+    fetch = f"() => setTimeout(() => document.querySelector('#{view.report.elem_id}')?.click(), 200)"
+    for button, kind in zip(view.reports, REPORTS, strict=True):
+        made = button.click(partial(handlers.report, kind), [view.shown, *view.look], view.report, **QUIET)
+        made.success(None, None, None, js=fetch, **QUIET)
+    view.stop.click(None, None, None, cancels=asked, **QUIET)
+    view.chat.clear(handlers.start_over, view.shown, said[:2], **QUIET)
+    for event in (view.view.change, view.opacity.release, view.scale.change):
+        event(handlers.look, [view.shown, *view.look], [view.overlay, view.compare, view.legend], **QUIET)

@@ -4,91 +4,227 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from PIL.Image import Image
-
-from assistant.errors import LooktwiceError
-from assistant.face.words import Turn
+from assistant.errors import HistoryError, LooktwiceError
+from assistant.face.desk import ACTOR, Desk
+from assistant.face.words import OPENING, say, sentence
 from assistant.images import load_image
-from assistant.inspection import Inspection
-from assistant.inspector import Inspector
+from assistant.inspection import Answer, Inspection
 from assistant.intake import shown_name
+from assistant.language.wording import number
 from assistant.overlay import draw_overlay
-from assistant.product import Product
+from assistant.product import Change, Product
+from assistant.record import Turn, shrink
+from assistant.teaching import Correction
 
+MOST_PICTURES = 50
 MOST_REFERENCES = 100
 MOST_TURNS = 50
 LONGEST_QUESTION = 500  # characters
-OPENING = "What did you find?"
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One result and the conversation about it, wherever it is shown.
+
+    `picture` is its file, None where that is gone; `preview`, a JPEG with the overlay on it, then stands for it.
+    `turns` is the conversation, an opening first. `kept` is its id in the history, None outside of it.
+    """
+
+    inspection: Inspection
+    picture: str | None = None
+    preview: bytes | None = None
+    turns: tuple[Turn, ...] = ()
+    kept: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Session:
     """What one browser page has done; no other page sees it.
 
-    `learned` is the product made from the uploads `learned_from`, in memory only. `turns` are (question,
-    answer) pairs about `inspection`, the opening first. `picture` is the upload that was inspected.
+    `learned` is the product made from the uploads `learned_from`, in memory only. `results` are those of the last
+    inspection, worst first, `pictures` what it was asked to look at, `against` the product or its name, and
+    `place` which result is on the screen. `notes` are sentences about the whole. `taught` is the last
+    correction, as the product remembers it, that can be taken back.
     """
 
     learned: Product | None = None
     learned_from: tuple[str, ...] = ()
-    inspection: Inspection | None = None
-    turns: tuple[Turn, ...] = ()
-    picture: str | None = None
+    pictures: tuple[str, ...] = ()
+    against: Product | str | None = None
+    results: tuple[Shown, ...] = ()
+    place: int = 0
+    notes: tuple[str, ...] = ()
+    taught: Change | None = None
+
+    @property
+    def shown(self) -> Shown:
+        """The result on the screen; LooktwiceError where there is none."""
+        if not self.results:
+            raise LooktwiceError("Inspect a picture first.")
+        return self.results[self.place]
+
+    def showing(self, shown: Shown) -> Session:
+        """The same with another state of the result on the screen."""
+        return replace(self, results=(*self.results[: self.place], shown, *self.results[self.place + 1 :]))
 
 
-def inspect_picture(
-    inspector: Inspector,
-    picture: str | None,
+def inspect_pictures(
+    desk: Desk,
+    pictures: Sequence[str],
     references: Sequence[str],
     product: str | None,
     session: Session,
-    tell: Callable[[str, float], None] | None = None,
-) -> tuple[Session, Image]:
-    """The session after an inspection, and the overlay. References are learned once, until they change.
+    tell: Tell | None = None,
+) -> Session:
+    """The session after an inspection, the worst result on the screen. References are learned once, until they
+    change. A picture that cannot be read is a note, as long as there is another one.
 
     LooktwiceError, in one sentence, for whatever cannot be used.
     """
-    if not picture:
+    if not pictures:
         raise LooktwiceError("Upload a picture to inspect first.")
     if references and product:
         raise LooktwiceError("Use either uploaded references or a saved product, not both.")
-    if len(references) > MOST_REFERENCES:
-        raise LooktwiceError(f"At most {MOST_REFERENCES} references can be learned here.")
+    for most, given, what in ((MOST_REFERENCES, references, "learned"), (MOST_PICTURES, pictures, "inspected")):
+        if len(given) > most:
+            raise LooktwiceError(f"At most {most} pictures can be {what} here at once.")
     chosen = tuple(references)
     if chosen and chosen != session.learned_from:
-        learned = inspector.learn("session product", list(chosen), tell=tell)
+        learned = desk.inspector.learn("session product", list(chosen), tell=tell)
         session = replace(session, learned=learned, learned_from=chosen)
-    found: Inspection = inspector.inspect([picture], session.learned if chosen else product or None)[0]
-    if found.status == "error":
-        raise LooktwiceError(found.error or "The picture cannot be read.")
-    found = replace(found, path=shown_name(found.path))
-    overlay = draw_overlay(load_image(picture).pixels, found)
-    session = replace(session, inspection=found, turns=(), picture=picture)
-    return list(_answer(inspector, OPENING, found, session))[-1], overlay
+    against: Product | str | None = session.learned if chosen else product or None
+    results, notes = _look_at(desk, pictures, against, tell)
+    if not results:
+        raise LooktwiceError(notes[0])
+    session = replace(
+        session, pictures=tuple(pictures), against=against, results=results, notes=notes, taught=None
+    )
+    return show_result(desk, session, 0)
 
 
-def continue_chat(inspector: Inspector, question: str, session: Session) -> Session:
-    """The session with one more question answered; LooktwiceError where there is nothing to ask about."""
-    return list(stream_chat(inspector, question, session))[-1]
+def show_result(desk: Desk, session: Session, place: int) -> Session:
+    """The session with another of its results on the screen, its conversation opened."""
+    session = replace(session, place=place)
+    if session.shown.turns:
+        return session
+    return session.showing(list(_answer(desk, OPENING, session.shown))[-1])
 
 
-def stream_chat(inspector: Inspector, question: str, session: Session) -> Iterator[Session]:
-    """As `continue_chat`, while the answer grows; the last session is final."""
-    if session.inspection is None:
+def stream_chat(desk: Desk, question: str, shown: Shown | None) -> Iterator[Shown]:
+    """The result with one more question answered, while the answer grows; the last is final and kept.
+
+    LooktwiceError where there is nothing to ask about.
+    """
+    if shown is None:
         raise LooktwiceError("Inspect a picture first, then ask about it.")
     asked = question[:LONGEST_QUESTION].strip()
     if asked:
-        yield from _answer(inspector, asked, session.inspection, session)
+        yield from _answer(desk, asked, shown)
     else:
-        yield session
+        yield shown
 
 
-def _answer(inspector: Inspector, question: str, found: Inspection, session: Session) -> Iterator[Session]:
+def correct_result(desk: Desk, session: Session, correction: Correction) -> Session:
+    """The session after the product learned what the result on the screen really was, and looked again.
+
+    LooktwiceError where there is no product, or the picture was taught already.
+    """
+    product = _product_of(desk, session)
+    picture = _file_of(session.shown)
+    changed = desk.inspector.correct(product, picture, correction)
+    if changed is product:
+        raise LooktwiceError(f"{session.shown.inspection.path} was taught already; nothing has changed.")
+    taken = "a good part" if correction == "false alarm" else "a defect"
+    session = replace(_with_product(desk, session, changed), taught=changed.history[-1])
+    return _look_again(desk, session, f"Taken as {taken} of {_name_of(session)}")
+
+
+def undo_correction(desk: Desk, session: Session) -> Session:
+    """The session after its last correction was taken back; LooktwiceError where the product has changed since."""
+    product = _product_of(desk, session)
+    if session.taught is None:
+        raise LooktwiceError("There is no correction to take back.")
+    if product.history[-1:] != (session.taught,):
+        raise LooktwiceError("The product was changed since; undo that in the Teach place.")
+    session = replace(_with_product(desk, session, desk.inspector.undo(product)), taught=None)
+    return _look_again(desk, session, "The correction was taken back")
+
+
+def _look_at(
+    desk: Desk, pictures: Sequence[str], against: Product | str | None, tell: Tell | None = None
+) -> tuple[tuple[Shown, ...], tuple[str, ...]]:
+    """The results, worst first, and sentences about what could not be read or kept."""
+    results: list[Shown] = []
+    notes: list[str] = []
+    for done, row in enumerate(desk.inspector.inspect(iter(pictures), against)):
+        if tell:
+            tell(f"Looked at {done + 1} of {len(pictures)}", (done + 1) / len(pictures))
+        found = replace(row, path=shown_name(row.path))
+        overlay = None if found.error else draw_overlay(load_image(pictures[done]).pixels, found, bar=False)
+        kept = None
+        try:
+            kept = desk.history.add(found, preview=overlay) if desk.history else None
+        except HistoryError as error:
+            notes.append(sentence(error))
+        if overlay is None:
+            notes.insert(0, f"{(found.error or 'A picture cannot be read').rstrip('.')}.")
+        else:
+            results.append(Shown(found, pictures[done], shrink(overlay), kept=kept))
+    return tuple(sorted(results, key=lambda one: -(one.inspection.score or 0.0))), tuple(notes)
+
+
+def _look_again(desk: Desk, session: Session, event: str) -> Session:
+    before = session.shown.inspection
+    results, notes = _look_at(desk, [_file_of(session.shown)], session.against)
+    if not results:
+        raise LooktwiceError(notes[0])
+    now = results[0].inspection
+    moved = f"the score went from {number(before.score or 0.0)} to {number(now.score or 0.0)}"
+    settled = "still" if now.verdict == before.verdict else "now"
+    note = f"{event}: {moved}, and the verdict is {settled} {now.verdict}."
+    session = replace(session.showing(results[0]), notes=(note, *notes))
+    return show_result(desk, session, session.place)
+
+
+def _product_of(desk: Desk, session: Session) -> Product:
+    if isinstance(session.against, str):
+        return desk.inspector.load(session.against)
+    if session.against is None:
+        raise LooktwiceError("Choose a product or give references first: a correction teaches one.")
+    return session.against
+
+
+def _with_product(desk: Desk, session: Session, changed: Product) -> Session:
+    if isinstance(session.against, str):
+        desk.inspector.save(changed, ACTOR)
+        return session
+    return replace(session, learned=changed, against=changed)
+
+
+def _name_of(session: Session) -> str:
+    return session.against if isinstance(session.against, str) else "the references given here"
+
+
+def _file_of(shown: Shown) -> str:
+    if shown.picture is None:
+        raise LooktwiceError("The picture is not here any more.")
+    return shown.picture
+
+
+def _answer(desk: Desk, question: str, shown: Shown) -> Iterator[Shown]:
+    inspector, found = desk.inspector, shown.inspection
+    before = [(turn.question, say(turn.answer)) for turn in shown.turns]
     if inspector.explainer is None:
-        snapshots = iter([inspector.ask(found, question, session.turns)])
+        snapshots = iter([inspector.ask(found, question, before)])
     else:
-        snapshots = inspector.stream(found, question, session.turns, session.picture)
+        snapshots = inspector.stream(found, question, before, shown.picture)
+    answer: Answer | None = None
     for answer in snapshots:
-        turns = (*session.turns, (question, "\n".join((answer.text, *answer.notices))))
-        yield replace(session, turns=(*turns[:1], *turns[1:][-MOST_TURNS:]))
+        turns = (*shown.turns, Turn(question, answer, datetime.now(UTC)))
+        yield replace(shown, turns=(*turns[:1], *turns[1:][-MOST_TURNS:]))
+    if answer and desk.history and shown.kept is not None:
+        desk.history.add_turn(shown.kept, question, answer)

@@ -7,11 +7,16 @@ import logging
 import uuid
 from collections.abc import Sequence
 
-from assistant.errors import LooktwiceError
-from assistant.inspection import Inspection
-from assistant.language.wording import number
+import numpy as np
 
-Turn = tuple[str, str]
+from assistant.errors import LooktwiceError
+from assistant.inspection import Answer, Inspection
+from assistant.language.wording import number
+from assistant.overlay import colorize
+from assistant.record import Turn
+
+OPENING = "What did you find?"
+"""The question that every conversation about a result begins with; nobody asked it."""
 
 _DOUBTS = ("Why?", "Where is it, and how large?", "How sure are you?", "What should I do?")
 QUESTIONS = {
@@ -39,12 +44,48 @@ def show_verdict(inspection: Inspection) -> str:
     notes += [f"Note: {notice}." for notice in inspection.notices]
     small = "".join(f"<small>{html.escape(note)}</small>" for note in notes)
     line = f"score <b>{score}</b> against a threshold of <b>{limit}</b>, review above {review}"
-    return f'<span class="badge {verdict}">{verdict.upper()}</span>{line}{small}'
+    badge = f'<span class="badge {verdict}">{verdict.upper()}</span>'
+    return f"<p>{badge}{line}</p>{_show_subject(inspection)}{show_score(inspection)}{small}"
+
+
+def show_score(inspection: Inspection) -> str:
+    """Where the score lies between good, review and defect, drawn as HTML."""
+    score, limit, review = inspection.score or 0.0, inspection.threshold or 0.0, inspection.review_threshold or 0.0
+    low, high = min(0.0, score), 1.15 * max(score, 1.3 * limit, 1e-9)
+    at, bad, doubt = (100 * (value - low) / (high - low) for value in (score, limit, review))
+    said = html.escape(f"Score {number(score)}; review above {number(review)}, defect above {number(limit)}")
+    zones = (("good", 0.0, doubt), ("review", doubt, bad), ("defect", bad, 100.0))
+    drawn = "".join(
+        f'<i class="{name}" style="left:{start:.2f}%;width:{max(0.0, end - start):.2f}%"></i>'
+        for name, start, end in zones
+    )
+    words = (
+        f'<span class="low" style="right:{100 - doubt:.2f}%">review {number(review)}</span>'
+        f'<span class="high" style="left:{bad:.2f}%">threshold {number(limit)}</span>'
+    )
+    needle = f'<b style="left:{at:.2f}%"></b>'
+    return f'<div class="score" role="img" aria-label="{said}">{drawn}{needle}{words}</div>'
+
+
+def show_legend(scale: tuple[float, float] | None, name: str) -> str:
+    """What the colours of a map mean, as HTML."""
+    if scale is None:
+        return ""
+    steps = colorize(np.linspace(*scale, 9, dtype=np.float32), scale)
+    colors = ",".join(f"rgb({r},{g},{b})" for r, g, b in steps)
+    low, high = (number(end) for end in scale)
+    ramp = f'<i style="background:linear-gradient(90deg,{colors})"></i>'
+    return f'<div class="scale">{low}{ramp}{high}<span>{html.escape(name)}</span></div>'
 
 
 def show_error(error: Exception) -> str:
     """One sentence as HTML for whatever went wrong; what is not the visitor's doing is logged under an id."""
     return f'<span class="badge error">NO RESULT</span>{html.escape(sentence(error))}'
+
+
+def show_notes(notes: Sequence[str]) -> str:
+    """Sentences as lines of HTML."""
+    return "".join(f"<p>{html.escape(note)}</p>" for note in notes)
 
 
 def sentence(error: Exception) -> str:
@@ -68,7 +109,20 @@ def show_chat(turns: Sequence[Turn]) -> list[dict[str, str]]:
     """The conversation as chat messages; the opening is an answer that nobody asked for."""
     said = [
         {"role": role, "content": html.escape(text, quote=False)}
-        for question, answer in turns
-        for role, text in (("user", question), ("assistant", answer))
+        for turn in turns
+        for role, text in (("user", turn.question), ("assistant", say(turn.answer)))
     ]
-    return said[1:]
+    return said[1:] if turns and turns[0].question == OPENING else said
+
+
+def say(answer: Answer) -> str:
+    """An answer with its notices, as plain text."""
+    return "\n".join((answer.text, *answer.notices))
+
+
+def _show_subject(inspection: Inspection) -> str:
+    count = inspection.references
+    against = "looked at without a product"
+    if inspection.product:
+        against = f"compared with “{inspection.product}”, {count} good reference{'' if count == 1 else 's'}"
+    return f'<p class="subject"><b>{html.escape(inspection.path)}</b>, {html.escape(against)}</p>'

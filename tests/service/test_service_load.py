@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 
 import pytest
 
@@ -37,3 +38,15 @@ def test_quantiles_of_few_and_of_many():
     many = Tally("off", [i / 1000 for i in range(1, 1001)], elapsed=10.0)
     assert many.quantile(0.5) == pytest.approx(500, abs=2) and many.quantile(0.99) == pytest.approx(990, abs=2)
     assert many.pictures_a_second == 100
+
+
+def test_rounds_are_counted_together():
+    whole = Tally("")
+    for seconds, error in ((0.1, "status 503"), (0.3, "status 503")):
+        whole.take(Tally("off", [seconds], Counter([error]), elapsed=2.0))
+    assert (whole.batching, whole.seconds, whole.errors["status 503"], whole.elapsed) == (
+        "off",
+        [0.1, 0.3],
+        2,
+        4.0,
+    )

@@ -1,0 +1,273 @@
+"""The Batch place: many pictures at once, done by the server whether or not a page is looking."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from assistant.errors import LooktwiceError
+from assistant.face.batch_show import NO_RUN, NOTHING, STYLE, list_errors, list_runs, show_chart, show_standing
+from assistant.face.batch_steps import MOST_SHOWN, Filter, Floor, Wish, only_pictures
+from assistant.face.desk import QUIET, Desk
+from assistant.face.exports import Ending
+from assistant.face.listing import lay_out_listing, picked
+from assistant.face.take_away import TakeAway, lay_out_take_away, wire_take_away
+from assistant.face.uploads import refuse_addresses, uploaded_path
+from assistant.face.words import sentence
+from assistant.intake import EXTENSIONS
+
+WITHOUT = (
+    "A batch is kept in the history, row by row, and this server keeps none: "
+    "start it without <code>--no-history</code>."
+)
+FILTERS: tuple[Filter, ...] = ("all", "defect", "review", "good", "error")
+SCROLL = "() => { if (innerWidth < 700) document.querySelector('#standing')?.scrollIntoView({ block: 'start' }); }"
+"""On a phone the run lies below the form and the list."""
+
+SECONDS = 1.5
+"""Between two looks at a run that is at work."""
+
+
+def lay_out(desk: Desk, page: gr.Blocks, tab: gr.Tab) -> None:
+    """Lay out the place inside a tab and wire it; without a history it says why there is nothing."""
+    if desk.history is None:
+        gr.HTML(f'<p role="note">{WITHOUT}</p>', padding=True)
+        return
+    floor = Floor.of(desk, desk.history)
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300):
+            form = _lay_out_form(desk)
+            runs = lay_out_listing(NOTHING, "runs")
+        with gr.Column(scale=5, min_width=320):
+            screen = _lay_out_screen(runs)
+    _wire(page, tab, Handlers(floor), form, screen)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The widgets that say what is to be done."""
+
+    pictures: gr.File
+    whole: gr.UploadButton
+    folder: gr.Textbox
+    product: gr.Dropdown
+    compare: gr.Checkbox
+    lot: gr.Textbox
+    start: gr.Button
+
+    @property
+    def wish(self) -> list[Any]:
+        """What `Handlers.start` takes."""
+        return [self.pictures, self.folder, self.product, self.compare, self.lot]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The widgets that show a run. `run` is its id, `ids` are the inspections in the gallery."""
+
+    run: gr.State
+    ids: gr.State
+    standing: gr.HTML
+    cancel: gr.Button
+    proceed: gr.Button
+    body: gr.Column
+    chart: gr.HTML
+    verdict: gr.Radio
+    gallery: gr.Gallery
+    errors: gr.HTML
+    files: TakeAway
+    runs: gr.HTML
+    timer: gr.Timer
+
+    @property
+    def all(self) -> list[Any]:
+        """Everything that another look at a run changes; `Handlers.show` gives the values."""
+        seen = [self.run, self.ids, self.standing, self.cancel, self.proceed, self.body, self.chart, self.gallery]
+        return [*seen, self.errors, self.runs, self.timer]
+
+    @property
+    def chosen(self) -> list[Any]:
+        """What says which run is looked at, and how."""
+        return [self.run, self.verdict, self.ids]
+
+
+def _lay_out_form(desk: Desk) -> Form:
+    pictures = gr.File(
+        label="Pictures to inspect", file_count="multiple", file_types=sorted(EXTENSIONS), height=170, buttons=[]
+    )
+    whole = gr.UploadButton("Or choose a whole folder", file_count="directory", size="sm")
+    roots = ", ".join(desk.folders)
+    folder = gr.Textbox(
+        label="Or a folder of this machine, without uploading",
+        info=f"Inside {roots}",
+        max_lines=1,
+        visible=bool(desk.folders),
+    )
+    product = gr.Dropdown(desk.products(), value="", label="Saved product")
+    compare = gr.Checkbox(
+        label="Compare the pictures with each other", info="Needs no product; rows come at the end."
+    )
+    lot = gr.Textbox(label="Lot (optional)", max_lines=1, max_length=100)
+    refuse_addresses(pictures)
+    refuse_addresses(whole)
+    start = gr.Button("Start batch", variant="primary")
+    return Form(pictures, whole, folder, product, compare, lot, start)
+
+
+def _lay_out_screen(runs: gr.HTML) -> Screen:
+    standing = gr.HTML(NO_RUN, css_template=STYLE, elem_id="standing")
+    with gr.Row():
+        cancel = gr.Button("Cancel", variant="stop", visible=False, scale=0, min_width=160)
+        proceed = gr.Button("Continue", variant="primary", visible=False, scale=0, min_width=160)
+    with gr.Column(visible=False) as body:
+        chart = gr.HTML(elem_id="scores")
+        errors = gr.HTML(css_template=STYLE, elem_id="unread")
+        files = lay_out_take_away()
+        verdict = gr.Radio(list(FILTERS), value="all", label=f"Pictures, worst first, {MOST_SHOWN} at most")
+        gallery = gr.Gallery(
+            label="Previews",
+            show_label=False,
+            columns=4,
+            height=None,
+            object_fit="contain",
+            interactive=False,
+            buttons=["fullscreen"],
+            elem_id="worst",
+        )
+    return Screen(
+        run=gr.State(""),
+        ids=gr.State(()),
+        standing=standing,
+        cancel=cancel,
+        proceed=proceed,
+        body=body,
+        chart=chart,
+        verdict=verdict,
+        gallery=gallery,
+        errors=errors,
+        files=files,
+        runs=runs,
+        timer=gr.Timer(SECONDS, active=False),
+    )
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the widgets call. A visitor's choice comes in with each call; what is done lies with the floor."""
+
+    floor: Floor
+
+    def start(
+        self,
+        pictures: list[dict[str, Any]] | None,
+        folder: str | None,
+        product: str | None,
+        compare: bool,
+        lot: str | None,
+    ) -> list[Any]:
+        """Emptied uploads, and values for `Screen.all` that show the new run."""
+        try:
+            paths = tuple(uploaded_path(one, self.floor.desk.uploads) for one in pictures or [])
+            run = self.floor.start(Wish(paths, folder or "", product or "", bool(compare), lot or ""))
+        except Exception as error:
+            _warn(error)
+            return [gr.skip()] * 12
+        return [None, *self.show(run, "all", ())]
+
+    def take_folder(self, chosen: list[dict[str, Any]] | None) -> list[str]:
+        """The pictures of a folder that was uploaded, for the list of uploads."""
+        try:
+            paths = only_pictures([uploaded_path(one, self.floor.desk.uploads) for one in chosen or []])
+            if not paths:
+                raise LooktwiceError("There is no picture in that folder.")
+        except Exception as error:
+            _warn(error)
+            return gr.skip()
+        return paths
+
+    def show(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
+        """Values for `Screen.all`. The gallery is left alone where it would show the same."""
+        try:
+            runs = self.floor.runs()
+            active = bool(self.floor.worker.doing or self.floor.worker.waiting)
+            around = [list_runs(runs, self.floor.standing, run), gr.Timer(active=active)]
+            if not run:
+                hidden = [gr.Button(visible=False)] * 2
+                return ["", (), NO_RUN, *hidden, gr.Column(visible=False), "", [], "", *around]
+            view = self.floor.view(run, verdict if verdict in FILTERS else "all")
+            shown = tuple(row.id for row in view.worst)
+            gallery = gr.skip() if shown == tuple(ids) else self.floor.previews(view.worst)
+        except Exception as error:
+            line = f'<span class="badge error">NOT SHOWN</span>{html.escape(sentence(error))}'
+            return ["", (), line, *[gr.skip()] * 7, gr.Timer(active=False)]
+        failure = self.floor.worker.failure(run)
+        busy = view.standing in ("at work", "waiting")
+        stopping = bool((doing := self.floor.worker.doing) and doing.run == run and doing.stopping)
+        label = "Continue anyway" if failure and failure.other_basis else "Continue"
+        return [
+            run,
+            shown,
+            show_standing(view, self.floor.worker.doing, failure),
+            gr.Button("Stopping" if stopping else "Cancel", visible=busy, interactive=not stopping),
+            gr.Button(label, visible=view.standing == "halted"),
+            gr.Column(visible=view.run.done > 0),
+            show_chart(view),
+            gallery,
+            list_errors(view),
+            *around,
+        ]
+
+    def look(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
+        """As `show`, when the page opens or the place is entered: without a choice, the run that is at work."""
+        doing = self.floor.worker.doing
+        return self.show(run or (doing.run if doing else ""), verdict, ids)
+
+    def open(self, verdict: Filter, event: gr.EventData) -> list[Any]:
+        """Values for `Screen.all` that show the run whose row was picked."""
+        return self.show(picked(event), verdict, (-1,))
+
+    def cancel(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
+        """Stop a run, and values for `Screen.all`."""
+        self.floor.worker.cancel(run)
+        return self.show(run, verdict, ids)
+
+    def proceed(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
+        """Continue a run, and values for `Screen.all`."""
+        try:
+            self.floor.proceed(run)
+        except Exception as error:
+            _warn(error)
+        return self.show(run, verdict, ids)
+
+    def export(self, ending: Ending, run: str) -> str:
+        """The file of a run."""
+        return self.floor.export(run, ending)
+
+    def list_products(self) -> gr.Dropdown:
+        """The saved products as they are now."""
+        return gr.Dropdown(self.floor.desk.products())
+
+
+def _warn(error: Exception) -> None:
+    gr.Warning(html.escape(sentence(error)))
+
+
+def _wire(page: gr.Blocks, tab: gr.Tab, handlers: Handlers, form: Form, screen: Screen) -> None:
+    uploads: dict[str, Any] = {"preprocess": False, "show_progress": "hidden", "api_visibility": "private"}
+    begun = form.start.click(handlers.start, form.wish, [form.pictures, *screen.all], **uploads)
+    form.whole.upload(handlers.take_folder, form.whole, form.pictures, **uploads)
+    screen.cancel.click(handlers.cancel, screen.chosen, screen.all, **QUIET)
+    screen.proceed.click(handlers.proceed, screen.chosen, screen.all, **QUIET)
+    opened = screen.runs.select(handlers.open, screen.verdict, screen.all, **QUIET)
+    for event in (begun, opened):
+        event.success(None, None, None, js=SCROLL, **QUIET)
+    screen.verdict.change(handlers.show, screen.chosen, screen.all, **QUIET)
+    screen.timer.tick(handlers.show, screen.chosen, screen.all, **QUIET)
+    wire_take_away(screen.files, handlers.export, [screen.run])
+    for shown in (page.load, tab.select):
+        shown(handlers.list_products, None, form.product, **QUIET)
+        shown(handlers.look, screen.chosen, screen.all, **QUIET)

@@ -1,0 +1,194 @@
+"""What one visitor does in the Batch place: plan a run, look at it, take it away as a file. It knows no widget."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from assistant.batch_run import Run
+from assistant.batches import plan_batch
+from assistant.errors import LooktwiceError
+from assistant.face.depot import Depot
+from assistant.face.desk import Desk
+from assistant.face.exports import Ending, Exports, show_time
+from assistant.face.worker import Worker
+from assistant.history import History
+from assistant.inspection import AskedMode
+from assistant.intake import EXTENSIONS, find_images, shown_name
+from assistant.language.wording import number
+from assistant.record import Found, Kept, Query
+
+Filter = Literal["all", "defect", "review", "good", "error"]
+Standing = Literal["at work", "waiting", "halted", "done", "purged"]
+
+MOST_SHOWN = 60
+MOST_ERRORS = 50
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor asks for: uploads by their paths or a folder of this machine, and how to judge them."""
+
+    uploads: tuple[str, ...] = ()
+    folder: str = ""
+    product: str = ""
+    compare: bool = False
+    lot: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """A run as it is shown: counts and scores by verdict, limits, the worst of one verdict, and the errors."""
+
+    run: Run
+    standing: Standing
+    counts: Counter[str]
+    scores: dict[str, list[float]]
+    limits: dict[str, float]
+    worst: tuple[Kept, ...]
+    errors: tuple[Kept, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Floor:
+    """Where batches are done: plans runs, gives them to the worker, and shows them."""
+
+    desk: Desk
+    history: History
+    depot: Depot
+    worker: Worker
+
+    @classmethod
+    def of(cls, desk: Desk, history: History) -> Floor:
+        """A floor of its own for a server; pictures that nobody needs any more are cleared away."""
+        depot = Depot(history)
+        depot.sweep()
+        return cls(desk, history, depot, Worker(desk.inspector, history, depot))
+
+    def start(self, wish: Wish) -> str:
+        """Begin a run and return its id; LooktwiceError where it makes no sense."""
+        if wish.compare and wish.product:
+            raise LooktwiceError("Pictures are compared with each other or with a product, not both.")
+        if bool(wish.uploads) == bool(wish.folder.strip()):
+            raise LooktwiceError("Give pictures to upload, or a folder of this machine.")
+        if wish.folder.strip():
+            return self._plan(wish, [allowed_folder(wish.folder.strip(), self.desk.folders)], None)
+        token, kept = self.depot.keep(wish.uploads)
+        try:
+            return self._plan(wish, kept, token)
+        except BaseException:
+            self.depot.drop(token)
+            raise
+
+    def proceed(self, run: str) -> None:
+        """Continue a run; one whose product changed goes on where the visitor was told so and wants it anyway."""
+        failure = self.worker.failure(run)
+        self.worker.start(self.history.runs.get(run).id, anyway=bool(failure and failure.other_basis))
+
+    def standing(self, run: Run) -> Standing:
+        """What a run is doing as seen from here; "halted" can be continued."""
+        doing = self.worker.doing
+        if doing and doing.run == run.id:
+            return "at work"
+        if run.id in self.worker.waiting:
+            return "waiting"
+        return run.state if run.state in ("done", "purged") else "halted"
+
+    def runs(self) -> list[Run]:
+        """The newest batches, newest first."""
+        return [run for run in self.history.runs.newest() if "basis" in run.settings]
+
+    def view(self, run: str, which: Filter) -> View:
+        """A run with the worst of its pictures of a verdict; HistoryError where there is none."""
+        found = self.history.runs.get(run)
+        verdicts: tuple[Found, ...] = () if which == "all" else (which,)
+        page = self.history.search(Query(run=run, verdicts=verdicts, order="score"), size=MOST_SHOWN)
+        errors = self.history.search(Query(run=run, verdicts=("error",), order="place"), size=MOST_ERRORS)
+        return View(
+            found,
+            self.standing(found),
+            page.counts,
+            self.history.scores(Query(run=run)),
+            self._limits(run),
+            page.rows,
+            errors.rows,
+        )
+
+    def previews(self, rows: Sequence[Kept]) -> list[tuple[str, str]]:
+        """(file, caption) of the rows that have a preview; the files lie among the server's own."""
+        return [(str(self._preview(row)), caption(row)) for row in rows if row.has_preview]
+
+    def export(self, run: str, ending: Ending) -> str:
+        """Write a run, or a report on it, to a file among the server's own and return its path."""
+        found = self.history.runs.get(run)
+        exports = Exports(self.desk.uploads, self.history)
+        return exports.write(Query(run=run, order="place"), title_of(found), ending, found.lot)
+
+    @cached_property
+    def _shelf(self) -> Path:
+        os.makedirs(self.desk.uploads, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="previews-", dir=self.desk.uploads))
+
+    def _preview(self, row: Kept) -> Path:
+        file = self._shelf / f"{row.id}.jpg"
+        if not file.is_file():
+            file.write_bytes(self.history.preview(row.id) or b"")
+        return file
+
+    def _plan(self, wish: Wish, paths: Sequence[str], token: str | None) -> str:
+        inspector = self.desk.inspector
+        product = inspector.load(wish.product) if wish.product else None
+        mode: AskedMode = "batch" if wish.compare else "auto"
+        more = {"uploads": token} if token else {}
+        run = plan_batch(inspector, self.history, paths, product, mode, lot=wish.lot, more=more)
+        self.worker.start(run.id)
+        return run.id
+
+    def _limits(self, run: str) -> dict[str, float]:
+        newest = self.history.search(Query(run=run, verdicts=("good", "review", "defect")), size=1).rows
+        if not newest:
+            return {}
+        found = newest[0].inspection
+        return {"threshold": found.threshold or 0.0, "review": found.review_threshold or 0.0}
+
+
+def caption(row: Kept) -> str:
+    """What stands under a picture of a batch: score, verdict, name."""
+    found = row.inspection
+    return f"{number(found.score or 0.0)} {found.verdict} {shown_name(found.path)}"
+
+
+def title_of(run: Run) -> str:
+    """What a run is called: its lot or product, and when it began."""
+    named = run.lot or str(run.settings.get("product") or "") or "Batch"
+    return f"{named} {show_time(run.created)}"
+
+
+def only_pictures(paths: Sequence[str]) -> list[str]:
+    """Those of a whole folder that look like pictures by their names; the hidden ones are left out."""
+    names = ((path, Path(path)) for path in paths)
+    return [path for path, name in names if name.suffix.lower() in EXTENSIONS and not name.name.startswith(".")]
+
+
+def allowed_folder(wanted: str, roots: Sequence[str]) -> str:
+    """The real path of a folder inside one of `roots`; LooktwiceError for any other.
+
+    A relative path is looked for in each root. Links are followed first: what counts is where they lead.
+    """
+    for root in roots:
+        real_root = os.path.realpath(root)
+        try:
+            path = os.path.realpath(os.path.join(real_root, wanted))
+            if Path(path).is_relative_to(real_root) and os.path.isdir(path):
+                if next(find_images([path]), None) is None:
+                    raise LooktwiceError("There is no picture in that folder.")
+                return path
+        except ValueError:  # a zero byte
+            continue
+    raise LooktwiceError("That folder is not there, or this server was not started with leave to read it.")

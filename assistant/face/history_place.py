@@ -1,0 +1,287 @@
+"""The History place: what was inspected is found, opened with its conversation, taken away, or removed."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import gradio as gr
+
+from assistant.errors import HistoryError
+from assistant.face.desk import QUIET, Desk
+from assistant.face.exports import Ending, Exports
+from assistant.face.history_steps import (
+    ANY,
+    COLUMNS,
+    PAGE,
+    VERDICTS,
+    Filters,
+    choices,
+    entry_of,
+    find,
+    open_kept,
+    parse_day,
+    purge,
+)
+from assistant.face.listing import BADGES, lay_out_listing, picked, show_counts, show_listing
+from assistant.face.result import ResultView, cleared, filled, lay_out_result
+from assistant.face.session import Shown
+from assistant.face.take_away import TakeAway, lay_out_take_away, wire_take_away
+from assistant.face.words import sentence, show_chat
+from assistant.history import History
+from assistant.record import Query
+
+WITHOUT = "This server keeps no history: start it without <code>--no-history</code>."
+WELCOME = "Open an inspection from the list: its picture, its verdict and its conversation come back."
+SCROLL = "() => { if (innerWidth < 700) document.querySelector('#opened')?.scrollIntoView({ block: 'start' }); }"
+"""On a phone the result lies below the list."""
+
+EMPTY = "Nothing was inspected yet, or nothing fits what you look for."
+
+
+def lay_out(desk: Desk, page: gr.Blocks, tab: gr.Tab) -> None:
+    """Lay out the place inside a tab and wire it; without a history it says so."""
+    if desk.history is None:
+        gr.HTML(f'<p role="note">{WITHOUT}</p>', padding=True)
+        return
+    with gr.Row():
+        with gr.Column(scale=4, min_width=320):
+            search = _lay_out_search()
+            removal = _lay_out_removal()
+        with gr.Column(scale=5, min_width=320, elem_id="opened"):
+            view = lay_out_result(desk, WELCOME)
+            with view.actions:
+                forget = gr.Button("Delete conversation", size="sm", min_width=150)
+    _wire(page, tab, Handlers(desk, desk.history), search, removal, view, forget)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The widgets to look for inspections, and what is found. `page` counts from 1."""
+
+    product: gr.Dropdown
+    verdicts: gr.CheckboxGroup
+    since: gr.DateTime
+    until: gr.DateTime
+    lot: gr.Dropdown
+    text: gr.Textbox
+    find: gr.Button
+    counts: gr.HTML
+    listing: gr.HTML
+    page: gr.State
+    back: gr.Button
+    on: gr.Button
+    files: TakeAway
+
+    @property
+    def filters(self) -> list[Any]:
+        """What makes `Filters`, in its order."""
+        return [self.product, self.verdicts, self.since, self.until, self.lot, self.text]
+
+    @property
+    def found(self) -> list[Any]:
+        """Everything that a search changes."""
+        return [self.page, self.counts, self.listing, self.back, self.on]
+
+
+@dataclass(frozen=True)
+class Removal:
+    """The widgets to remove old inspections: what is removed is said first. `end` is when it has to be older."""
+
+    before: gr.DateTime
+    ask: gr.Button
+    line: gr.HTML
+    sure: gr.Button
+    no: gr.Button
+    end: gr.State
+
+    @property
+    def all(self) -> list[Any]:
+        """Everything that a question or an answer changes."""
+        return [self.end, self.line, self.sure, self.no]
+
+
+def _lay_out_search() -> Search:
+    with gr.Row():
+        product = gr.Dropdown(choices([]), value=ANY, label="Product", min_width=130)
+        lot = gr.Dropdown(choices([]), value=ANY, label="Lot", min_width=130)
+        text = gr.Textbox(label="Part of the picture's name", max_lines=1, max_length=300, min_width=160)
+    with gr.Row():
+        since = gr.DateTime(label="From (YYYY-MM-DD)", include_time=False, type="string", min_width=200)
+        until = gr.DateTime(label="Until, that day included", include_time=False, type="string", min_width=200)
+    verdicts = gr.CheckboxGroup(list(VERDICTS), label="Verdict (none chosen: any)")
+    search = gr.Button("Search", variant="primary")
+    counts = gr.HTML(css_template=BADGES, elem_id="found")
+    listing = lay_out_listing(EMPTY, "kept")
+    with gr.Row():
+        back = gr.Button("Newer", size="sm", interactive=False, min_width=90)
+        on = gr.Button("Older", size="sm", interactive=False, min_width=90)
+    files = lay_out_take_away()
+    page = gr.State(1)
+    return Search(product, verdicts, since, until, lot, text, search, counts, listing, page, back, on, files)
+
+
+def _lay_out_removal() -> Removal:
+    with gr.Accordion("Remove old inspections", open=False):
+        before = gr.DateTime(label="Inspected before (YYYY-MM-DD)", include_time=False, type="string")
+        ask = gr.Button("Remove", size="sm")
+        line = gr.HTML()
+        with gr.Row():
+            sure = gr.Button("Yes, remove for good", variant="stop", visible=False, min_width=140)
+            no = gr.Button("No, keep all", visible=False, min_width=140)
+    return Removal(before, ask, line, sure, no, gr.State(None))
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the widgets call; what a visitor looks for and has opened comes in with each call."""
+
+    desk: Desk
+    history: History
+
+    def find(self, page: int, shown: Shown | None, *filters: Any) -> list[Any]:
+        """Values for `Search.found`: a page of what the filters find."""
+        try:
+            found, at = find(self.history, _filters(filters), page)
+        except Exception as error:
+            line = f'<p role="alert">{html.escape(sentence(error))}</p>'
+            return [1, line, show_listing("", (), (), EMPTY), *[gr.Button(interactive=False)] * 2]
+        first = (at - 1) * PAGE + 1
+        last = first + len(found.rows) - 1
+        title = f"{first} to {last} of {found.total}, newest first"
+        entries = [entry_of(kept) for kept in found.rows]
+        chosen = str(shown.kept) if shown else ""
+        return [
+            at,
+            show_counts(found.counts) if found.counts else "",
+            show_listing(title, COLUMNS, entries, EMPTY, chosen),
+            gr.Button(interactive=at > 1),
+            gr.Button(interactive=last < found.total),
+        ]
+
+    def search(self, shown: Shown | None, *filters: Any) -> list[Any]:
+        """As `find`, from the first page."""
+        return self.find(1, shown, *filters)
+
+    def back(self, page: int, shown: Shown | None, *filters: Any) -> list[Any]:
+        """As `find`, the page before."""
+        return self.find(page - 1, shown, *filters)
+
+    def on(self, page: int, shown: Shown | None, *filters: Any) -> list[Any]:
+        """As `find`, the page after."""
+        return self.find(page + 1, shown, *filters)
+
+    def open(self, event: gr.EventData, page: int, *filters: Any) -> list[Any]:
+        """Values for `ResultView.all` and `Search.found`: the inspection whose row was picked."""
+        shown: Shown | None = None
+        try:
+            kept, shown = open_kept(self.history, picked(event))
+            if kept.inspection.status == "error":
+                raise HistoryError(kept.inspection.error or "The picture could not be read")
+            view = filled(shown)
+        except Exception as error:
+            view = cleared(f'<span class="badge error">NOT READ</span>{html.escape(sentence(error))}')
+        return [*view, *self.find(page, shown, *filters)]
+
+    def forget(self, shown: Shown | None) -> tuple[Shown | None, list[dict[str, str]]]:
+        """The result and the chat without the conversation, which is removed from the history."""
+        if shown is None or shown.kept is None:
+            return shown, []
+        try:
+            self.history.forget_turns(shown.kept)
+        except Exception as error:
+            _warn(error)
+            return shown, show_chat(shown.turns)
+        return replace(shown, turns=()), []
+
+    def export(self, ending: Ending, *filters: Any) -> str:
+        """What the filters find, as a file."""
+        wanted = _filters(filters)
+        exports = Exports(self.desk.uploads, self.history)
+        return exports.write(wanted.query, "Inspections", ending, wanted.query.lot or "")
+
+    def ask_removal(self, before: str | None) -> list[Any]:
+        """Values for `Removal.all`: how much would be removed, and the question whether it shall be."""
+        try:
+            end = parse_day(before or "")
+            if end is None:
+                raise HistoryError("Say first before which day.")
+            count = self.history.search(Query(until=end), size=1).total
+        except Exception as error:
+            return self.keep(f'<p role="alert">{html.escape(sentence(error))}</p>')
+        if not count:
+            return self.keep("<p>Nothing is older than that.</p>")
+        what = "1 inspection" if count == 1 else f"{count} inspections"
+        line = (
+            f'<p role="alert"><b>{what}</b> from before {end:%Y-%m-%d}, with previews and conversations, will be '
+            "removed for good. Runs that lose pictures cannot be continued.</p>"
+        )
+        return [end, line, gr.Button(visible=True), gr.Button(visible=True)]
+
+    def remove(self, end: datetime | None) -> list[Any]:
+        """Values for `Removal.all` after the answer was yes."""
+        if end is None:
+            return self.keep()
+        try:
+            count = purge(self.history, end)
+        except Exception as error:
+            return self.keep(f'<p role="alert">{html.escape(sentence(error))}</p>')
+        return self.keep(f'<p role="status">{count} removed.</p>')
+
+    def keep(self, line: str = "") -> list[Any]:
+        """Values for `Removal.all` while nothing is asked."""
+        return [None, line, gr.Button(visible=False), gr.Button(visible=False)]
+
+    def list_names(self) -> list[Any]:
+        """The products and the lots that anything was kept of, as choices."""
+        try:
+            return [gr.Dropdown(choices(self.history.names(kind))) for kind in ("product", "lot")]
+        except HistoryError:
+            return [gr.skip(), gr.skip()]
+
+
+def _filters(values: Sequence[Any]) -> Filters:
+    product, verdicts, since, until, lot, text = values
+    return Filters(product or ANY, tuple(verdicts or ()), since or "", until or "", lot or ANY, text or "")
+
+
+def _warn(error: Exception) -> None:
+    gr.Warning(html.escape(sentence(error)))
+
+
+def _wire(
+    page: gr.Blocks,
+    tab: gr.Tab,
+    handlers: Handlers,
+    search: Search,
+    removal: Removal,
+    view: ResultView,
+    forget: gr.Button,
+) -> None:
+    asked = [view.shown, *search.filters]
+    for event in (
+        search.find.click,
+        search.text.submit,
+        search.product.input,
+        search.lot.input,
+        search.verdicts.input,
+    ):
+        event(handlers.search, asked, search.found, **QUIET)
+    search.back.click(handlers.back, [search.page, *asked], search.found, **QUIET)
+    search.on.click(handlers.on, [search.page, *asked], search.found, **QUIET)
+    opened = search.listing.select(
+        handlers.open, [search.page, *search.filters], [*view.all, *search.found], **QUIET
+    )
+    opened.success(None, None, None, js=SCROLL, **QUIET)
+    wire_take_away(search.files, handlers.export, search.filters)
+    forget.click(handlers.forget, view.shown, [view.shown, view.chat], **QUIET)
+    removal.ask.click(handlers.ask_removal, removal.before, removal.all, **QUIET)
+    removal.no.click(handlers.keep, None, removal.all, **QUIET)
+    removed = removal.sure.click(handlers.remove, removal.end, removal.all, **QUIET)
+    removed.then(handlers.search, asked, search.found, **QUIET)
+    for shown in (page.load, tab.select):
+        shown(handlers.list_names, None, [search.product, search.lot], **QUIET)
+        shown(handlers.find, [search.page, *asked], search.found, **QUIET)

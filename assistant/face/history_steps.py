@@ -1,0 +1,111 @@
+"""What one visitor does in the History place: search, open an inspection again, remove. It knows no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import get_args
+
+from assistant.errors import HistoryError
+from assistant.face.depot import Depot
+from assistant.face.exports import show_time
+from assistant.face.listing import Entry
+from assistant.face.session import Shown
+from assistant.history import History
+from assistant.intake import shown_name
+from assistant.language.wording import number
+from assistant.record import Found, Kept, Page, Query
+
+PAGE = 50
+"""Inspections on a page."""
+
+ANY, NONE = "any", "none"
+"""The choices of a name that are no name; a name itself is chosen as "=name"."""
+
+VERDICTS: tuple[Found, ...] = ("defect", "review", "good", "error")
+COLUMNS = ("Picture", "When", "Product", "Lot", "Verdict", "Score / limit")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a visitor looks for, as the widgets say it; dates as YYYY-MM-DD on this machine's clock."""
+
+    product: str = ANY
+    verdicts: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+    lot: str = ANY
+    text: str = ""
+
+    @property
+    def query(self) -> Query:
+        """What the history is asked; HistoryError, in one sentence, for what makes no sense."""
+        since, until = parse_day(self.since), parse_day(self.until)
+        if since and until and since > until:
+            raise HistoryError("The first day lies after the last one.")
+        return Query(
+            product=_name(self.product),
+            verdicts=tuple(v for v in get_args(Found) if v in self.verdicts),
+            since=since,
+            until=until + timedelta(days=1) if until else None,
+            lot=_name(self.lot),
+            text=self.text.strip(),
+        )
+
+
+def parse_day(text: str) -> datetime | None:
+    """The beginning of a day on this machine's clock, None for ""; HistoryError for what is no day."""
+    if not text.strip():
+        return None
+    try:
+        return datetime.strptime(text.strip()[:10], "%Y-%m-%d").astimezone()
+    except (ValueError, OverflowError) as error:
+        raise HistoryError("Write a day as 2026-03-31.") from error
+
+
+def choices(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The choices of a product or a lot: any, none, and each name."""
+    return [("any", ANY), ("none", NONE), *((name, f"={name}") for name in names if name)]
+
+
+def find(history: History, filters: Filters, page: int) -> tuple[Page, int]:
+    """A page of what is found, and its number: the last one where there are fewer."""
+    query = filters.query
+    found = history.search(query, max(1, page), PAGE)
+    last = max(1, -(-found.total // PAGE))
+    if page > last:
+        return history.search(query, last, PAGE), last
+    return found, max(1, page)
+
+
+def open_kept(history: History, id: str) -> tuple[Kept, Shown]:
+    """An inspection as it was kept, and the same with its preview and its conversation, to be shown."""
+    if not id.isdecimal() or len(id) > 15:
+        raise HistoryError("There is no such inspection in the history.")
+    kept = history.get(int(id))
+    found = replace(kept.inspection, path=shown_name(kept.inspection.path))
+    return kept, Shown(found, preview=history.preview(kept.id), turns=history.turns(kept.id), kept=kept.id)
+
+
+def entry_of(kept: Kept) -> Entry:
+    """An inspection as a row of `COLUMNS`."""
+    found = kept.inspection
+    verdict = found.verdict or "error"
+    judged = "" if found.score is None else f"{number(found.score)} / {number(found.threshold or 0.0)}"
+    name = shown_name(found.path)
+    cells = (name, show_time(kept.created), found.product or "", kept.lot, verdict, judged)
+    return Entry(str(kept.id), cells, verdict)
+
+
+def purge(history: History, before: datetime) -> int:
+    """Remove what was inspected before a time, with what runs kept for it; how many inspections that were."""
+    count = history.purge(before)
+    Depot(history).sweep()
+    return count
+
+
+def _name(chosen: str) -> str | None:
+    if chosen.startswith("="):
+        return chosen[1:]
+    return "" if chosen == NONE else None

@@ -1,0 +1,155 @@
+"""A picture that one paints on, as one HTML widget: brushes, an eraser, a pointer, a finger or the keyboard.
+
+Its value is {"picture": data URL, "paint": data URL of a PNG, transparent where nothing is painted}. It knows
+colours, and not what they mean. Give it values only: an update would make Gradio put a new one in its place.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+import gradio as gr
+
+from assistant.face.uploads import refuse_addresses
+
+_STYLE = """
+.tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin-bottom: 8px; font-size: 14px; }
+.tools button { padding: 4px 12px; min-height: 34px; border-radius: 6px; cursor: pointer; color: inherit;
+  border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); }
+.tools button[aria-pressed=true] { outline: 2px solid var(--color-accent); font-weight: 600; }
+.tools i { display: inline-block; width: 11px; height: 11px; border-radius: 50%; margin-right: 6px; }
+.tools label { display: flex; align-items: center; gap: 6px; }
+.sheet { position: relative; width: fit-content; max-width: 100%; margin: 0 auto; overflow: hidden; }
+.sheet[hidden] { display: none; }
+.sheet img { display: block; max-width: 100%; max-height: 430px; width: auto; height: auto; margin: 0; }
+.sheet canvas { position: absolute; inset: 0; width: 100%; height: 100%; opacity: 0.5; cursor: crosshair;
+  touch-action: none; }
+.sheet canvas:focus-visible { outline: 3px solid var(--color-accent); outline-offset: -3px; }
+.sheet .tip { position: absolute; border: 2px solid #fff; box-shadow: 0 0 0 1px #000; border-radius: 50%;
+  transform: translate(-50%, -50%); pointer-events: none; display: none; }
+"""
+
+_PAINT = """
+const one = (what) => element.querySelector(what);
+const canvas = () => one('canvas');
+let tool = one('.tools button').dataset.paint, at = null, drawing = false, mine = null, seen = null;
+
+function show() {
+  const value = props.value || {}, image = one('.sheet img');
+  one('.sheet').hidden = !value.picture;
+  if (!value.picture || (value.picture === seen && value.paint === mine)) return;
+  seen = value.picture; mine = value.paint; at = null;
+  image.onload = () => {
+    const sheet = canvas();
+    sheet.width = image.naturalWidth; sheet.height = image.naturalHeight;
+    const layer = new Image();
+    layer.onload = () => sheet.getContext('2d').drawImage(layer, 0, 0, sheet.width, sheet.height);
+    if (value.paint) layer.src = value.paint;
+  };
+  image.src = value.picture;
+}
+
+function radius() { return Number(one('.tools input').value) / 2; }
+
+function stroke(to) {
+  const sheet = canvas(), pen = sheet.getContext('2d'), from = at || to;
+  const grow = sheet.width / sheet.getBoundingClientRect().width;
+  pen.globalCompositeOperation = tool ? 'source-over' : 'destination-out';
+  pen.strokeStyle = tool || '#000';
+  pen.lineWidth = 2 * radius() * grow; pen.lineCap = pen.lineJoin = 'round';
+  pen.beginPath(); pen.moveTo(from.x * grow, from.y * grow); pen.lineTo(to.x * grow, to.y * grow + 0.01);
+  pen.stroke();
+}
+
+function point(to) {
+  const size = `${2 * radius()}px`;
+  one('.tip').style.cssText = `display:block;left:${to.x}px;top:${to.y}px;width:${size};height:${size}`;
+  at = to;
+}
+
+function keep() {
+  mine = canvas().toDataURL('image/png');
+  props.value = { picture: seen, paint: mine };
+}
+
+function place(event) {
+  const box = canvas().getBoundingClientRect();
+  return { x: event.clientX - box.left, y: event.clientY - box.top };
+}
+
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('.tools button');
+  if (!button) return;
+  if (button.dataset.clear !== undefined) {
+    const sheet = canvas();
+    sheet.getContext('2d').clearRect(0, 0, sheet.width, sheet.height);
+    return keep();
+  }
+  tool = button.dataset.paint;
+  element.querySelectorAll('[data-paint]').forEach((b) => b.setAttribute('aria-pressed', b === button));
+});
+element.addEventListener('pointerdown', (event) => {
+  if (event.target !== canvas()) return;
+  drawing = true; at = null;
+  canvas().setPointerCapture(event.pointerId);
+  stroke(place(event)); point(place(event));
+});
+element.addEventListener('pointermove', (event) => {
+  if (event.target !== canvas()) return;
+  if (drawing) stroke(place(event));
+  point(place(event));
+});
+for (const end of ['pointerup', 'pointercancel']) {
+  element.addEventListener(end, () => { if (drawing) { drawing = false; keep(); } });
+}
+element.addEventListener('pointerout', (event) => {
+  if (event.target === canvas() && !drawing) one('.tip').style.display = 'none';
+});
+element.addEventListener('keydown', (event) => {
+  if (event.target !== canvas()) return;
+  const box = canvas().getBoundingClientRect(), step = event.shiftKey ? 2 : 10;
+  const now = at || { x: box.width / 2, y: box.height / 2 };
+  const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  if (move) {
+    point({ x: Math.min(box.width, Math.max(0, now.x + step * move[0])),
+            y: Math.min(box.height, Math.max(0, now.y + step * move[1])) });
+  } else if (event.key === ' ' || event.key === 'Enter') {
+    at = null; stroke(now); point(now); keep();
+  } else return;
+  event.preventDefault();
+});
+watch('value', show);
+show();
+"""
+
+
+def lay_out_painter(label: str, brushes: Mapping[str, str], elem_id: str) -> gr.HTML:
+    """A painter with a brush for each name and CSS colour, the first one in hand."""
+    painter = gr.HTML(
+        {},
+        html_template=_draw_tools(label, brushes),
+        css_template=_STYLE,
+        js_on_load=_PAINT,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+    refuse_addresses(painter)
+    return painter
+
+
+def _draw_tools(label: str, brushes: Mapping[str, str]) -> str:
+    buttons = "".join(
+        f'<button type="button" data-paint="{color}" aria-pressed="{"false" if i else "true"}">'
+        f'<i style="background:{color}"></i>{html.escape(name)}</button>'
+        for i, (name, color) in enumerate(brushes.items())
+    )
+    what = html.escape(label)
+    return (
+        f'<div class="tools" role="toolbar" aria-label="{what}">{buttons}'
+        '<button type="button" data-paint="" aria-pressed="false">Erase</button>'
+        '<button type="button" data-clear>Erase all</button>'
+        '<label>Size <input type="range" min="4" max="90" value="30"></label></div>'
+        f'<div class="sheet" hidden><img alt="{what}"><canvas tabindex="0" role="application" '
+        f'aria-label="{what}: arrow keys move, space paints"></canvas><div class="tip"></div></div>'
+    )

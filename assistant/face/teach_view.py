@@ -1,0 +1,181 @@
+"""What widgets show of a product: thumbnails with scores, facts, limits at any target. It decides nothing."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from assistant.calibration import Calibration
+from assistant.changes import last_change
+from assistant.face.limits_chart import Axis, draw_limits
+from assistant.face.masks import IGNORE, LOOK, show_drawing
+from assistant.face.words import sentence
+from assistant.files import write_atomically
+from assistant.language.wording import count, number, percent, plain
+from assistant.pictures import expand
+from assistant.product import Product, Reference
+
+TARGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+MOST_SHOWN = 120
+THUMBNAIL = 320  # pixels
+
+WELCOME = """<p>Nothing is chosen yet.</p><ol>
+<li>Give a new product its name.</li>
+<li>Drop pictures of good parts: one is enough, twenty are better.</li>
+<li>Press <b>Learn</b>. It takes seconds, and you see which pictures stand out.</li>
+</ol><p>Or choose a product to see what it knows, and to change it.</p>"""
+
+_TOLD = {
+    "good": "the good part {name}",
+    "removed": "the removal of {name}",
+    "masks": "the masks",
+    "recalibrated": "the new limits",
+    "target": "the false-alarm target of {target}",
+}
+
+
+def show_said(text: str) -> str:
+    """A sentence about what was done, as HTML."""
+    return f'<span class="badge done">DONE</span>{html.escape(text)}'
+
+
+def show_trouble(error: Exception) -> str:
+    """A sentence about why something was not done, as HTML."""
+    return f'<span class="badge trouble">NOT DONE</span>{html.escape(sentence(error))}'
+
+
+def show_facts(product: Product) -> str:
+    """A product in short, and where its limits come from, as HTML."""
+    limits, evidence = product.calibration, product.calibration.evidence
+    cells = {
+        "good pictures": str(len(product.references)),
+        "known defects": str(len(product.known.defects)),
+        "review above": number(limits.review_threshold),
+        "defect above": number(limits.threshold),
+        "smallest p by counting": number(evidence.smallest_p),
+        "kept": f"{number(product.nbytes / 1e6)} MB",
+    }
+    row = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells.items())
+    parts = "lie alike" if product.aligned else "may lie anywhere"
+    notes = [f"The threshold is {evidence.origin}.", f"Method: {evidence.method}. Parts {parts}."]
+    if product.roi is not None or product.ignore is not None:
+        notes.append("A mask says where to look.")
+    return f"<h3>{html.escape(product.name)}</h3><dl>{row}</dl><p>{html.escape(' '.join(notes))}</p>"
+
+
+def shown_references(product: Product) -> list[Reference]:
+    """The references in the order of the gallery: the highest score first, at most `MOST_SHOWN`."""
+    ranked = sorted(product.references, key=lambda r: (r.score is None, -(r.score or 0.0), r.id))
+    return ranked[:MOST_SHOWN]
+
+
+def show_gallery(product: Product, folder: str) -> list[tuple[str, str]]:
+    """A thumbnail and a caption for each shown reference; the thumbnails are kept in the folder."""
+    return [(str(_thumbnail(product, r, Path(folder))), _caption(product, r)) for r in shown_references(product)]
+
+
+def show_order(product: Product) -> str:
+    """What the gallery shows, and of how many, as HTML."""
+    shown, there = len(shown_references(product)), len(product.references)
+    return "Each scored without itself, highest first" + (f": {shown} of {there}." if shown < there else ".")
+
+
+def remove_label(reference: Reference) -> str:
+    """What removes a reference."""
+    return f"Remove {plain(reference.name, 40)}"
+
+
+def show_limits(product: Product, target: float) -> tuple[str, str]:
+    """The chart with the limits at a target, and what they would do, both as HTML; CalibrationError as `at`."""
+    limits = product.calibration.at(target)
+    scores = [(r.name, r.score) for r in product.references if r.score is not None]
+    chart = draw_limits(scores, limits.review_threshold, limits.threshold, _axis(product.calibration))
+    return chart, _describe(limits, [score for _, score in scores], saved=target == product.calibration.target)
+
+
+def target_choices(product: Product) -> list[tuple[str, float]]:
+    """The targets to choose from, the product's own among them."""
+    return [(percent(t), t) for t in sorted({*TARGETS, product.calibration.target})]
+
+
+def undo_label(product: Product) -> str:
+    """What an undo takes back; empty where there is nothing."""
+    change = last_change(product)
+    if change is None:
+        return ""
+    told = _TOLD.get(change.what, "the known defect {label}")
+    name, label = plain(change.name, 40), plain(change.label, 40)
+    return f"Undo {told.format(name=name, label=label, target=percent(product.calibration.target))}"
+
+
+def defect_choices(product: Product) -> list[tuple[str, int]]:
+    """The known defects by label and file, with their ids."""
+    return [(f"{defect.label} · {defect.name}", defect.id) for defect in product.known.defects]
+
+
+def drawable(product: Product) -> list[tuple[str, int]]:
+    """The references that masks can be drawn on, with their ids."""
+    return [(r.name, r.id) for r in product.references if r.id in product.pictures]
+
+
+def show_masks(product: Product, reference: int | None) -> dict[str, str]:
+    """The product's masks on one of its references, for the painter; empty where it keeps no picture."""
+    there = [i for _, i in drawable(product)]
+    if not there:
+        return {}
+    pixels = expand(product.pictures[reference if reference in there else there[0]])
+    roi, ignore = (None if m is None else m.cpu().numpy() > 0.5 for m in (product.roi, product.ignore))
+    return show_drawing(pixels, ((roi, LOOK), (ignore, IGNORE)))
+
+
+def _caption(product: Product, reference: Reference) -> str:
+    if reference.score is None:
+        return f"no score · {reference.name}"
+    verdict = product.calibration.verdict(reference.score)
+    mark = {"good": "", "review": " · to review", "defect": " · above limit"}[verdict]
+    return f"{number(reference.score)}{mark} · {reference.name}"
+
+
+def _thumbnail(product: Product, reference: Reference, folder: Path) -> Path:
+    """The file of a thumbnail, made where it is not there: a product with many is shown again and again."""
+    kept = product.pictures.get(reference.id)
+    path = folder / "thumbnails" / f"{reference.digest if kept is not None else 'none'}.webp"
+    if not path.is_file():
+        from io import BytesIO
+
+        picture = Image.fromarray(_nothing_kept() if kept is None else expand(kept))
+        picture.thumbnail((THUMBNAIL, THUMBNAIL))
+        picture.save(out := BytesIO(), "WEBP", quality=85)
+        os.makedirs(path.parent, exist_ok=True)
+        write_atomically(path, out.getvalue())
+    return path
+
+
+def _nothing_kept() -> NDArray[np.uint8]:
+    picture = Image.new("RGB", (THUMBNAIL, THUMBNAIL), (128, 132, 138))
+    middle = THUMBNAIL // 2
+    ImageDraw.Draw(picture).text((middle, middle), "picture not kept", "white", anchor="mm", font_size=26)
+    return np.asarray(picture)
+
+
+def _axis(limits: Calibration) -> Axis:
+    """An axis that stays where it is while the target moves."""
+    ends = [limits.at(t) for t in (TARGETS[0], TARGETS[-1], limits.target)]
+    return Axis.around([*limits.scores, *(v for e in ends for v in (e.threshold, e.review_threshold))])
+
+
+def _describe(limits: Calibration, scores: Sequence[float], *, saved: bool) -> str:
+    verdicts = [limits.verdict(score) for score in scores]
+    above, review = verdicts.count("defect"), verdicts.count("review")
+    found = f"Of the {count(len(scores), 'score')} here, {above} would be a defect and {review} for review. "
+    if not scores:
+        found = "The only reference has no score of its own. "
+    origin = f"The threshold is {limits.evidence.origin}."
+    state = "" if saved else " <b>Not saved yet.</b>"
+    return f"{found}{html.escape(origin)}{state}"

@@ -1,0 +1,124 @@
+"""The one thread of a server that does batches, one after the other, whether or not a page is looking."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from assistant.batches import run_batch
+from assistant.errors import LooktwiceError, ProductError
+from assistant.face.depot import Depot
+from assistant.face.words import sentence
+from assistant.history import History
+from assistant.inspector import Inspector
+
+MOST_WAITING = 20
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What the thread is at: `done` of `total`; `comparing` in [0, 1] where the pictures are compared first."""
+
+    run: str
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    comparing: float | None = None
+    stopping: bool = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run came to a halt, in one sentence; `other_basis`: it may be continued anyway."""
+
+    sentence: str
+    other_basis: bool
+
+
+class Worker:
+    """Does the batches that are given to it. Its thread lives while there is one, and dies with the server."""
+
+    def __init__(self, inspector: Inspector, history: History, depot: Depot) -> None:
+        self._inspector, self._history, self._depot = inspector, history, depot
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[str, bool]] = deque()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._doing: Doing | None = None
+        self._failures: dict[str, Failure] = {}
+
+    @property
+    def doing(self) -> Doing | None:
+        """What is being done now."""
+        return self._doing
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The runs that wait for their turn, next first."""
+        with self._lock:
+            return tuple(run for run, _ in self._queue)
+
+    def failure(self, run: str) -> Failure | None:
+        """Why a run halted here, until it is started again."""
+        return self._failures.get(run)
+
+    def start(self, run: str, anyway: bool = False) -> None:
+        """Do a run as soon as its turn comes; `anyway` as for `run_batch`. LooktwiceError for too many."""
+        with self._lock:
+            if run in (queued for queued, _ in self._queue) or (self._doing and self._doing.run == run):
+                return
+            if len(self._queue) >= MOST_WAITING:
+                raise LooktwiceError(f"{MOST_WAITING} runs wait already; let some of them end first.")
+            self._failures.pop(run, None)
+            self._queue.append((run, anyway))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
+                self._thread.start()
+
+    def cancel(self, run: str) -> None:
+        """Stop a run after the picture that it is at; it can be continued."""
+        with self._lock:
+            self._queue = deque(one for one in self._queue if one[0] != run)
+            if self._doing and self._doing.run == run:
+                self._doing = replace(self._doing, stopping=True)
+                self._stop.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until nothing is left to do, at most `timeout` seconds."""
+        if (thread := self._thread) is not None:
+            thread.join(timeout)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._queue:
+                    self._thread = self._doing = None
+                    return
+                run, anyway = self._queue.popleft()
+                self._stop.clear()
+                self._doing = Doing(run)
+            try:
+                self._do(run, anyway)
+            except Exception as error:
+                self._failures[run] = Failure(sentence(error), isinstance(error, ProductError))
+
+    def _do(self, run: str, anyway: bool) -> None:
+        def compared(share: float) -> None:
+            self._say(run, comparing=share)
+
+        reports = run_batch(
+            self._inspector, self._history, run, stop=self._stop.is_set, tell=compared, anyway=anyway
+        )
+        with closing(reports):  # type: ignore[type-var]  # a generator is closed, so that the run is let go
+            for now in reports:
+                left = now.seconds_left
+                self._say(run, done=now.done, total=now.total, seconds_left=left, comparing=None)
+        settled = self._history.runs.get(run)
+        if settled.state in ("done", "purged"):
+            self._depot.drop(settled.settings.get("uploads"))
+
+    def _say(self, run: str, **news: object) -> None:
+        with self._lock:
+            self._doing = replace(self._doing or Doing(run), **news)  # type: ignore[arg-type]

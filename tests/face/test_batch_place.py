@@ -1,0 +1,346 @@
+"""The Batch place: runs go on without a page and after a restart, and only what may be read is read."""
+
+import json
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio")
+import gradio as gr
+
+from assistant.batches import plan_batch
+from assistant.errors import LooktwiceError, ProductError
+from assistant.face import batch_place, batch_show, depot, worker
+from assistant.face.batch_steps import Floor, Wish, allowed_folder, only_pictures
+from assistant.face.chart import draw_histogram
+from assistant.face.desk import Desk
+from assistant.face.listing import Entry, picked, show_listing
+from assistant.history import History
+from assistant.record import Query
+
+NASTY = "<b>{{7}} ${alert(1)} a.png"
+
+
+@pytest.fixture
+def history(tmp_path):
+    opened = History(tmp_path / "h.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def uploads(tmp_path, good, planted):
+    """Seven uploads: a spoiled one, a broken one, and one whose name means something to a browser."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for i in range(5):
+        pixels = planted(good(i), 0.4, 0.6)[0] if i == 2 else good(i)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    Image.fromarray(good(9)).save(folder / NASTY)
+    (folder / "broken.png").write_bytes(b"no picture")
+    return sorted(map(str, folder.glob("*.png")))
+
+
+@pytest.fixture
+def floor(inspector, history, tmp_path, uploads):
+    made = Floor.of(Desk(inspector, str(tmp_path / "cache"), history), history)
+    yield made
+    made.worker.join(30)
+
+
+@pytest.fixture
+def handlers(floor):
+    return batch_place.Handlers(floor)
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Batches wait for `held.go`, after `held.after` pictures."""
+    gate = SimpleNamespace(go=threading.Event(), after=2, reached=threading.Event())
+    real = worker.run_batch
+
+    def slow(*given, **more):
+        for count, now in enumerate(real(*given, **more)):
+            yield now
+            if count == gate.after:
+                gate.reached.set()
+                gate.go.wait(20)
+
+    monkeypatch.setattr(worker, "run_batch", slow)
+    yield gate
+    gate.go.set()
+
+
+def test_a_run_goes_on_by_itself_and_its_uploads_go_when_it_is_done(floor, history, uploads, held):
+    run = floor.start(Wish(tuple(uploads), lot="L7"))
+    assert held.reached.wait(20)
+    [folder] = floor.depot.folder.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700 and stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+    assert sorted(p.name for p in folder.iterdir()) == sorted(Path(p).name for p in uploads)
+    view = floor.view(run, "all")
+    assert view.standing == "at work" and 0 < view.run.done < view.run.total == 7
+    held.go.set()
+    floor.worker.join(30)
+    view = floor.view(run, "all")
+    assert view.standing == "done" and sum(view.counts.values()) == 7 and view.run.lot == "L7"
+    assert not list(floor.depot.folder.iterdir())
+    scores = [row.inspection.score for row in view.worst if row.inspection.score is not None]
+    assert len(scores) == 6 and scores == sorted(scores, reverse=True)
+    assert [row.inspection.path.endswith("broken.png") for row in view.errors] == [True]
+    assert sum(map(len, view.scores.values())) == 6 and set(view.limits) == {"threshold", "review"}
+
+
+def test_a_cancelled_run_is_continued_on_another_server(floor, inspector, history, uploads, held, tmp_path):
+    run = floor.start(Wish(tuple(uploads)))
+    assert held.reached.wait(20)
+    floor.worker.cancel(run)
+    assert floor.worker.doing.stopping
+    held.go.set()
+    floor.worker.join(30)
+    before = history.runs.get(run)
+    assert before.state == "stopped" and 0 < before.done < 7
+    for path in uploads:
+        os.unlink(path)  # the cache goes with its server
+    again = Floor.of(Desk(inspector, str(tmp_path / "cache2"), history), history)
+    assert [(r.id, again.standing(r)) for r in again.runs()] == [(run, "halted")]
+    again.proceed(run)
+    again.worker.join(30)
+    assert history.runs.get(run).state == "done"
+    rows = list(history.every(Query(run=run, order="place")))
+    assert [row.place for row in rows] == list(range(7))
+    assert sum(row.inspection.status == "error" for row in rows) == 1, "only the broken one"
+
+
+def test_runs_wait_for_one_another_and_one_that_waits_is_cancelled(floor, uploads, held):
+    first = floor.start(Wish(tuple(uploads[:4])))
+    second, third = (floor.start(Wish(tuple(uploads[4:]))) for _ in range(2))
+    assert held.reached.wait(20)
+    standing = [floor.standing(floor.history.runs.get(run)) for run in (first, second, third)]
+    assert standing == ["at work", "waiting", "waiting"]
+    floor.worker.cancel(third)
+    held.go.set()
+    floor.worker.join(30)
+    assert [floor.history.runs.get(run).state for run in (first, second, third)] == ["done", "done", "stopped"]
+
+
+def test_a_product_that_changed_halts_a_run_until_it_is_wanted_anyway(floor, inspector, good, uploads, tmp_path):
+    inspector.save(inspector.learn("cloth", [good(i) for i in range(20, 24)]))
+    planned = plan_batch(inspector, floor.history, uploads[:2], inspector.load("cloth"))
+    inspector.save(inspector.teach(inspector.load("cloth"), good(30)))
+    floor.proceed(planned.id)
+    floor.worker.join(30)
+    failure = floor.worker.failure(planned.id)
+    assert failure.other_basis and "changed" in failure.sentence
+    shown = batch_place.Handlers(floor).show(planned.id, "all", ())
+    assert "changed" in shown[2] and shown[4].value == "Continue anyway"
+    floor.proceed(planned.id)
+    floor.worker.join(30)
+    assert floor.history.runs.get(planned.id).state == "done" and floor.worker.failure(planned.id) is None
+
+
+def test_what_makes_no_sense_is_one_sentence_and_leaves_nothing(floor, uploads, monkeypatch):
+    for wish, said in (
+        (Wish(), "Give pictures"),
+        (Wish(tuple(uploads), folder="x"), "Give pictures"),
+        (Wish(tuple(uploads), product="gone"), "no product 'gone'"),
+        (Wish(tuple(uploads), product="a", compare=True), "not both"),
+        (Wish(tuple(uploads), lot="x" * 101), "A lot has a name"),
+        (Wish(folder="/etc"), "not started with leave"),
+    ):
+        with pytest.raises(LooktwiceError, match=said):
+            floor.start(wish)
+    monkeypatch.setattr(depot, "MOST_BYTES", 10)
+    with pytest.raises(LooktwiceError, match="no room"):
+        floor.start(Wish(tuple(uploads)))
+    assert not floor.runs() and not list(floor.depot.folder.glob("*"))
+
+
+def test_only_allowed_folders_are_read(tmp_path, good):
+    root, outside = tmp_path / "line", tmp_path / "secret"
+    for folder in (root / "shift", outside, root / "empty"):
+        folder.mkdir(parents=True)
+    for folder in (root / "shift", outside):
+        Image.fromarray(good(1)).save(folder / "a.png")
+    (root / "link").symlink_to(outside)
+    (root / "inner").symlink_to(root / "shift")
+    roots = (str(root),)
+    assert allowed_folder("shift", roots) == allowed_folder(str(root / "shift"), roots) == str(root / "shift")
+    assert allowed_folder("inner", roots) == str(root / "shift") and allowed_folder(".", roots) == str(root)
+    refused = [
+        "../secret",
+        "link",
+        "shift/../../secret",
+        str(outside),
+        "/",
+        "..",
+        "~",
+        "gone",
+        "shift/a.png",
+        "a\0b",
+    ]
+    for wanted in [*refused, str(tmp_path / "line2"), f"{root}/link/../secret"]:
+        with pytest.raises(LooktwiceError, match="not there, or this server"):
+            allowed_folder(wanted, roots)
+    with pytest.raises(LooktwiceError, match="no picture"):
+        allowed_folder("empty", roots)
+    with pytest.raises(LooktwiceError):
+        allowed_folder(str(root / "shift"), ())
+
+
+def test_a_folder_is_read_where_it_lies_and_links_that_leave_it_are_not(floor, tmp_path, good):
+    root, outside = tmp_path / "line", tmp_path / "secret.png"
+    root.mkdir()
+    for path in (root / "a.png", outside):
+        Image.fromarray(good(1)).save(path)
+    (root / "b.png").symlink_to(outside)
+    allowed = Floor(
+        Desk(floor.desk.inspector, floor.desk.uploads, floor.history, (str(root),)),
+        floor.history,
+        floor.depot,
+        floor.worker,
+    )
+    run = allowed.start(Wish(folder=str(root)))
+    assert floor.history.runs.get(run).sources == (str(root / "a.png"),)
+    floor.worker.join(30)
+    assert (root / "a.png").is_file(), "only copies are removed"
+
+
+def test_uploads_of_one_name_are_all_kept_and_strays_go(floor, tmp_path, good):
+    twins = [tmp_path / name / "000.png" for name in ("x", "y", "z")]
+    for i, path in enumerate(twins):
+        path.parent.mkdir()
+        path.write_bytes(bytes([i]))
+    token, kept = floor.depot.keep(list(map(str, twins)))
+    assert [Path(p).name for p in kept] == ["000.png", "000 (2).png", "000 (3).png"]
+    assert [Path(p).read_bytes() for p in kept] == [b"\0", b"\1", b"\2"]
+    floor.depot.sweep()
+    assert Path(kept[0]).is_file(), "somebody may be about to plan a run with it"
+    old = time.time() - 2 * 86_400
+    os.utime(floor.depot.folder / token, (old, old))
+    floor.depot.sweep()
+    assert not (floor.depot.folder / token).exists()
+    floor.depot.drop("../cache")
+    floor.depot.drop("")
+    assert (tmp_path / "cache").is_dir()
+    assert only_pictures(["/a/b.PNG", "/a/.b.png", "/a/notes.txt"]) == ["/a/b.PNG"]
+
+
+def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, floor):
+    shown = handlers.start([{"path": path} for path in uploads], "", "", False, "<i>L</i>")
+    assert shown[0] is None and len(shown) == 12
+    run = shown[1]
+    floor.worker.join(30)
+    done = handlers.show(run, "all", ())
+    assert "All 7 pictures are done." in done[2] and "&lt;i&gt;L" in done[2] and "<i>L" not in "".join(done[2:3])
+    assert '<i class="error">error</i> 1' in done[2]
+    assert done[5].visible and done[6].startswith("<svg") and "threshold" in done[6]
+    captions = [text for _, text in done[7]]
+    assert len(captions) == 6 and any(text.endswith(NASTY) for text in captions)
+    assert all(Path(file).is_relative_to(floor.desk.uploads) for file, _ in done[7])
+    assert "<b>broken.png</b> is not a PNG" in done[8] and "&lt;i&gt;L" in done[9]
+    assert done[10].active is False
+    same = handlers.show(run, "all", done[1])
+    assert same[7] == gr.skip(), "a gallery that would show the same is left alone"
+    other = handlers.show(run, "error", done[1])
+    assert other[7] == [] and other[8] == done[8]
+
+
+def test_two_visitors_look_at_different_runs(handlers, uploads, floor):
+    runs = [floor.start(Wish((path,))) for path in uploads[:2]]
+    floor.worker.join(30)
+    views = [handlers.open("all", SimpleNamespace(_data={"id": run})) for run in runs]
+    assert [view[0] for view in views] == runs and views[0][1] != views[1][1]
+    assert handlers.look(runs[0], "all", ())[0] == runs[0] and handlers.look("", "all", ())[0] == ""
+
+
+@pytest.mark.parametrize("data", [None, {}, {"id": ["x"]}, {"id": "'; DROP TABLE looktwice_runs; --"}, []])
+def test_a_run_that_is_not_there_is_one_sentence(handlers, data):
+    shown = handlers.open("all", SimpleNamespace(_data=data))
+    assert len(shown) == 11 and shown[0] == "" and ("no run" in shown[2] or shown[2] == batch_show.NO_RUN)
+
+
+def test_files_are_taken_away_from_the_servers_own_folder(handlers, uploads, floor):
+    run = floor.start(Wish(tuple(uploads), lot="../../L 7"))
+    floor.worker.join(30)
+    for ending in ("csv", "jsonl", "html"):
+        file = Path(handlers.export(ending, run))
+        assert file.is_relative_to(floor.desk.uploads) and file.suffix == f".{ending}" and ".." not in file.name
+        assert file.stat().st_size > 500
+    rows = [json.loads(line) for line in Path(handlers.export("jsonl", run)).read_text().splitlines()]
+    assert [row["lot"] for row in rows] == ["../../L 7"] * 7 and rows[0]["id"] == min(row["id"] for row in rows)
+    page = Path(handlers.export("html", run)).read_text()
+    assert "broken.png" in page and NASTY not in page and "data:image/jpeg" in page
+    with pytest.raises(LooktwiceError):
+        handlers.export("exe", run)
+    for _ in range(25):
+        handlers.export("csv", run)
+    assert len(list(Path(floor.desk.uploads).glob("export-*"))) <= 20
+
+
+def test_only_uploads_are_taken(handlers, uploads, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(gr, "Warning", said.append)
+    (tmp_path / "else.png").write_bytes(Path(uploads[0]).read_bytes())
+    handlers.start([{"path": str(tmp_path / "else.png")}], "", "", False, "")
+    handlers.take_folder([{"path": "/etc/passwd"}])
+    assert len(said) == 2 and all("uploaded" in line for line in said)
+    assert not handlers.floor.runs()
+
+
+def test_without_a_history_the_place_says_so(inspector):
+    with gr.Blocks() as page, gr.Tab("Batch") as tab:
+        batch_place.lay_out(Desk(inspector, "", None), page, tab)
+    assert any("keeps none" in str(block.value) for block in page.blocks.values() if isinstance(block, gr.HTML))
+
+
+def test_all_its_events_are_private_and_its_widgets_follow_no_address(inspector, history, tmp_path):
+    with gr.Blocks() as page, gr.Tab("Batch") as tab:
+        batch_place.lay_out(Desk(inspector, str(tmp_path), history), page, tab)
+    assert page.fns and {fn.api_visibility for fn in page.fns.values()} == {"private"}
+    uploads = [
+        b for b in page.blocks.values() if isinstance(b, gr.UploadButton | gr.File) and b.interactive is not False
+    ]
+    assert len(uploads) == 2
+    assert all(block.async_move_resource_to_block_cache.__name__ == "store_file" for block in uploads)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, ""), (0.2, ", about 1 s left"), (130, ", about 2 min left"), (9000, ", about 2.5 h left")],
+)
+def test_time_left_in_words(seconds, said):
+    assert batch_show.say_left(seconds) == said
+
+
+def test_a_histogram_has_every_score_and_the_limits():
+    svg = draw_histogram({"good": [0.1, 0.2, float("nan")], "<x>": [0.9]}, {"threshold": 0.5, "review <": 0.45})
+    assert svg.count("<rect") == 3 and svg.count("stroke-dasharray") == 2
+    assert "<x>" not in svg and "review &lt; 0.45" in svg and "3 scores from 0.1 to 0.9" in svg
+    assert draw_histogram({"good": []}, {"threshold": 0.5}) == ""
+    assert draw_histogram({"good": [0.3, 0.3]}, {}).count("<rect") == 1
+
+
+def test_a_listing_is_text_with_a_button_a_row():
+    shown = show_listing("<t>", ("A",), [Entry('1"', ("<b>", "defect", "defect"), "defect")], "none", '1"')
+    assert shown.count("<button") == 1 and 'data-id="1&quot;"' in shown and "&lt;b&gt;" in shown
+    assert shown.count('<i class="defect">') == 2 and 'aria-current="true"' in shown and "&lt;t&gt;" in shown
+    assert picked(SimpleNamespace(_data={"id": "9" * 99})) == "9" * 64
+
+
+def test_a_failure_of_a_run_is_kept_for_whoever_looks(floor, uploads, monkeypatch, caplog):
+    def broken(*given, **more):
+        raise RuntimeError("/secret/path")
+        yield
+
+    monkeypatch.setattr(worker, "run_batch", broken)
+    run = floor.start(Wish(tuple(uploads)))
+    floor.worker.join(20)
+    failure = floor.worker.failure(run)
+    assert "secret" not in failure.sentence and "/secret/path" in caplog.text and not failure.other_basis
+    assert issubclass(ProductError, LooktwiceError) and floor.worker.doing is None

@@ -1,0 +1,302 @@
+"""The Teach place: handlers on a real inspector with tiny towers, what they show, and what they refuse."""
+
+import base64
+import dataclasses
+import io
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio")
+import gradio as gr
+
+from assistant.changes import last_change
+from assistant.errors import ImageError
+from assistant.face import masks, teach_place, teach_view
+from assistant.face.desk import ACTOR, Desk
+from assistant.face.limits_chart import Axis, draw_limits
+from assistant.face.teach_layout import lay_out_view
+from assistant.face.teach_steps import Bench, Shown
+from assistant.service.shelf import Shelf
+
+
+@pytest.fixture
+def uploads(tmp_path):
+    (tmp_path / "uploads").mkdir()
+    return tmp_path / "uploads"
+
+
+@pytest.fixture
+def place(inspector, uploads):
+    """The handlers of a page."""
+    desk = Desk(inspector, str(uploads))
+    with gr.Blocks():
+        view = lay_out_view(desk)
+    return teach_place.Handlers(desk, Bench(Shelf(inspector)), view)
+
+
+@pytest.fixture
+def upload(uploads):
+    """upload(pixels, name): a picture as a browser hands it in."""
+
+    def put(pixels, name):
+        Image.fromarray(pixels).save(uploads / name)
+        return {"path": str(uploads / name)}
+
+    return put
+
+
+@pytest.fixture
+def cloth(place, upload, good):
+    """What the page shows after "cloth" was learned from four pictures."""
+    given = [upload(good(i), f"good{i}.png") for i in range(4)]
+    return place.learn(Shown(), "cloth", "plain", given, quiet)
+
+
+def quiet(fraction, desc):
+    """Take the place of a progress display."""
+
+
+def shown(place, update):
+    return update[place.view.shown]
+
+
+def given(update, widget):
+    """With what a widget is shown next."""
+    return update[widget].constructor_args if isinstance(update[widget], gr.blocks.Block) else update[widget]
+
+
+def said(place, update):
+    return update[place.view.said]
+
+
+def kept(place):
+    return place.desk.inspector.load("cloth")
+
+
+def painted(size, box=None, color=masks.LOOK):
+    layer = Image.new("RGBA", size)
+    if box:
+        layer.paste(color, box)
+    out = io.BytesIO()
+    layer.save(out, "PNG")
+    return {"paint": "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()}
+
+
+# Learning
+
+
+def test_a_product_is_learned_kept_and_shown(place, cloth):
+    product = kept(place)
+    assert shown(place, cloth) == Shown.of(product) and "DONE" in said(place, cloth)
+    captions = [caption for _, caption in given(cloth, place.view.knowledge.gallery)["value"]]
+    ranked = sorted(product.references, key=lambda r: -r.score)
+    assert [c.split(" · ")[-1] for c in captions] == [r.name for r in ranked]
+    assert captions[0].startswith(f"{ranked[0].score:.3g}")
+    assert all(os.path.isfile(path) for path, _ in given(cloth, place.view.knowledge.gallery)["value"])
+    assert "cloth" in cloth[place.view.facts] and ">4<" in cloth[place.view.facts]
+    (entry,) = place.desk.inspector.store.log.entries()
+    assert (entry.action, entry.actor) == ("learn", ACTOR)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "sentence"),
+    [("", 1, "a name first"), ("a/b", 1, "cannot be a product"), ("cloth", 0, "at least one picture")],
+)
+def test_what_cannot_be_learned_is_one_sentence(place, upload, good, name, count, sentence):
+    update = place.learn(Shown(), name, "plain", [upload(good(0), "a.png")] * count, quiet)
+    assert set(update) == {place.view.said} and sentence in said(place, update)
+    assert place.desk.inspector.store.names() == []
+
+
+def test_a_name_is_taken_once(place, cloth, upload, good):
+    update = place.learn(Shown(), "cloth", "plain", [upload(good(9), "other.png")], quiet)
+    assert "There is a product &#x27;cloth&#x27; already" in said(place, update)
+    assert len(kept(place).references) == 4
+
+
+def test_only_uploads_are_learned(place):
+    update = place.learn(Shown(), "cloth", "plain", [{"path": "/etc/passwd"}], quiet)
+    assert "Only a picture that was uploaded" in said(place, update)
+
+
+# Changing
+
+
+def test_good_pictures_are_added_and_taken_back(place, cloth, upload, good):
+    added = place.learn(shown(place, cloth), "", "plain", [upload(good(7), "new <b>.png")], quiet)
+    assert len(kept(place).references) == 5
+    assert given(added, place.view.choice.undo)["value"].startswith("Undo the good part new")
+    before = shown(place, cloth)
+    back = place.undo(shown(place, added))
+    assert shown(place, back) == before and given(back, place.view.choice.undo)["interactive"] is False
+
+
+def test_a_known_picture_changes_nothing_and_says_so(place, cloth, upload, good):
+    again = place.learn(shown(place, cloth), "", "plain", [upload(good(0), "again.png")], quiet)
+    assert "Nothing changed" in said(place, again) and len(kept(place).references) == 4
+
+
+def test_the_selected_reference_is_removed(place, cloth):
+    highest = max(kept(place).references, key=lambda r: r.score)
+    chosen = place.select(shown(place, cloth), SimpleNamespace(index=0))
+    assert given(chosen, place.view.knowledge.remove)["value"] == f"Remove {highest.name}"
+    place.remove(shown(place, chosen))
+    assert highest.id not in {r.id for r in kept(place).references}
+    assert "Select what to remove" in said(place, place.remove(shown(place, cloth)))
+
+
+def test_a_change_elsewhere_is_shown_and_not_overwritten(place, cloth):
+    inspector, product = place.desk.inspector, kept(place)
+    inspector.save(inspector.remove(product, 0), "somebody else")
+    for change in (place.undo, place.delete, lambda s: place.retarget(s, 0.2), place.unmask):
+        update = change(shown(place, cloth))
+        assert "was changed elsewhere" in said(place, update)
+        assert shown(place, update) == Shown.of(kept(place)), "what is there now is shown"
+    assert len(kept(place).references) == 3 and kept(place).calibration.target == 0.05
+    assert "was changed" not in said(place, place.retarget(shown(place, update), 0.2))
+
+
+def test_a_target_is_looked_at_before_it_is_kept(place, cloth):
+    now, widgets = shown(place, cloth), place.view.knowledge
+    looked = place.preview(now, 0.2)
+    limits = kept(place).calibration
+    assert limits.target == 0.05 and given(looked, widgets.save)["interactive"] is True
+    assert f"defect above {limits.at(0.2).threshold:.3g}" in looked[widgets.chart]
+    assert "Not saved" in looked[widgets.effect] and "Not saved" not in cloth[widgets.effect]
+    saved = place.retarget(now, 0.2)
+    assert kept(place).calibration.target == 0.2
+    assert given(saved, place.view.choice.undo)["value"] == "Undo the false-alarm target of 20 %"
+    entry = list(place.desk.inspector.store.log.entries())[-1]
+    assert (entry.action, entry.actor) == ("target", ACTOR)
+    place.undo(shown(place, saved))
+    assert kept(place).calibration == limits
+    assert "lies between" in said(place, place.retarget(shown(place, cloth), 0.9))
+
+
+def test_a_known_defect_is_added_with_its_mask_and_removed(place, cloth, upload, good, planted):
+    pixels, (x0, y0, x1, y1) = planted(good(50), 0.3, 0.4)
+    picture = upload(pixels, "bad.png")
+    offered = place.show_defect(shown(place, cloth), picture)
+    assert (
+        given(offered, place.view.defects.form)["visible"]
+        and given(offered, place.view.defects.painter)["picture"]
+    )
+    drawing = painted(pixels.shape[1::-1], (x0, y0, x1, y1), masks.IGNORE)
+    added = place.add_defect(shown(place, cloth), picture, " wax <b>blot ", drawing)
+    (defect,) = kept(place).known.defects
+    assert defect.label == "wax <b>blot"
+    direct = place.desk.inspector.undo(kept(place))
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[y0:y1, x0:x1] = True
+    direct = place.desk.inspector.teach(direct, picture["path"], "defect", "wax <b>blot", mask)
+    assert direct.known.defects == (defect,), "the digest holds picture and mask"
+    assert given(added, place.view.defects.known)["choices"] == [("wax <b>blot · bad.png", defect.id)]
+    assert "wax" in given(added, place.view.choice.undo)["value"]
+    place.remove_defect(shown(place, added), defect.id)
+    assert kept(place).known.defects == ()
+
+
+def test_masks_are_painted_shown_again_and_taken_away(place, cloth):
+    widgets = place.view.masks
+    size = Image.open(io.BytesIO(kept(place).pictures[0].numpy().tobytes())).size
+    half = (0, 0, size[0] // 2, size[1])
+    masked = place.remask(shown(place, cloth), painted(size, half))
+    roi = kept(place).roi
+    assert tuple(roi.shape) == size[::-1] and roi[:, : half[2]].all() and not roi[:, half[2] :].any()
+    assert kept(place).ignore is None
+    look, ignore = masks.split_masks(masks.read_drawing(masked[widgets.painter]))
+    assert (look == (roi.numpy() > 0)).all() and ignore is None
+    ignored = place.remask(shown(place, masked), painted(size, half, masks.IGNORE))
+    assert kept(place).roi is None and kept(place).ignore is not None
+    place.unmask(shown(place, ignored))
+    assert kept(place).looked_at is None
+    everything = painted(size, (0, 0, *size), masks.IGNORE)
+    assert "leaves nothing to look at" in said(place, place.remask(Shown.of(kept(place)), everything))
+
+
+def test_stale_limits_are_said_and_worked_out_again(place, cloth):
+    inspector = place.desk.inspector
+    inspector.save(dataclasses.replace(kept(place), seal="of another rule"))
+    opened = place.open("cloth")
+    assert given(opened, place.view.stale)["visible"] is True
+    mended = place.recalibrate(shown(place, opened))
+    assert given(mended, place.view.stale)["visible"] is False
+    assert not inspector.is_stale(kept(place))
+
+
+def test_a_product_is_deleted_after_a_question(place, cloth):
+    assert given(place.ask_twice(), place.view.choice.sure)["visible"] is True
+    assert "cloth" in place.desk.inspector.store.names()
+    gone = place.delete(shown(place, cloth))
+    assert place.desk.inspector.store.names() == [] and shown(place, gone) == Shown()
+    assert "deleted" in said(place, gone) and "Choose a product" in said(place, place.undo(Shown()))
+
+
+def test_a_damaged_product_says_so_and_can_be_deleted(place, cloth):
+    place.desk.inspector.store.path("cloth").write_bytes(b"nonsense")
+    opened = place.open("cloth")
+    assert "damaged" in said(place, opened) and given(opened, place.view.room)["visible"] is False
+    place.delete(shown(place, opened))
+    assert place.desk.inspector.store.names() == []
+
+
+def test_coming_back_keeps_a_drawing_unless_the_product_changed(place, cloth):
+    now = shown(place, cloth)
+    assert set(place.refresh(now)) == {place.view.choice.product}
+    place.bench.change(now, lambda p: place.desk.inspector.remove(p, 0))
+    assert shown(place, place.refresh(now)) == Shown.of(kept(place))
+    place.desk.inspector.store.delete("cloth")
+    assert shown(place, place.refresh(now)) == Shown()
+
+
+# What is drawn
+
+
+def test_names_are_escaped_and_marks_follow_the_limits(place, cloth):
+    product = kept(place)
+    odd = dataclasses.replace(product.references[0], name="<img src=x>", score=9.0)
+    product = dataclasses.replace(product, references=(odd, *product.references[1:]))
+    assert "above limit" in teach_view._caption(product, odd)
+    chart, _ = teach_view.show_limits(product, 0.05)
+    assert "<img" not in chart and "&lt;img src=x&gt;" in chart
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 300])
+def test_few_scores_are_dots_and_many_are_bars_of_all_of_them(count):
+    scores = [(f"{i}.png", 0.1 + 0.01 * (i % 17)) for i in range(count)]
+    chart = draw_limits(scores, 0.3, 0.4, Axis.around([0.1, 0.5]))
+    if count < 8:
+        assert chart.count("<circle") == count and "<rect" not in chart
+    else:
+        counts = [int(part.split(" ")[0]) for part in chart.split("<title>")[1:]]
+        assert sum(counts) == count and "<circle" not in chart
+    assert "review above 0.3, defect above 0.4" in chart
+
+
+def test_the_axis_stays_while_the_target_moves(place, cloth):
+    ends = {teach_view.show_limits(kept(place), t)[0].rsplit("</text><g")[0][-60:] for t in teach_view.TARGETS}
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize(
+    "paint", [7, "data:image/svg+xml;base64,AAAA", "data:image/png;base64,????", "data:image/png;base64,AAAA"]
+)
+def test_a_drawing_that_is_no_picture_is_refused(paint):
+    with pytest.raises(ImageError):
+        masks.read_drawing({"paint": paint})
+    assert masks.read_drawing({}) is None and masks.read_drawing(None) is None
+
+
+def test_what_an_undo_takes_back_is_known_beforehand(inspector, good):
+    product = inspector.learn("cloth", [good(i) for i in range(3)])
+    assert last_change(product) is None
+    taught = inspector.teach(product, good(5))
+    assert last_change(taught) == taught.history[-1]
+    moved = inspector.retarget(taught, 0.1)
+    assert last_change(moved).what == "target" and moved.calibration.target == 0.1
+    assert inspector.retarget(moved, 0.1) is moved
+    assert last_change(inspector.undo(moved)) == taught.history[-1]

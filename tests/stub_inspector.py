@@ -1,0 +1,105 @@
+"""An inspector without a model, for the front end: what it says depends on the picture and the product alone."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from assistant.errors import ImageError, ProductError
+from assistant.images import load_image
+from assistant.inspection import Answer, Evidence, Inspection, Region
+from assistant.product import Change
+
+ORIGIN = "estimated for 5 % false alarms from <b>4</b> good pictures"
+STEP = 0.3  # by which a score moves with each correction
+
+
+@dataclass(frozen=True)
+class StubProduct:
+    name: str
+    count: int = 3
+    history: tuple = ()
+
+    @property
+    def lift(self):
+        return STEP * sum(1 if change.what == "defect" else -1 for change in self.history)
+
+
+class StubInspector:
+    """Scores a picture by its brightness and answers with what it was asked, so that a mix-up shows."""
+
+    explainer = None
+
+    def __init__(self):
+        self.products = {"bracket": StubProduct("bracket")}
+        self.store = SimpleNamespace(names=lambda: sorted(self.products))
+        self.learned = []
+        self.compared = []
+        self.histories = []
+        self.saved = []
+
+    def learn(self, name, references, *, tell=None):
+        for reference in references:
+            load_image(reference)
+        self.learned.append([Path(reference).name for reference in references])
+        if tell:
+            tell("Looking at the references", 0.5)
+        return StubProduct(name, len(references))
+
+    def load(self, name):
+        if name not in self.products:
+            raise ProductError(f"There is no product {name!r}; the products are: bracket.")
+        return self.products[name]
+
+    def save(self, product, actor=None):
+        self.saved.append((product.name, actor))
+        self.products[product.name] = product
+
+    def correct(self, product, picture, correction):
+        name, kind = load_image(picture).name, "good" if correction == "false alarm" else "defect"
+        if any(change.name == name for change in product.history):
+            return product
+        change = Change("now", kind, len(product.history), name)
+        return replace(product, history=(*product.history, change))
+
+    def undo(self, product):
+        return replace(product, history=product.history[:-1])
+
+    def inspect(self, images, product=None):
+        self.compared.append(product)
+        known = self.load(product) if isinstance(product, str) else product
+        return (self._inspect(image, known) for image in images)
+
+    def ask(self, inspection, question, history=()):
+        if question == "break":
+            raise RuntimeError("/secret/path/model.bin at 0x7f00")
+        self.histories.append(tuple(history))
+        return Answer(f"{inspection.path} [R1] {len(history)}: {question}", ("R1",))
+
+    def _inspect(self, path, product):
+        try:
+            pixels = load_image(path).pixels
+        except ImageError as error:
+            return Inspection(str(path), "error", str(error))
+        score = float(pixels.mean()) / 255 + (product.lift if product else 0.0)
+        verdict = "defect" if score > 0.5 else "good"
+        region = Region("R1", (1, 2, 9, 8), 48, 0.0234, score, "top left", "moderate")
+        return Inspection(
+            path=str(path),
+            mode="few-shot" if product else "zero-shot",
+            score=score,
+            p_value=0.01,
+            threshold=0.5,
+            review_threshold=0.45,
+            verdict=verdict,
+            regions=(region,) if verdict == "defect" else (),
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            evidence=Evidence("predictive", ORIGIN, 4, 0.05, 0.2),
+            scale=(0.25, 1.0),
+            notices=("read as <12-bit>",),
+            product=product.name if product else None,
+            references=product.count if product else 0,
+            coarse_map=np.linspace(0, score, 16, dtype=np.float32).reshape(4, 4),
+        )
