@@ -135,16 +135,17 @@ def products(store: ProductStore) -> None:
     """The kept products, a line each."""
     from assistant.errors import ProductError
 
-    table = Table("product", "references", "defects", "threshold", "target", "bundle", "learned", "MB")
+    table = Table("product", "references", "alike", "defects", "threshold", "target", "bundle", "learned", "MB")
     for name in store.names():
         try:
             one = store.load(name)
         except ProductError as error:
-            table.add_row(escape(name), "", "", "", "", "", escape(str(error)), "")
+            table.add_row(escape(name), "", "", "", "", "", "", escape(str(error)), "")
             continue
         table.add_row(
             escape(name),
             str(len(one.references)),
+            " and ".join([*["in place"] * one.aligned, *["as wholes"] * one.alike]),
             str(len(one.known.defects)),
             f"{one.calibration.threshold:.4g}",
             f"{100 * one.calibration.target:g} %",

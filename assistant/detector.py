@@ -1,7 +1,8 @@
 """Anomaly maps and raw scores from features: alone, against a memory, or against each other.
 
 The map and the score have one unit, a cosine distance (or its mean with a probability where text speaks), so
-that one limit serves both. The detector knows no thresholds and no verdicts.
+that one limit serves both. Where references are alike as whole pictures, a score rises by a `lift`, which has no
+place in the map. The detector knows no thresholds and no verdicts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from assistant.adapters.mutual import mutual_maps, rescore
 from assistant.adapters.patches import join_layers, top_mean
 from assistant.adapters.rarity import rarity
 from assistant.adapters.text_map import text_map
+from assistant.adapters.whole import Wholes, signature
 from assistant.backbone import Backbone, Features
 from assistant.product import Product
 from assistant.prompts.ensemble import state_vectors
@@ -32,6 +34,14 @@ ALIGNED = {0.5: 1.03, 0.98: 1.15}
 """Parts lie alike where the nearest good patch around the same place is hardly farther than the nearest anywhere:
 at most so many times, for these quantiles over a picture. The high one sees a part that wanders on a plain ground.
 Ball screws give up to 1.02 and 1.11, boards of many designs 1.6 and more."""
+
+ALIKE = 0.05
+"""References are alike as whole pictures where the mean of `Wholes.spread` is at most this.
+
+Textiles, ball screws and bottles are well below it; tiles, solar cells and boards of many designs above."""
+
+WHOLE_SHARE = 2.0
+"""How many times the distance as whole pictures counts in a few-shot score, where references are alike so."""
 
 BATCH_PATCHES = 600
 
@@ -157,6 +167,44 @@ class Detector:
         looked_at = fit_roi(roi, maps.shape[1], maps.shape[2]).to(maps.device) > 0
         return top_mean(maps[:, looked_at][:, None], self.share)
 
+    def signature(
+        self, features: Features, looked_at: Tensor | None = None, foreground: Foreground | None = None
+    ) -> Tensor | None:
+        """Signatures [B, D] float16 of pictures as wholes, of what is looked at in them.
+
+        All layers but the coarsest, which sees most of a picture from anywhere, take part. None where a tower has
+        one grid for all layers: its vectors are long, and their second moments would be larger than a memory.
+        """
+        fewest = min(_patches(layer.shape[1:3]) for layer in features.layers)
+        layers = [layer for layer in features.layers if _patches(layer.shape[1:3]) > fewest]
+        if not layers:
+            return None
+        if looked_at is None and foreground is None:
+            return signature(layers)
+        shown = foreground.mask(self.tokens(features)) if foreground else torch.ones(1, *layers[0].shape[1:3])
+        if looked_at is not None:
+            shown = shown * fit_roi(looked_at, *shown.shape[1:]).to(shown.device)
+        grids = [layer.shape[1:3] for layer in layers]
+        cells = [torch.stack([fit_roi(one, *grid) for one in shown]) for grid in grids]
+        return signature(layers, [c.to(layer.device) for c, layer in zip(cells, layers, strict=True)])
+
+    def lift(
+        self,
+        features: Features,
+        wholes: Wholes | None,
+        looked_at: Tensor | None = None,
+        foreground: Foreground | None = None,
+        without: int | None = None,
+    ) -> Tensor:
+        """How much scores [B] rise since pictures as wholes differ from all references, `without` one of them.
+
+        0 where references are not alike as wholes. With tiles the canvas is the whole.
+        """
+        found = self.signature(features, looked_at, foreground) if wholes else None
+        if wholes is None or found is None:
+            return features.vector.new_zeros(len(features))
+        return WHOLE_SHARE * wholes.distance(found, without)
+
     def _with_words(self, rare: Tensor, features: Features) -> Tensor:
         if features.aligned is None:
             return rare
@@ -168,7 +216,7 @@ class Detector:
         return state_vectors(self.backbone.encode_text)
 
 
-def _patches(shape: tuple[int, ...]) -> int:
+def _patches(shape: Sequence[int]) -> int:
     return shape[0] * shape[1]
 
 

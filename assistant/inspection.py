@@ -96,6 +96,12 @@ class Evidence:
     smallest_p: float
 
 
+WHOLE_DIFFERS = (
+    "the picture as a whole differs from the references; its strangest places alone stay under the limit"
+)
+"""The notice of an inspection whose verdict would be milder by the map alone."""
+
+
 @dataclass(frozen=True)
 class Inspection:
     """What was found in one picture, against what limit, and what was decided.
@@ -106,7 +112,9 @@ class Inspection:
     a sentence in `error`, and None for every number.
 
     `coarse_map` is the anomaly map [h, w] float32 on the tower's grid, in the unit of the score; it covers
-    the whole displayed picture of `width` x `height` pixels. It is left out of the JSON. `scale` is the pair
+    the whole displayed picture of `width` x `height` pixels. It is left out of the JSON. Where the picture as a
+    whole differs from references that are alike, the score is higher than the map shows, and so are the peaks of
+    regions; `notices` say so where it decides. `scale` is the pair
     of map values that the fixed colour scale of the product runs between.
     """
 

@@ -24,8 +24,9 @@ from assistant.calibration import Calibration, Prior, calibrate_batch, check_tar
 from assistant.detector import Detector
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
 from assistant.images import Source
-from assistant.inspection import Answer, AskedMode, DefectType, Inspection, Mode, Region
+from assistant.inspection import WHOLE_DIFFERS, Answer, AskedMode, DefectType, Inspection, Mode, Region
 from assistant.intake import is_lazy, walk_sources
+from assistant.lanes import Lanes
 from assistant.language.conversation import converse, prompt_for
 from assistant.language.explainer import Explainer
 from assistant.learned import load_learned
@@ -49,6 +50,8 @@ class Inspector(Teaching):
         self.reader = Reader(backbone, load_learned(backbone.card.name, backbone.digest))
         self.store = store or ProductStore()
         self.batch_size = max(1, batch_size)
+        on_cores = backbone.runtime.device.type == "cpu"
+        self.lanes = Lanes(min(self.batch_size, torch.get_num_threads()) if on_cores else 1)
         self.explainer: Explainer | None = None
 
     @classmethod
@@ -251,19 +254,23 @@ class Inspector(Teaching):
             start = time.perf_counter()
             pictures = [e.image.pixels for e in entries if e.image]
             features = {tiles: iter(self.detector.at(tiles).backbone.encode(pictures)) for tiles in cuts}
+            seen = [{tiles: next(row) for tiles, row in features.items()} if e.image else {} for e in entries]
             encoding = 1000 * (time.perf_counter() - start) / len(entries)
-            for entry in entries:
+
+            def judge(one: tuple[Entry, dict[int, Features]], ms: float = encoding) -> list[Inspection]:
+                entry, looks = one
                 if entry.image is None:
-                    yield [Inspection(entry.path, "error", entry.error)] * len(products)
-                    continue
+                    return [Inspection(entry.path, "error", entry.error)] * len(products)
                 start = time.perf_counter()
                 found: dict[int, Inspection] = {}
                 for tiles, which in cuts.items():
                     judged = [(products[i], limits[i]) for i in which]
-                    rows = self._judge(self.detector.at(tiles), entry, next(features[tiles]), judged)
+                    rows = self._judge(self.detector.at(tiles), entry, looks[tiles], judged)
                     found |= zip(which, rows, strict=True)
-                ms = encoding + 1000 * (time.perf_counter() - start) / max(1, len(products))
-                yield [_timed(found[i], ms) for i in range(len(products))]
+                ms += 1000 * (time.perf_counter() - start) / max(1, len(products))
+                return [_timed(found[i], ms) for i in range(len(products))]
+
+            yield from self.lanes.map(judge, list(zip(entries, seen, strict=True)))
 
     def _judge(
         self,
@@ -276,15 +283,16 @@ class Inspector(Teaching):
         sight = Sight.of(entry, seen, self.reader.read(seen))
         every = detector.maps(seen, [product for product, _ in judged])
         for (product, limit), maps in zip(judged, every, strict=True):
-            contrast = None
+            contrast, lift = None, 0.0
             if product:
                 maps, contrast = look_closer(detector, seen, maps, product)
-            score = float(detector.score(maps, product.looked_at if product else None)[0])
+                lift = float(detector.lift(seen, product.wholes, product.looked_at, product.foreground)[0])
+            score = float(detector.score(maps, product.looked_at if product else None)[0]) + lift
             types = self.reader.ranker(sight.reading)
             if product and contrast is not None:
                 types = self._known_first(product, seen, contrast, types)
             mode: Mode = "few-shot" if product else "zero-shot"
-            yield self._conclude(sight, maps[0], score, mode, limit, product, types)
+            yield self._conclude(sight, maps[0], score, mode, limit, product, types, lift)
 
     def _run_batch(
         self, sources: Iterable[Any], target: float, tell: Callable[[float], None] | None
@@ -328,6 +336,7 @@ class Inspector(Teaching):
         calibration: Calibration,
         product: Product | None,
         types: Types | None,
+        lift: float = 0.0,
     ) -> Inspection:
         verdict = calibration.verdict(score)
         looked_at = product.looked_at if product else None
@@ -337,7 +346,8 @@ class Inspector(Teaching):
         regions: tuple[Region, ...] = ()
         if verdict != "good":
             limit = calibration.threshold if verdict == "defect" else calibration.review_threshold
-            regions = find_regions(coarse, limit, sight.width, sight.height, calibration.p_value, types)
+            lifted = np.where(coarse > 0, coarse + np.float32(lift), coarse)  # what is not looked at stays 0
+            regions = find_regions(lifted, limit, sight.width, sight.height, calibration.p_value, types)
         return Inspection(
             path=sight.path,
             mode=mode,
@@ -352,7 +362,7 @@ class Inspector(Teaching):
             evidence=calibration.evidence,
             scale=(0.75 * calibration.threshold, 1.75 * calibration.threshold),
             looks_like=self.backbone.recognise(sight.vector),
-            notices=sight.notices,
+            notices=sight.notices + ((WHOLE_DIFFERS,) if calibration.verdict(score - lift) != verdict else ()),
             bundle=self.backbone.card.name,
             weights=self.backbone.digest,
             product=product.name if product else None,

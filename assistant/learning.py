@@ -16,9 +16,10 @@ from torch import Tensor
 
 from assistant.adapters.dictionary import Dictionary, merge
 from assistant.adapters.foreground import Foreground
+from assistant.adapters.whole import Wholes
 from assistant.backbone import Features
 from assistant.calibration import Prior, calibrate, check_target
-from assistant.detector import ALIGNED, MEMORY_SHARE, Detector
+from assistant.detector import ALIGNED, ALIKE, MEMORY_SHARE, WHOLE_SHARE, Detector
 from assistant.errors import ProductError
 from assistant.images import LoadedImage
 from assistant.known import KnownDefects, lift
@@ -28,6 +29,9 @@ from assistant.views import jittered_views, memory_views
 
 CAPACITY = 50_000
 """Patches in memory at most: with the pocket tower's 472 numbers each, 48 MB; with pictures, under 60 MB."""
+
+WHOLES_BYTES = 350_000
+"""Signatures of whole pictures at most: 24 of the pocket tower's, so that all that is kept stays under 60 MB."""
 
 Tell = Callable[[str, float], None]
 Score = Callable[[Features, int | None], float]
@@ -72,7 +76,10 @@ def learn_product(
     seen = dict(enumerate(own))
     if aligned is None:
         aligned = find_alignment(detector, memory, seen, views)
-    score = scorer(detector, memory, look_at(looked, ignored), ground, aligned=aligned)
+    kept = draw({i: shrink(p.pixels, backbone) for i, p in enumerate(pictures)}, digests)
+    looked_at = look_at(looked, ignored)
+    wholes = find_wholes(detector, {i: seen[i] for i in kept}, digests, looked_at, ground)
+    score = scorer(detector, memory, looked_at, ground, aligned=aligned, wholes=wholes)
     scores, jittered = score_references(detector, score, seen, len(own), pictures[0].pixels)
     return Product(
         name=name,
@@ -88,7 +95,8 @@ def learn_product(
         foreground=ground,
         aligned=aligned,
         tiles=tiles,
-        pictures=draw({i: shrink(p.pixels, backbone) for i, p in enumerate(pictures)}, digests),
+        pictures=kept,
+        wholes=wholes,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     ).sealed(rule_of(detector))
 
@@ -99,12 +107,16 @@ def calibrate_again(detector: Detector, product: Product, prior: Prior | None = 
     kept = {i: expand(picture) for i, picture in product.pictures.items()}
     seen = {i: detector.backbone.encode([pixels])[0] for i, pixels in kept.items()}
     looked_at, ground = product.looked_at, product.foreground
-    score = scorer(detector, product.dictionary, looked_at, ground, product.known, aligned=product.aligned)
+    wholes = find_wholes(detector, seen, {r.id: r.digest for r in product.references}, looked_at, ground)
+    score = scorer(
+        detector, product.dictionary, looked_at, ground, product.known, aligned=product.aligned, wholes=wholes
+    )
     first = next(iter(kept.values()), None)
     scores, jittered = score_references(detector, score, seen, len(product.references), first)
     target = product.calibration.target
     return replace(
         product,
+        wholes=wholes,
         references=tuple(replace(r, score=scores.get(r.id)) for r in product.references),
         calibration=calibrate([*scores.values()], jittered, target=target, prior=prior),
     ).sealed(rule_of(detector))
@@ -114,6 +126,7 @@ def rule_of(detector: Detector) -> str:
     """How scores come about, in words that change when scores do: part of what limits rest on."""
     side, share = detector.backbone.part.image_size, detector.share
     rule = f"side {side}, top {share}, memory {MEMORY_SHARE}, known 1, aligned {sorted(ALIGNED.items())}"
+    rule += f", whole {WHOLE_SHARE} within {ALIKE}"
     return rule if detector.backbone.tiles == 1 else f"{rule}, tiles {detector.backbone.tiles}"
 
 
@@ -125,6 +138,7 @@ def scorer(
     known: KnownDefects | None = None,
     *,
     aligned: bool = False,
+    wholes: Wholes | None = None,
 ) -> Score:
     """What scores a picture's features by the rule of an inspection, without one of the references if told so."""
 
@@ -132,7 +146,8 @@ def scorer(
         found = detector.few_shot(features, memory, without, ground, aligned)
         if known:
             found = lift(found, known.contrast(detector.tokens(features), memory, without))
-        return float(detector.score(found, looked_at)[0])
+        lifted = detector.score(found, looked_at) + detector.lift(features, wholes, looked_at, ground, without)
+        return float(lifted[0])
 
     return score
 
@@ -145,6 +160,26 @@ def find_alignment(detector: Detector, memory: Dictionary, seen: Mapping[int, Fe
     if views != "plain" or len(seen) < 2:
         return False
     return all(detector.lies_alike(features, memory, i) for i, features in seen.items())
+
+
+def find_wholes(
+    detector: Detector,
+    seen: Mapping[int, Features],
+    digests: Mapping[int, str],
+    looked_at: Tensor | None,
+    ground: Foreground | None,
+) -> Wholes | None:
+    """How the references look as whole pictures; None where they are not alike, or a single one cannot tell.
+
+    `seen` are the features of those whose pictures are kept, so that it can be found out again after any change.
+    Of very many, as many stay as `WHOLES_BYTES` hold, drawn by the digests of their pixels.
+    """
+    found = {i: detector.signature(features, looked_at, ground) for i, features in seen.items()}
+    known = {i: signatures[0] for i, signatures in found.items() if signatures is not None}
+    if len(known) < 2:
+        return None
+    wholes = Wholes.of(draw(known, digests, WHOLES_BYTES))
+    return wholes if wholes.spread <= ALIKE else None
 
 
 def score_references(

@@ -45,16 +45,16 @@ def expand(kept: Tensor) -> Pixels:
         return np.array(picture.convert("RGB"), dtype=np.uint8)
 
 
-def draw(pictures: Mapping[int, Tensor], digests: Mapping[int, str]) -> dict[int, Tensor]:
-    """The pictures that may stay, at most `MOST_BYTES` of them, by id.
+def draw(pictures: Mapping[int, Tensor], digests: Mapping[int, str], most: int | None = None) -> dict[int, Tensor]:
+    """The pictures that may stay, at most `most` bytes of them, by default `MOST_BYTES`, by id.
 
     They are drawn by digest: a lot that prefers neither old nor new ones, and falls the same in any order.
     """
     kept: list[int] = []
     size = 0
     for i in sorted(pictures, key=lambda i: (digests[i], i)):
-        size += pictures[i].numel()
-        if size > MOST_BYTES and len(kept) >= FEWEST:
+        size += pictures[i].nbytes
+        if size > (MOST_BYTES if most is None else most) and len(kept) >= FEWEST:
             break
         kept.append(i)
     return {i: pictures[i] for i in sorted(kept)}

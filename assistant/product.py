@@ -20,6 +20,7 @@ from torch.nn.functional import interpolate
 
 from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.foreground import Foreground
+from assistant.adapters.whole import Wholes
 from assistant.calibration import Calibration
 from assistant.errors import ProductError
 from assistant.files import write_atomically
@@ -69,7 +70,8 @@ class Product:
     `aligned`: whether parts lie alike, so that a patch is compared with what lies around the same place.
     `tiles`: into how many overlapping tiles along each side a picture is cut; 1 is the whole.
     `pictures`: of each reference that is scored again when something changes, the picture as a PNG, uint8 [n],
-    in the size that the tower sees. `seal` says what the limits rest on, see `check`. `past`: the way back.
+    in the size that the tower sees. `wholes`: how these look as wholes, None where they are not alike; made with
+    the limits, from the same pictures. `seal` says what the limits rest on, see `check`. `past`: the way back.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Product:
     past: tuple[Step, ...] = field(default=(), compare=False, repr=False)
     aligned: bool = False
     tiles: int = 1
+    wholes: Wholes | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -110,7 +113,13 @@ class Product:
     def nbytes(self) -> int:
         """Bytes of all that it keeps: memory, known defects and pictures, and not the way back."""
         pictures = sum(t.numel() for t in self.pictures.values())
-        return int(self.dictionary.nbytes + self.known.nbytes + pictures)
+        wholes = self.wholes.nbytes if self.wholes else 0
+        return int(self.dictionary.nbytes + self.known.nbytes + pictures + wholes)
+
+    @property
+    def alike(self) -> bool:
+        """Whether its references are alike as whole pictures: one that differs as a whole then scores higher."""
+        return self.wholes is not None
 
     @property
     def looked_at(self) -> Tensor | None:
@@ -154,6 +163,8 @@ class Product:
                 tensors[name] = mask.float()
         if self.foreground:
             tensors |= {f"foreground.{k}": v for k, v in self.foreground.state_dict().items()}
+        if self.wholes:
+            tensors |= {f"wholes.{k}": v for k, v in self.wholes.state_dict().items()}
         plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned", "tiles")
         header: dict[str, Any] = {name: getattr(self, name) for name in plain}
         header["references"] = [asdict(reference) for reference in self.references]
@@ -211,6 +222,8 @@ class Product:
         parts += [self._content_of("known", self.known.dictionary), *_digests((self.roi, self.ignore))]
         if self.foreground:
             parts.append(digest("", self.foreground.state_dict()))
+        if self.wholes:
+            parts.append(digest("", self.wholes.state_dict()))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     def _content_of(self, name: str, memory: Dictionary) -> str:
@@ -291,7 +304,8 @@ def _read_past(path: Path, settings: str, tensors: Mapping[str, Tensor]) -> tupl
 def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
     """The product of a state; any error where settings and tensors do not fit together."""
     rest = dict(header)
-    groups: dict[str, dict[str, Tensor]] = {"dictionary": {}, "known": {}, "picture": {}, "foreground": {}}
+    names = ("dictionary", "known", "picture", "foreground", "wholes")
+    groups: dict[str, dict[str, Tensor]] = {name: {} for name in names}
     masks: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         group, _, inner = name.partition(".")
@@ -305,7 +319,9 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
     dictionary.load_state_dict(groups["dictionary"])
     references = tuple(Reference(**row) for row in rest.pop("references"))
     ids = {reference.id for reference in references}
-    if set(dictionary.ids()) - ids or set(map(int, groups["picture"])) - ids:
+    wholes = Wholes.from_state_dict(groups["wholes"]) if groups["wholes"] else None
+    owners = {*dictionary.ids(), *map(int, groups["picture"]), *(wholes.owners if wholes else ())}
+    if owners - ids:
         raise ProductError(f"The product {rest['name']!r} holds patches of a reference it does not name.")
     return Product(
         references=references,
@@ -315,6 +331,7 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
         pictures={int(i): t for i, t in groups["picture"].items()},
         history=tuple(Change(**row) for row in rest.pop("history")),
         foreground=Foreground.from_state_dict(groups["foreground"]) if groups["foreground"] else None,
+        wholes=wholes,
         roi=masks.get("roi"),
         ignore=masks.get("ignore"),
         **rest,

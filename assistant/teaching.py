@@ -24,7 +24,7 @@ from assistant.errors import ImageError, ProductError
 from assistant.images import LoadedImage, load_image
 from assistant.inspection import Inspection
 from assistant.known import KnownDefect, choose_patches, copy_of, lift
-from assistant.learning import calibrate_again, check_masks, check_roi
+from assistant.learning import calibrate_again, check_masks, check_roi, rule_of
 from assistant.pictures import digest_of, draw, shrink
 from assistant.product import Change, Product, Reference
 from assistant.regions import REACH
@@ -125,6 +125,20 @@ class Teaching(ABC):
     def recalibrate(self, product: Product) -> Product:
         """The product with its limits worked out again, for what it holds and for how scores come about now."""
         return self._follow(self._fitting(product), Change(_now(), "recalibrated"))
+
+    def retarget(self, product: Product, target_false_alarm: float) -> Product:
+        """The product with its limits at another rate of false alarms; CalibrationError for an unfit one."""
+        if target_false_alarm == product.calibration.target:
+            return product
+        return product.followed_by(product.with_target(target_false_alarm))
+
+    def is_stale(self, product: Product) -> bool:
+        """Whether its limits were worked out for anything else than they would be used on: `recalibrate` it."""
+        try:
+            self._fitting(product).check(rule_of(self.detector.at(product.tiles)))
+        except ProductError:
+            return True
+        return False
 
     def undo(self, product: Product) -> Product:
         """The product before its last change, the very same; at most eight changes back."""

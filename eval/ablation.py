@@ -1,7 +1,8 @@
 """What each part of the few-shot map is worth: `python -m assistant.eval.ablation SPEC ... [--shots 1 4]`.
 
 Every variant changes one thing about the distance to the nearest patch, alone and blended with rarity, and all of
-them see the same features of the same pictures and references. What ships is "alignment auto" at `MEMORY_SHARE`.
+them see the same features of the same pictures and references. What ships is "alignment auto" at `MEMORY_SHARE`,
+and beside the map the lift of scores where references are alike as whole pictures, which is left out here.
 Choose nothing by sets whose results are reported.
 """
 

@@ -175,7 +175,9 @@ def score_table(
         if bad := next((entry for entry in entries if entry.image is None), None):
             raise LooktwiceError(f"A good picture cannot be used: {bad.error}")
         for features in inspector.backbone.encode([e.image.pixels for e in entries if e.image]):
-            yield np.array([float(detector.score(maps)[0]) for maps in detector.maps(features, products)])
+            lifts = [detector.lift(features, product.wholes if product else None) for product in products]
+            scored = zip(detector.maps(features, products), lifts, strict=True)
+            yield np.array([float((detector.score(maps) + lift)[0]) for maps, lift in scored])
 
 
 def _datasets(spec: str) -> list[Dataset]:

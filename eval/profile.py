@@ -56,6 +56,7 @@ def time_stages(inspector: Inspector, product: Product, paths: list[Path]) -> St
         rare = watch.time("rarity", rarity, tokens)
         watch.time("memory lookup", product.dictionary.lookup, tokens)
         watch.time("score", detector.score, rare)
+        watch.time("picture as a whole", detector.lift, features, product.wholes)
         coarse, limit = rare[0].numpy(), float(rare.quantile(0.98))
         p_value = product.calibration.p_value
         watch.time("regions", find_regions, coarse, limit, image.width, image.height, p_value)

@@ -179,9 +179,11 @@ def time_ours(job: Job) -> Timing:
     product = inspector.learn("ours", draw)
 
     def judge(picture: Any) -> Any:
-        maps = inspector.detector.maps(inspector.backbone.encode_image(picture), [product])[0]
+        features = inspector.backbone.encode_image(picture)
+        maps = inspector.detector.maps(features, [product])[0]
+        lift = inspector.detector.lift(features, product.wholes)
         height, width = picture.shape[2:]
-        return inspector.detector.score(maps), to_picture(maps[0].numpy(), width, height)
+        return inspector.detector.score(maps) + lift, to_picture(maps[0].numpy(), width, height)
 
     return clock(judge, inspector.backbone.encode_image, pictures, before)
 

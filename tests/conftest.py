@@ -139,6 +139,22 @@ def planted():
     return _plant
 
 
+@pytest.fixture(scope="session")
+def mixed():
+    """mixed(seed, share): a cloth of square pieces, `share` of them with lying threads and the rest upright."""
+    return _mix
+
+
+def _mix(seed, share, side=160, piece=16):
+    rng = np.random.default_rng(seed)
+    count = side // piece
+    lying = rng.permutation(np.arange(count**2) < round(share * count**2)).reshape(count, count)
+    rows, columns = np.mgrid[:side, :side]
+    along = np.where(np.kron(lying, np.ones((piece, piece))) > 0, rows, columns)
+    cloth = 128 + 60 * np.sin(2 * np.pi * along / 8) + rng.normal(0, 3, (side, side))
+    return np.repeat(cloth.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
 def _weave(seed, width=160, height=160):
     rng = np.random.default_rng(seed)
     period = math.sqrt(width * height) / 12

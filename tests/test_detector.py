@@ -10,7 +10,7 @@ import torch
 from assistant.adapters.patches import top_mean
 from assistant.adapters.rarity import rarity
 from assistant.adapters.text_map import text_map
-from assistant.detector import MEMORY_SHARE, Detector, fit_roi
+from assistant.detector import MEMORY_SHARE, WHOLE_SHARE, Detector, fit_roi
 from assistant.images import load_image
 from assistant.learning import learn_product
 
@@ -144,6 +144,42 @@ def test_a_picture_against_itself_scores_its_rarity_alone(detector, good):
     tokens = detector.tokens(features)
     own = detector.few_shot(features, product.dictionary) - (1 - MEMORY_SHARE) * rarity(tokens)
     assert float(own.abs().max()) < MEMORY_SHARE * 0.006
+
+
+def test_a_cloth_of_another_mixture_is_lifted_and_a_blot_is_not(backbones, mixed, planted):
+    detector = Detector(backbones["tiny-cnn"])
+    product = learn(detector, [mixed(i, 0.5) for i in range(4)])
+    lifts = {}
+    for name, pixels in {
+        "same": mixed(9, 0.5),
+        "other": mixed(9, 0.1),
+        "blot": planted(mixed(9, 0.5), 0.5, 0.5)[0],
+        "known": mixed(2, 0.5),
+    }.items():
+        features = see(detector, pixels)
+        lifts[name] = float(detector.lift(features, product.wholes)[0])
+        distance = product.wholes.distance(detector.signature(features))
+        assert lifts[name] == pytest.approx(WHOLE_SHARE * float(distance[0]))
+        assert detector.lift(features, None).tolist() == [0.0]
+    assert lifts["other"] > 0.2 > 0.1 > lifts["blot"] > lifts["same"] and lifts["known"] < 1e-6
+    features = see(detector, mixed(2, 0.5))
+    assert float(detector.lift(features, product.wholes, without=2)[0]) > 1e-4
+
+
+def test_what_lies_outside_of_what_is_looked_at_does_not_lift(backbones, mixed):
+    detector = Detector(backbones["tiny-cnn"])
+    roi = np.zeros((160, 160), dtype=bool)
+    roi[:, :80] = True
+    product = learn(detector, [mixed(i, 0.5) for i in range(4)], roi=roi)
+    clean, other = mixed(9, 0.5), mixed(10, 0.0)
+    outside, inside = (np.where(side[..., None], other, clean) for side in (~roi, roi))
+    lifts = [
+        float(detector.lift(see(detector, pixels), product.wholes, product.looked_at)[0])
+        for pixels in (clean, outside, inside)
+    ]
+    assert lifts[2] > 0.1 > 0.05 > lifts[1] and lifts[0] < 0.05
+    known = learn(detector, [mixed(i, 0.5) for i in range(4)])
+    assert float(detector.lift(see(detector, outside), known.wholes)[0]) > 2 * lifts[1]
 
 
 @pytest.mark.parametrize("grid", [(4, 4), (7, 3), (1, 1), (40, 40)])

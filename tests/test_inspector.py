@@ -6,11 +6,15 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageOps
 
 from assistant.errors import CalibrationError, LooktwiceError, ProductError, WeightsError
-from assistant.inspection import Answer, Inspection
+from assistant.inspection import WHOLE_DIFFERS, Answer, Inspection
 from assistant.inspector import Inspector
+from assistant.lanes import Lanes
+from assistant.language.conversation import prompt_for
+from assistant.language.guard import guard
 from assistant.limits import Limits
 
 TOLERANCE = 1e-4
@@ -68,6 +72,7 @@ def test_a_batch_equals_singles_in_order_around_broken_pictures(
 ):
     chosen = product if learned else None
     either_inspector.batch_size = batch_size
+    either_inspector.lanes = Lanes(min(3, batch_size))
     together = either_inspector.inspect(mixture, chosen)
     assert [r.status for r in together] == ["ok", "ok", "ok", "error", "ok", "error", "ok", "ok", "ok"]
     assert [(r.width, r.height) for r in together if r.status == "ok"][:3] == [(160, 160), (97, 301), (640, 200)]
@@ -118,7 +123,8 @@ def test_a_planted_defect_gives_a_verdict_and_a_region_over_it(inspector, good, 
         assert row.verdict == "defect" and row.score > row.threshold and row.p_value <= 0.05
         a0, b0, a1, b1 = row.regions[0].box
         assert a0 < x1 and a1 > x0 and b0 < y1 and b1 > y0
-        assert row.regions[0].peak <= row.coarse_map.max() + 1e-6
+        lift = row.score - float(inspector.detector.score(torch.from_numpy(row.coarse_map)[None])[0])
+        assert row.regions[0].peak <= row.coarse_map.max() + lift + 1e-6
         assert row.anomaly_map.shape == (height, width)
 
 
@@ -170,6 +176,27 @@ def test_a_picture_identical_to_a_reference_scores_no_more_than_that_reference_d
     rows = either_inspector.inspect(pictures, product)
     for row, reference in zip(rows, product.references, strict=True):
         assert row.score <= reference.score + TOLERANCE and row.verdict == "good"
+
+
+def test_a_cloth_of_another_mixture_is_caught_as_a_whole_and_no_place_in_it_is_odd(inspector, mixed, planted):
+    product = inspector.learn("mixed", [mixed(i, 0.5) for i in range(6)])
+    pictures = [mixed(9, 0.5), mixed(90, 0.1), mixed(91, 0.1), planted(mixed(92, 0.5), 0.5, 0.5)[0]]
+    clean, first, second, blot = inspector.inspect(pictures, product)
+    assert clean.verdict == "good" and WHOLE_DIFFERS not in clean.notices
+    for row, pixels in zip((first, second), pictures[1:3], strict=True):
+        by_map = float(inspector.detector.score(torch.from_numpy(row.coarse_map)[None])[0])
+        assert product.calibration.verdict(by_map) == "good" and row.verdict == "defect"
+        assert row.notices == (WHOLE_DIFFERS,)
+        assert row.regions[0].area_fraction > 0.5 and row.regions[0].box == (0, 0, 160, 160)
+        assert row.regions[0].peak == pytest.approx(row.coarse_map.max() + row.score - by_map, rel=0.05)
+        (alone,) = inspector.inspect(pixels, product)
+        assert alone.score == pytest.approx(row.score, abs=TOLERANCE) and alone.verdict == row.verdict
+        for question in ("Why?", "Describe it.", "Any warnings?"):
+            said = inspector.ask(row, question)
+            assert "The picture as a whole differs from the references" in said.text.replace("Note: t", "T")
+            prompt = prompt_for(None, (row,), question, (), None)
+            assert guard(said.text, prompt).text == said.text
+    assert blot.verdict == "defect" and WHOLE_DIFFERS not in blot.notices and blot.regions[0].area_fraction < 0.5
 
 
 def test_a_kept_product_gives_identical_rows(either_inspector, product, good, planted):

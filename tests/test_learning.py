@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from assistant.calibration import Prior, calibrate
-from assistant.detector import Detector
+from assistant.detector import WHOLE_SHARE, Detector
 from assistant.errors import CalibrationError, ProductError
 from assistant.images import load_image
 from assistant.learning import check_roi, learn_product
@@ -36,12 +36,13 @@ def test_the_limits_rest_on_each_reference_without_itself(detector, pictures):
     for i, picture in enumerate(pictures):
         others = learn_product(detector, "others", [p for p in pictures if p is not picture])
         (features,) = detector.backbone.encode([picture.pixels])
-        alone.append(float(detector.score(detector.few_shot(features, others.dictionary))[0]))
+        lift = detector.lift(features, others.wholes)
+        alone.append(float((detector.score(detector.few_shot(features, others.dictionary)) + lift)[0]))
         assert product.references[i].score == pytest.approx(alone[-1], abs=1e-4)
     assert product.calibration.scores == pytest.approx(sorted(alone), abs=1e-4)
     expected = calibrate(alone, target=0.1, prior=Prior(spread=0.3))
     assert product.calibration.threshold == pytest.approx(expected.threshold, rel=1e-3)
-    assert product.calibration.n == 4
+    assert product.calibration.n == 4 and product.alike
 
 
 def test_one_reference_is_stood_in_for_by_its_changed_views(detector, pictures):
@@ -165,3 +166,31 @@ def test_parts_that_lie_anyhow_are_compared_with_the_whole_memory(detector, pict
 def test_alignment_is_kept_with_the_product(detector, tmp_path):
     product = learn_product(detector, "plate", [load_image(_part(i)) for i in range(3)])
     assert product.load(product.save(tmp_path / "plate.safetensors")).aligned
+
+
+def test_references_are_alike_as_wholes_or_they_are_not(detector, pictures, mixed):
+    assert learn_product(detector, "cloth", pictures).alike
+    same = [load_image(mixed(i, 0.5)) for i in range(4)]
+    assert learn_product(detector, "mixed", same).alike and learn_product(detector, "two", same[:2]).alike
+    assert not learn_product(detector, "one", same[:1]).alike
+    other = [load_image(mixed(i, i / 3)) for i in range(4)]
+    assert not learn_product(detector, "unlike", other).alike
+    copies = [load_image(same[0].pixels.copy()), same[0]]
+    assert not learn_product(detector, "copies", copies).alike
+
+
+def test_a_tower_with_one_grid_for_all_layers_tells_no_wholes(backbones, pictures):
+    assert not learn_product(Detector(backbones["tiny-vit"]), "cloth", pictures).alike
+
+
+def test_limits_hold_the_lift_of_each_reference_without_itself(detector, mixed):
+    pictures = [load_image(mixed(i, share)) for i, share in enumerate((0.5, 0.5, 0.5, 0.35))]
+    product = learn_product(detector, "mixed", pictures)
+    assert product.alike
+    for i, picture in enumerate(pictures):
+        (features,) = detector.backbone.encode([picture.pixels])
+        by_map = float(detector.score(detector.few_shot(features, product.dictionary, without=i))[0])
+        own = product.references[i].score - by_map
+        others = product.wholes.distance(detector.signature(features), without=i)
+        assert own == pytest.approx(WHOLE_SHARE * float(others[0]), abs=1e-5)
+        assert own > 0.03 if i == 3 else own < 0.01

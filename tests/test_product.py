@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
 from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.whole import Wholes
 from assistant.calibration import calibrate
 from assistant.errors import CalibrationError, ProductError
 from assistant.product import SUFFIX, Product, Reference, check_name
@@ -76,6 +77,23 @@ def test_a_product_survives_the_way_through_a_file(store, change):
     assert again.calibration.threshold == product.calibration.threshold
     queries = normalize(torch.randn(5, 8), dim=-1)
     assert torch.equal(again.dictionary.lookup(queries, without=1), product.dictionary.lookup(queries, without=1))
+
+
+def test_whole_pictures_are_kept_and_a_product_without_them_is_read(store):
+    rows = normalize(torch.randn(2, 6, generator=torch.Generator().manual_seed(3)), dim=-1).half()
+    product = make(wholes=Wholes(rows, (0, 1)))
+    again = Product.load(store.save(product))
+    assert again.alike and torch.equal(again.wholes.signatures, rows) and again.wholes.owners == (0, 1)
+    assert again.nbytes == product.nbytes == make().nbytes + 2 * 6 * 2
+    plain = Product.load(store.save(make("plain")))
+    assert not plain.alike and plain.wholes is None
+    sealed = product.sealed("rule")
+    sealed.check("rule")
+    for wholes in (None, Wholes(rows.flip(0), (0, 1))):
+        with pytest.raises(ProductError, match="recalibrate"):
+            dataclasses.replace(sealed, wholes=wholes).check("rule")
+    path = store.save(dataclasses.replace(product, wholes=Wholes(rows, (0, 7))))
+    assert "does not name" in refused(path)
 
 
 def test_saving_twice_writes_the_same_bytes(store, saved):

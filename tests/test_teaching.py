@@ -256,6 +256,32 @@ def change(inspector, product, good, spoiled, kind, seed):
     return inspector.recalibrate(product)
 
 
+def test_wholes_follow_what_is_taught_and_taken_back(inspector, mixed, tmp_path):
+    product = inspector.learn("mixed", [mixed(0, 0.5)])
+    assert not product.alike
+    two = inspector.teach(product, mixed(1, 0.5))
+    assert two.alike and two.wholes.owners == (0, 1)
+    three = inspector.teach(two, mixed(2, 0.45))
+    unlike = inspector.teach(inspector.teach(three, mixed(3, 0.0)), mixed(4, 1.0))
+    assert three.wholes.owners == (0, 1, 2) and not unlike.alike
+    mended = inspector.remove(inspector.remove(unlike, 4), 3)
+    assert torch.equal(mended.wholes.signatures, three.wholes.signatures)
+    assert mended.calibration.scores == pytest.approx(three.calibration.scores, abs=TOLERANCE)
+    for state in (inspector.remove(unlike, 4), unlike, inspector.teach(three, mixed(3, 0.0)), three, two, product):
+        back = inspector.teach(state, mixed(50, 0.2)).undo()
+        assert content(back, tmp_path) == content(state, tmp_path)
+    assert content(inspector.remove(two, 0).undo().undo(), tmp_path) == content(product, tmp_path)
+
+
+def test_a_product_from_before_wholes_counted_is_mended_by_recalibrating(inspector, mixed):
+    product = inspector.learn("mixed", [mixed(i, 0.5) for i in range(3)])
+    old = dataclasses.replace(product, wholes=None).sealed("the rule of old")
+    assert inspector.is_stale(old) and not old.alike
+    mended = inspector.recalibrate(old)
+    assert mended.alike and torch.equal(mended.wholes.signatures, product.wholes.signatures)
+    assert mended.calibration.scores == pytest.approx(product.calibration.scores, abs=TOLERANCE)
+
+
 @fixtures
 @given(steps=st.lists(st.tuples(st.sampled_from(CHANGES), st.integers(0, 5)), min_size=1, max_size=4))
 def test_every_change_is_undone_byte_for_byte_also_from_the_file(
@@ -320,6 +346,7 @@ def test_the_cap_holds_under_unlimited_feedback(inspector, good, spoiled, monkey
     monkeypatch.setattr("assistant.known.CAPACITY", 40)
     monkeypatch.setattr("assistant.pictures.MOST_BYTES", 150_000)
     monkeypatch.setattr("assistant.undo.MOST_BYTES", 400_000)
+    monkeypatch.setattr(learning, "WHOLES_BYTES", 2_000)
     product = inspector.learn("cloth", [good(0, 64, 64), good(1, 64, 64)])
     sizes = []
     for i in range(2, 10):
@@ -332,7 +359,8 @@ def test_the_cap_holds_under_unlimited_feedback(inspector, good, spoiled, monkey
     before = content(product, tmp_path)
     assert content(inspector.teach(product, good(90, 64, 64)).undo(), tmp_path) == before
     row = product.dictionary.entries.shape[1] * 2 + 8 + 4
-    assert max(sizes) <= 540 * row + 150_000
+    assert max(sizes) <= 540 * row + 150_000 + 2_000
+    assert 2 < len(product.wholes.owners) < len(product.pictures) and product.wholes.nbytes <= 2_000
     assert sum(t.numel() for t in product.pictures.values()) <= 150_000
     assert {r.id for r in product.references if r.score is not None} == set(product.pictures)
     assert product.calibration.n == len(product.pictures) < len(product.references)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from assistant.inspection import Answer, Inspection
+from assistant.inspection import WHOLE_DIFFERS, Answer, Inspection
 from assistant.language.beyond import NO_PICTURE
 from assistant.language.clauses import is_foreign, split_clauses
 from assistant.language.intents import PER_REGION
@@ -138,7 +138,8 @@ def _weigh(i: Inspection, _: Ask) -> Sentences:
 
 
 def _give_reasons(i: Inspection, _: Ask) -> Sentences:
-    return [*state_verdict(i), *sketch_regions(i), *state_comparison(i), *state_rarity(i)]
+    whole = read_notices(replace(i, notices=tuple(n for n in i.notices if n == WHOLE_DIFFERS)))
+    return [*state_verdict(i), *sketch_regions(i), *whole, *state_comparison(i), *state_rarity(i)]
 
 
 def _name_types(i: Inspection, ask: Ask) -> Sentences:

@@ -234,6 +234,7 @@ def test_maps_are_zero_on_the_ground_and_untouched_on_the_product(detector, prod
 
 def test_the_limits_rest_on_masked_maps(detector, monkeypatch):
     monkeypatch.setattr(Foreground, "mask", lambda self, tokens: torch.full(tokens.shape[:3], 0.5))
+    monkeypatch.setattr("assistant.learning.ALIKE", -1.0)  # the map alone: no reference is alike as a whole
     for count in (1, 3):
         pictures = [on_a_ground(i) for i in range(count)]
         halved, whole = learn(detector, pictures, foreground=True), learn(detector, pictures)
