@@ -21,6 +21,7 @@ from assistant.service.settings import LOOPBACK, ServiceSettings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from assistant.history import History
     from assistant.inspector import Inspector
     from assistant.service.records import Records
 
@@ -46,7 +47,7 @@ def serve(
     listener = bind(host, port)
     app = create_app(inspector, fit_hosts(settings, host), keys=ring, records=records)
     if ui:
-        mount_page(app, inspector, host, port)
+        mount_page(app, inspector, host, port, getattr(records, "history", None))
     print(_greeting(host, listener.getsockname()[1], ring), file=sys.stderr, flush=True)
     run(app, listener)
 
@@ -138,8 +139,8 @@ def draining_server(uvicorn: Any, app: FastAPI, config: Any) -> Any:
     return DrainingServer(config)
 
 
-def mount_page(app: FastAPI, inspector: Inspector, host: str, port: int) -> None:
-    """Show the browser front end at "/", beside the service."""
+def mount_page(app: FastAPI, inspector: Inspector, host: str, port: int, history: History | None = None) -> None:
+    """Show the browser front end at "/", beside the service; both keep inspections in the same `history`."""
     from assistant.frontend import load_frontend
 
     frontend = load_frontend()
@@ -149,7 +150,7 @@ def mount_page(app: FastAPI, inspector: Inspector, host: str, port: int) -> None
     given = frontend.launch_arguments(port, host)
     known = inspect.signature(gradio.mount_gradio_app).parameters
     taken = {name: value for name, value in given.items() if name in known and name != "root_path"}
-    gradio.mount_gradio_app(app, frontend.build(inspector), path="/", **taken)
+    gradio.mount_gradio_app(app, frontend.build(inspector, history), path="/", **taken)
     app.state.page = True
 
 
