@@ -27,6 +27,7 @@ from assistant.errors import LooktwiceError
 from assistant.face import batch_place, history_place, inspect_place, teach_place
 from assistant.face.desk import Desk
 from assistant.face.theme import CSS, FONT
+from assistant.face.tool import offer_tool, require_mcp
 from assistant.face.words import sentence
 from assistant.history import History, default_history
 from assistant.images import DEFAULT_LIMITS
@@ -35,8 +36,9 @@ from assistant.inspector import Inspector
 WAITING = 16  # requests that may wait for the inspector before one is told that it is busy
 SESSIONS = 100
 
-# What Gradio's server can do beyond showing this page to this machine: each is switched off by name.
-OFF = "share mcp_server ssr_mode pwa run_history enable_monitoring show_error debug inbrowser".split()
+# What Gradio's server can do beyond showing this page to this machine: each is switched off by name, and so is
+# MCP where nobody asks for it.
+OFF = "share ssr_mode pwa run_history enable_monitoring show_error debug inbrowser".split()
 
 log = logging.getLogger("looktwice.app")
 
@@ -50,9 +52,16 @@ PLACES = {
 
 
 def build(
-    inspector: Inspector | LooktwiceError, history: History | None = None, folders: Sequence[str] = ()
+    inspector: Inspector | LooktwiceError,
+    history: History | None = None,
+    folders: Sequence[str] = (),
+    *,
+    mcp: bool = False,
 ) -> gr.Blocks:
-    """The page of an inspector, or of the error that kept one from loading, which is then all it says."""
+    """The page of an inspector, or of the error that kept one from loading, which is then all it says.
+
+    `mcp`: its one documented endpoint is the tool of `assistant.face.tool`, and no longer those of the page.
+    """
     page = gr.Blocks(title="looktwice", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True)
     with page:
         gr.Markdown("# looktwice\nFinds defects, shows where, and talks about the evidence.")
@@ -62,13 +71,15 @@ def build(
         desk = Desk(inspector, page.GRADIO_CACHE, history, tuple(folders))
         with gr.Tabs():
             for name, place in PLACES.items():
-                with gr.Tab(name, id=name.lower()) as tab:
+                with gr.Tab(name, id=name.lower(), elem_id=f"{name.lower()}-place") as tab:
                     place.lay_out(desk, page, tab)
+        if mcp:
+            offer_tool(desk, page)
     page.queue(max_size=WAITING, api_open=False, default_concurrency_limit=1)
     return page
 
 
-def launch_arguments(port: int, host: str) -> dict[str, Any]:
+def launch_arguments(port: int, host: str, *, mcp: bool = False) -> dict[str, Any]:
     """What `Blocks.launch` is called with; each is given, so that neither a default nor a variable decides."""
     loopback = host == "localhost" or _is_loopback(host)
     # A page of another site may resolve its own name to this machine; such a request names another host.
@@ -77,6 +88,7 @@ def launch_arguments(port: int, host: str) -> dict[str, Any]:
         "server_name": host,
         "server_port": port,
         **dict.fromkeys(OFF, False),
+        "mcp_server": mcp,
         "strict_cors": True,
         "allowed_paths": [],
         "blocked_paths": [],
@@ -117,24 +129,30 @@ def launch(
     folders: Sequence[str] = (),
     port: int = 7860,
     host: str = "127.0.0.1",
+    mcp: bool = False,
     wait: bool = True,
 ) -> gr.Blocks:
     """Serve the page until it is stopped, or only start it where `wait` is false; one page a process.
 
     What is inspected is kept in `history`, where there is one. Batches may read the pictures in `folders`, and
-    those below them, by their paths. LooktwiceError where the port is taken, or a folder is not there.
+    those below them, by their paths. `mcp` opens a tool to programs of this machine, see `assistant.face.tool`.
+    LooktwiceError where the port is taken, a folder is not there, or MCP is asked for and not installed.
     """
+    if mcp:
+        require_mcp()
     if ignored := shield_environment():
         log.warning("These variables are not used here: %s.", ", ".join(ignored))
     for folder in folders:
         if not os.path.isdir(folder):
             raise LooktwiceError(f"There is no folder {folder!r}.")
-    page = build(inspector, history, [os.path.realpath(folder) for folder in folders])
+    page = build(inspector, history, [os.path.realpath(folder) for folder in folders], mcp=mcp)
     try:
-        page.launch(prevent_thread_lock=True, **launch_arguments(port, host))
+        page.launch(prevent_thread_lock=True, **launch_arguments(port, host, mcp=mcp))
     except OSError as error:
         raise LooktwiceError(f"Port {port} of {host} is not free; choose another with --port.") from error
     print(f"The chat is at {page.local_url} - Ctrl+C stops it.", flush=True)
+    if mcp and page.mcp_error:
+        raise LooktwiceError(f"The MCP server did not start: {page.mcp_error}")
     if wait:
         _stop_when_told()
         page.block_thread()

@@ -258,6 +258,7 @@ def open_app(
         list[str] | None,
         typer.Option("--folder", help="A folder whose pictures batches may read by path; may be repeated."),
     ] = None,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Let programs of this machine inspect over MCP.")] = False,
 ) -> None:
     """Open the front end in a browser, on this machine only."""
     from assistant.frontend import load_frontend
@@ -266,7 +267,7 @@ def open_app(
     frontend = load_frontend()
     inspector = open_inspector(bundle, device, explainer=explainer)
     kept = History(default_history()) if keep else None
-    frontend.launch(inspector, history=kept, folders=folder or (), port=port)
+    frontend.launch(inspector, history=kept, folders=folder or (), port=port, mcp=mcp)
 
 
 @app.command("eval")

@@ -36,25 +36,25 @@ class Example:
 
 def make_example(name: str, folder: str | Path) -> Example:
     """The files of an example in a folder, drawn where they are not there yet; KeyError for an unknown name."""
-    draw = _DRAWN[name]
     target = Path(folder) / "examples" / re.sub(r"\W+", "-", name.lower())
     target.mkdir(parents=True, exist_ok=True)
-    seed = zlib.crc32(name.encode())
 
     def write(file: str, number: int, defect: bool = False) -> str:
         path = target / file
         if not path.is_file():
-            _write_png(draw(np.random.default_rng((seed, number)), defect), path)
+            sink = io.BytesIO()
+            Image.fromarray(draw_part(name, number, defect)).save(sink, "PNG")
+            write_atomically(path, sink.getvalue())
         return str(path)
 
     pictures = write("defective.png", 0, True), write("good.png", 1)
     return Example(pictures, tuple(write(f"reference {i + 1}.png", 2 + i) for i in range(REFERENCES)))
 
 
-def _write_png(pixels: Array, path: Path) -> None:
-    sink = io.BytesIO()
-    Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8)).save(sink, "PNG")
-    write_atomically(path, sink.getvalue())
+def draw_part(name: str, number: int, defect: bool = False) -> NDArray[np.uint8]:
+    """The picture [SIDE, SIDE, 3] of one part of an example, each number another; KeyError for an unknown name."""
+    pixels = _DRAWN[name](np.random.default_rng((zlib.crc32(name.encode()), number)), defect)
+    return (pixels.clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def _grid(random: np.random.Generator, jitter: float = 2.0) -> tuple[Array, Array]:

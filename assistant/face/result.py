@@ -284,6 +284,8 @@ def _lay_out_picture() -> tuple[Any, ...]:
         label="Regions (pick one to ask about it)",
         show_label=True,
         buttons=[],
+        wrap=True,
+        column_widths=["16%", "20%", "28%", "19%", "17%"],
         elem_classes="regions",
     )
     return overlay, compare, legend, controls, view, opacity, scale, regions

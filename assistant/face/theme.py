@@ -27,13 +27,15 @@ CSS = """
 #pictures .upload-wrapper { height: calc(100% - 40px); }
 #pictures .upload-container .wrap { min-height: 0; }
 #strip .grid-wrap, #examples .grid-wrap { min-height: 0; }
-#strip .caption-label, #examples .caption-label { left: 0; right: 0; max-width: none; padding: 2px 5px;
-  font-size: 11px; }
+#strip .caption-label, #examples .caption-label, #worst .caption-label, #teach-gallery .caption-label {
+  left: 0; right: 0; max-width: none; padding: 2px 5px; font-size: 11px; }
 #pictures .gallery-item, #strip .gallery-item { min-width: 0; overflow: hidden; }
 #pictures .grid-container, #strip .grid-container, #examples .grid-container { padding-top: 22px; }
 #strip .grid-container { grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)); }
 #examples .grid-container { grid-template-columns: repeat(3, minmax(0, 220px)); }
 .overlay img { max-height: 460px; object-fit: contain; }
+.regions .cell-wrap { padding: 4px 2px !important; }
+.regions .cell-wrap, .regions .cell-wrap * { font-size: 12px !important; }
 .actions { align-items: center; }
 .actions > button { flex: 0 0 auto; }
 .notes { flex: 1 1 200px; font-size: 13px; overflow-wrap: anywhere; }
@@ -47,7 +49,6 @@ footer { opacity: 0.6; }
 #teach-said .done { background: #00725c; }
 #teach-said .trouble { background: #be1928; }
 #teach-said ol { margin: 8px 0 8px 22px; list-style: decimal; }
-#teach-gallery .caption-label { max-width: calc(100% - 12px); font-size: 12px; }
 #teach-gallery .grid-wrap { max-height: 440px; min-height: 0; }
 @media (max-width: 640px) { #teach-gallery .grid-container { grid-template-columns: 1fr 1fr !important; } }
 #teach-facts h3 { margin: 0 0 6px; overflow-wrap: anywhere; }
@@ -64,5 +65,7 @@ footer { opacity: 0.6; }
 .scores .threshold line { stroke: #dc3545; stroke-opacity: 1; stroke-width: 2; }
 .scores .review line { stroke: #d99a00; stroke-opacity: 1; stroke-width: 2; stroke-dasharray: 5 3; }
 #worst .grid-wrap { max-height: none; }
-@media (max-width: 640px) { #worst .grid-container { grid-template-columns: repeat(2, minmax(0, 1fr)) !important; } }
+@media (max-width: 640px) {
+  #worst .grid-container { grid-template-columns: repeat(2, minmax(0, 1fr)) !important; }
+}
 """

@@ -1,0 +1,115 @@
+"""The pictures of the front end in docs/screens: `python tests/browser/take_screens.py`.
+
+Each place in use, in light, in dark and on a phone, on generated pictures; needs the pocket bundle and Chromium.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from front import Front, ask, choose, go, inspect, open_browser, teach, upload, visit, what_is_missing
+from PIL import Image
+
+TARGET = Path(__file__).resolve().parents[2] / "docs" / "screens"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "device_scale_factor": 1},
+}
+PRODUCT = "drilled plate"
+COLORS = 192  # of an octree, which keeps rare ones: a line of one colour is one of them
+
+
+def main() -> None:
+    """Take all of them."""
+    if why := what_is_missing():
+        sys.exit(why)
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, _front(Path(folder)) as front:
+        with open_browser() as browser:
+            _prepare(browser, front)
+            for look, how in LOOKS.items():
+                page = browser.new_context(**how).new_page()
+                for place, show in SHOWN.items():
+                    show(page, front)
+                    _take(page, f"{place.lower()}-{look}")
+                page.context.close()
+
+
+@contextmanager
+def _front(folder: Path) -> Iterator[Front]:
+    front = Front(folder)
+    front.start()
+    try:
+        yield front
+    finally:
+        front.stop()
+
+
+def _prepare(browser: Any, front: Front) -> None:
+    """A product of twelve references, a batch, and a few inspections."""
+    from playwright.sync_api import expect
+
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    visit(page, front)
+    teach(page, PRODUCT, [front.part(f"plate {i:02d}.png", 100 + i) for i in range(12)])
+    panel = go(page, "Batch")
+    parts = [front.part(f"A-{200 + i}.png", 200 + i, defect=i in (3, 9), mark=i == 6) for i in range(12)]
+    upload(panel, [*parts, front.broken()])
+    choose(panel, "Saved product", PRODUCT)
+    panel.get_by_label("Lot (optional)").fill("2026-03")
+    panel.get_by_role("button", name="Start batch").click()
+    expect(page.locator("#standing")).to_contain_text("pictures are done")
+    page.close()
+
+
+def _show_inspect(page: Any, front: Front) -> None:
+    visit(page, front)
+    panel = inspect(page, [front.part("A-203.png", 203, defect=True)], PRODUCT)
+    ask(panel, "Where is it, and how large?")
+    ask(panel, "Is it a scratch?")
+
+
+def _show_teach(page: Any, front: Front) -> None:
+    panel = visit(page, front, "Teach")
+    choose(panel, "Product", PRODUCT)
+    page.locator("#teach-gallery img").first.wait_for()
+
+
+def _show_batch(page: Any, front: Front) -> None:
+    visit(page, front, "Batch")
+    page.locator("#runs button").first.click()
+    page.locator("#worst img").first.wait_for()
+
+
+def _show_history(page: Any, front: Front) -> None:
+    panel = visit(page, front, "History")
+    page.locator("#kept button", has_text="A-209.png").click()
+    page.locator("#opened .badge").wait_for()
+    page.locator("#opened .overlay img").first.wait_for()
+    if not panel.get_by_test_id("user").count():
+        ask(page.locator("#opened"), "Why?")
+
+
+SHOWN = {"Inspect": _show_inspect, "Teach": _show_teach, "Batch": _show_batch, "History": _show_history}
+
+
+def _take(page: Any, name: str) -> None:
+    """The whole page as a PNG of few colours."""
+    page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
+    page.locator("#kept *").evaluate_all("all => all.forEach((one) => { one.scrollTop = 0; })")
+    page.wait_for_function("() => [...document.images].every((one) => one.complete)")
+    page.wait_for_timeout(1200)  # what fades in or scrolls is there by then
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    picture = picture.quantize(COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    picture.save(TARGET / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
