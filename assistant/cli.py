@@ -118,6 +118,8 @@ def inspect(
 
     if references and product:
         raise LooktwiceError("Give either --references or --product, not both.")
+    if references and mode in ("zero-shot", "batch"):
+        raise LooktwiceError(f"Mode {mode!r} uses no references: leave out --references or --mode.")
     outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
     inspector = open_inspector(bundle, device, batch_size)
     how: dict[str, Any] = {"foreground": foreground, "aligned": aligned, "views": views, "tiles": tiles}

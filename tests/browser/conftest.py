@@ -13,9 +13,9 @@ LEAVING = ("AbortError", "Connection errored out")
 """What Gradio's page logs when a visitor leaves it while it listens to the server."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser, one for all tests."""
+    """The browser, closed with the last test here: while it is open, no other test can run an event loop."""
     if why := what_is_missing():
         (pytest.fail if os.environ.get("LOOKTWICE_BROWSER_TESTS") == "required" else pytest.skip)(why)
     with open_browser() as browser:
