@@ -192,9 +192,8 @@ class Handlers:
     def show(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
         """Values for `Screen.all`. The gallery is left alone where it would show the same."""
         try:
-            runs = self.floor.runs()
-            active = bool(self.floor.worker.doing or self.floor.worker.waiting)
-            around = [list_runs(runs, self.floor.standing, run), gr.Timer(active=active)]
+            active = bool(self.floor.worker.at_hand)  # first: what is no longer at hand is shown as it ended
+            around = [list_runs(self.floor.runs(), run), gr.Timer(active=active)]
             if not run:
                 hidden = [gr.Button(visible=False)] * 2
                 return ["", (), NO_RUN, *hidden, gr.Column(visible=False), "", [], "", *around]

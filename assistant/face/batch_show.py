@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from assistant.batch_run import Run
 from assistant.face.batch_steps import MOST_ERRORS, Standing, View
@@ -105,10 +105,10 @@ def list_errors(view: View) -> str:
     return f'<p class="head">Not read{f" (the first {MOST_ERRORS})" if more > 0 else ""}</p><ul>{rows}</ul>{rest}'
 
 
-def list_runs(runs: Sequence[Run], standing: Callable[[Run], Standing], chosen: str) -> str:
+def list_runs(runs: Sequence[tuple[Run, Standing]], chosen: str) -> str:
     """The runs as a table, newest first."""
     entries = [
-        Entry(run.id, (show_time(run.created), name_of(run), say_state(run, standing(run)))) for run in runs
+        Entry(run.id, (show_time(run.created), name_of(run), say_state(run, standing))) for run, standing in runs
     ]
     return show_listing("Runs", COLUMNS, entries, NOTHING, chosen)
 

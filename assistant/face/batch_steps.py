@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,28 +91,21 @@ class Floor:
         failure = self.worker.failure(run)
         self.worker.start(self.history.runs.get(run).id, anyway=bool(failure and failure.other_basis))
 
-    def standing(self, run: Run) -> Standing:
-        """What a run is doing as seen from here; "halted" can be continued."""
-        doing = self.worker.doing
-        if doing and doing.run == run.id:
-            return "at work"
-        if run.id in self.worker.waiting:
-            return "waiting"
-        return run.state if run.state in ("done", "purged") else "halted"
-
-    def runs(self) -> list[Run]:
-        """The newest batches, newest first."""
-        return [run for run in self.history.runs.newest() if "basis" in run.settings]
+    def runs(self) -> list[tuple[Run, Standing]]:
+        """The newest batches, newest first, and what each does as seen from here; "halted" can be continued."""
+        at_hand = self.worker.at_hand  # first: a run that ends meanwhile is not taken for a halted one
+        return [(run, _standing(run, at_hand)) for run in self.history.runs.newest() if "basis" in run.settings]
 
     def view(self, run: str, which: Filter) -> View:
         """A run with the worst of its pictures of a verdict; HistoryError where there is none."""
+        at_hand = self.worker.at_hand
         found = self.history.runs.get(run)
         verdicts: tuple[Found, ...] = () if which == "all" else (which,)
         page = self.history.search(Query(run=run, verdicts=verdicts, order="score"), size=MOST_SHOWN)
         errors = self.history.search(Query(run=run, verdicts=("error",), order="place"), size=MOST_ERRORS)
         return View(
             found,
-            self.standing(found),
+            _standing(found, at_hand),
             page.counts,
             self.history.scores(Query(run=run)),
             self._limits(run),
@@ -156,6 +149,12 @@ class Floor:
             return {}
         found = newest[0].inspection
         return {"threshold": found.threshold or 0.0, "review": found.review_threshold or 0.0}
+
+
+def _standing(run: Run, at_hand: Mapping[str, Standing]) -> Standing:
+    if run.id in at_hand:
+        return at_hand[run.id]
+    return run.state if run.state in ("done", "purged") else "halted"
 
 
 def caption(row: Kept) -> str:

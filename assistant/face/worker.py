@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from assistant.batches import run_batch
 from assistant.errors import LooktwiceError, ProductError
@@ -15,6 +16,8 @@ from assistant.history import History
 from assistant.inspector import Inspector
 
 MOST_WAITING = 20
+
+Hand = Literal["at work", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,11 @@ class Worker:
         return self._doing
 
     @property
-    def waiting(self) -> tuple[str, ...]:
-        """The runs that wait for their turn, next first."""
+    def at_hand(self) -> dict[str, Hand]:
+        """The runs that are not over, at one moment: the one "at work" first, then those "waiting", next first."""
         with self._lock:
-            return tuple(run for run, _ in self._queue)
+            now: dict[str, Hand] = {self._doing.run: "at work"} if self._doing else {}
+            return now | {run: "waiting" for run, _ in self._queue}
 
     def failure(self, run: str) -> Failure | None:
         """Why a run halted here, until it is started again."""

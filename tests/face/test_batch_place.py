@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import sys
 import threading
 import time
 from pathlib import Path
@@ -96,6 +97,47 @@ def test_a_run_goes_on_by_itself_and_its_uploads_go_when_it_is_done(floor, histo
     assert sum(map(len, view.scores.values())) == 6 and set(view.limits) == {"threshold", "review"}
 
 
+def test_a_run_is_at_hand_from_its_start_to_its_end(floor, monkeypatch):
+    gate = threading.Semaphore(0)
+
+    def nothing(*given, **more):
+        gate.acquire(timeout=20)
+        yield from ()
+
+    monkeypatch.setattr(worker, "run_batch", nothing)
+    monkeypatch.setattr(floor.history.runs, "get", lambda run: SimpleNamespace(state="stopped", settings={}))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for i in range(300):
+            floor.worker.start(str(i))
+            assert str(i) in floor.worker.at_hand  # a page that looks now must look again later
+            gate.release()
+            floor.worker.join(20)
+            assert not floor.worker.at_hand
+    finally:
+        sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("asked", ["get", "newest"])
+def test_a_run_that_ends_while_it_is_looked_at_is_not_called_halted(floor, uploads, held, monkeypatch, asked):
+    run = floor.start(Wish(tuple(uploads)))
+    assert held.reached.wait(20)
+    real = getattr(floor.history.runs, asked)
+
+    def old_news(*given):
+        news = real(*given)
+        held.go.set()
+        floor.worker.join(30)
+        return news
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(floor.history.runs, asked, old_news)
+        seen = floor.view(run, "all").standing if asked == "get" else floor.runs()[0][1]
+    assert seen == "at work"
+    assert floor.view(run, "all").standing == floor.runs()[0][1] == "done"
+
+
 def test_a_cancelled_run_is_continued_on_another_server(floor, inspector, history, uploads, held, tmp_path):
     run = floor.start(Wish(tuple(uploads)))
     assert held.reached.wait(20)
@@ -108,7 +150,7 @@ def test_a_cancelled_run_is_continued_on_another_server(floor, inspector, histor
     for path in uploads:
         os.unlink(path)  # the cache goes with its server
     again = Floor.of(Desk(inspector, str(tmp_path / "cache2"), history), history)
-    assert [(r.id, again.standing(r)) for r in again.runs()] == [(run, "halted")]
+    assert [(r.id, standing) for r, standing in again.runs()] == [(run, "halted")]
     again.proceed(run)
     again.worker.join(30)
     assert history.runs.get(run).state == "done"
@@ -121,8 +163,8 @@ def test_runs_wait_for_one_another_and_one_that_waits_is_cancelled(floor, upload
     first = floor.start(Wish(tuple(uploads[:4])))
     second, third = (floor.start(Wish(tuple(uploads[4:]))) for _ in range(2))
     assert held.reached.wait(20)
-    standing = [floor.standing(floor.history.runs.get(run)) for run in (first, second, third)]
-    assert standing == ["at work", "waiting", "waiting"]
+    assert floor.worker.at_hand == {first: "at work", second: "waiting", third: "waiting"}
+    assert dict((r.id, standing) for r, standing in floor.runs()) == floor.worker.at_hand
     floor.worker.cancel(third)
     held.go.set()
     floor.worker.join(30)
