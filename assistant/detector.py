@@ -20,6 +20,7 @@ from assistant.adapters.foreground import Foreground
 from assistant.adapters.mutual import mutual_maps, rescore
 from assistant.adapters.patches import join_layers, top_mean
 from assistant.adapters.rarity import rarity
+from assistant.adapters.strength import RIM, Strengths, strength, usual_strength
 from assistant.adapters.text_map import text_map
 from assistant.adapters.whole import Wholes, signature
 from assistant.backbone import Backbone, Features
@@ -42,6 +43,9 @@ Textiles, ball screws and bottles are well below it; tiles, solar cells and boar
 
 WHOLE_SHARE = 2.0
 """How many times the distance as whole pictures counts in a few-shot score, where references are alike so."""
+
+STRENGTH_SHARE = 6.0
+"""How many times an excess of strength, `Strengths.excess`, adds a patch's distance to the memory to itself."""
 
 BATCH_PATCHES = 600
 
@@ -91,7 +95,8 @@ class Detector:
                 found.append(self._with_words(rare, features))
                 continue
             reach = self.reach if product.aligned else None
-            compared = _compare(tokens, rare, product.dictionary, product.foreground, reach=reach)
+            factor = self._factor(features, product.strengths)
+            compared = _compare(tokens, rare, product.dictionary, product.foreground, reach=reach, factor=factor)
             if product.looked_at is not None:
                 compared = compared * fit_roi(product.looked_at, *compared.shape[1:]).to(compared.device)
             found.append(compared)
@@ -108,15 +113,18 @@ class Detector:
         without: int | None = None,
         foreground: Foreground | None = None,
         aligned: bool = False,
+        strengths: Strengths | None = None,
     ) -> Tensor:
         """Maps [B, h, w] against a memory, `without` one of its references, 0 outside the foreground.
 
         A defect is unlike the good parts and, most often, also rare within its own picture: the map is the
         weighted mean of both, `MEMORY_SHARE` of it the memory's. Where parts lie alike, `aligned`, a patch is
-        compared with what lies around the same place, so that a missing or moved part shows.
+        compared with what lies around the same place, so that a missing or moved part shows. Where it responds
+        more strongly than patches of good pictures do, `strengths`, its distance to the memory grows with that.
         """
         tokens = self.tokens(features)
-        return _compare(tokens, rarity(tokens), memory, foreground, without, self.reach if aligned else None)
+        reach, factor = self.reach if aligned else None, self._factor(features, strengths, without)
+        return _compare(tokens, rarity(tokens), memory, foreground, without, reach, factor)
 
     def lies_alike(self, features: Features, memory: Dictionary, without: int | None = None) -> bool:
         """Whether a picture, a batch of one, lies like the references of a memory."""
@@ -205,6 +213,38 @@ class Detector:
             return features.vector.new_zeros(len(features))
         return WHOLE_SHARE * wholes.distance(found, without)
 
+    def usual_strength(
+        self, features: Features, looked_at: Tensor | None = None, foreground: Foreground | None = None
+    ) -> Tensor | None:
+        """How strongly the patches of a picture, a batch of one, usually respond: [L], of what is looked at in it.
+
+        None where nothing is left to tell, or where a tower has one grid for all layers.
+        """
+        if not self._has_grids(features):
+            return None
+        found = strength(features.layers)[0]
+        shown = foreground.mask(self.tokens(features))[0] if foreground else None
+        if looked_at is not None:
+            roi = fit_roi(looked_at, *found.shape[1:]).to(found.device)
+            shown = roi if shown is None else shown * roi
+        return usual_strength(found, shown, self._rim)
+
+    def _factor(
+        self, features: Features, strengths: Strengths | None, without: int | None = None
+    ) -> Tensor | None:
+        if strengths is None or not self._has_grids(features):
+            return None
+        found = strength(features.layers)
+        return 1 + STRENGTH_SHARE * strengths.excess(found, self.backbone.shares, without, self._rim)
+
+    @property
+    def _rim(self) -> int:
+        return round(RIM * self.backbone.finer)
+
+    @staticmethod
+    def _has_grids(features: Features) -> bool:
+        return len({tuple(layer.shape[1:3]) for layer in features.layers}) > 1
+
     def _with_words(self, rare: Tensor, features: Features) -> Tensor:
         if features.aligned is None:
             return rare
@@ -227,6 +267,7 @@ def _compare(
     foreground: Foreground | None,
     without: int | None = None,
     reach: int | None = None,
+    factor: Tensor | None = None,
 ) -> Tensor:
     if reach is not None:
         distance = memory.lookup_nearby(tokens, without, reach)
@@ -235,6 +276,8 @@ def _compare(
             distance = torch.where(distance.isfinite(), distance, memory.lookup(tokens, without))
     else:
         distance = memory.lookup(tokens, without)
+    if factor is not None:
+        distance = distance * factor
     found = _blend(distance, rare)
     return found * foreground.mask(tokens) if foreground else found
 

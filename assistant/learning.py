@@ -16,10 +16,11 @@ from torch import Tensor
 
 from assistant.adapters.dictionary import Dictionary, merge
 from assistant.adapters.foreground import Foreground
+from assistant.adapters.strength import RIM, USUAL, Strengths
 from assistant.adapters.whole import Wholes
 from assistant.backbone import Features
 from assistant.calibration import Prior, calibrate, check_target
-from assistant.detector import ALIGNED, ALIKE, MEMORY_SHARE, WHOLE_SHARE, Detector
+from assistant.detector import ALIGNED, ALIKE, MEMORY_SHARE, STRENGTH_SHARE, WHOLE_SHARE, Detector
 from assistant.errors import ProductError
 from assistant.images import LoadedImage
 from assistant.known import KnownDefects, lift
@@ -79,7 +80,8 @@ def learn_product(
     kept = draw({i: shrink(p.pixels, backbone) for i, p in enumerate(pictures)}, digests)
     looked_at = look_at(looked, ignored)
     wholes = find_wholes(detector, {i: seen[i] for i in kept}, digests, looked_at, ground)
-    score = scorer(detector, memory, looked_at, ground, aligned=aligned, wholes=wholes)
+    strengths = find_strengths(detector, {i: seen[i] for i in kept}, looked_at, ground)
+    score = scorer(detector, memory, looked_at, ground, aligned=aligned, wholes=wholes, strengths=strengths)
     scores, jittered = score_references(detector, score, seen, len(own), pictures[0].pixels)
     return Product(
         name=name,
@@ -97,6 +99,7 @@ def learn_product(
         tiles=tiles,
         pictures=kept,
         wholes=wholes,
+        strengths=strengths,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     ).sealed(rule_of(detector))
 
@@ -108,8 +111,16 @@ def calibrate_again(detector: Detector, product: Product, prior: Prior | None = 
     seen = {i: detector.backbone.encode([pixels])[0] for i, pixels in kept.items()}
     looked_at, ground = product.looked_at, product.foreground
     wholes = find_wholes(detector, seen, {r.id: r.digest for r in product.references}, looked_at, ground)
+    strengths = find_strengths(detector, seen, looked_at, ground)
     score = scorer(
-        detector, product.dictionary, looked_at, ground, product.known, aligned=product.aligned, wholes=wholes
+        detector,
+        product.dictionary,
+        looked_at,
+        ground,
+        product.known,
+        aligned=product.aligned,
+        wholes=wholes,
+        strengths=strengths,
     )
     first = next(iter(kept.values()), None)
     scores, jittered = score_references(detector, score, seen, len(product.references), first)
@@ -117,6 +128,7 @@ def calibrate_again(detector: Detector, product: Product, prior: Prior | None = 
     return replace(
         product,
         wholes=wholes,
+        strengths=strengths,
         references=tuple(replace(r, score=scores.get(r.id)) for r in product.references),
         calibration=calibrate([*scores.values()], jittered, target=target, prior=prior),
     ).sealed(rule_of(detector))
@@ -126,7 +138,7 @@ def rule_of(detector: Detector) -> str:
     """How scores come about, in words that change when scores do: part of what limits rest on."""
     side, share = detector.backbone.part.image_size, detector.share
     rule = f"side {side}, top {share}, memory {MEMORY_SHARE}, known 1, aligned {sorted(ALIGNED.items())}"
-    rule += f", whole {WHOLE_SHARE} within {ALIKE}"
+    rule += f", whole {WHOLE_SHARE} within {ALIKE}, strength {STRENGTH_SHARE} from {USUAL} but {RIM}"
     return rule if detector.backbone.tiles == 1 else f"{rule}, tiles {detector.backbone.tiles}"
 
 
@@ -139,11 +151,12 @@ def scorer(
     *,
     aligned: bool = False,
     wholes: Wholes | None = None,
+    strengths: Strengths | None = None,
 ) -> Score:
     """What scores a picture's features by the rule of an inspection, without one of the references if told so."""
 
     def score(features: Features, without: int | None) -> float:
-        found = detector.few_shot(features, memory, without, ground, aligned)
+        found = detector.few_shot(features, memory, without, ground, aligned, strengths)
         if known:
             found = lift(found, known.contrast(detector.tokens(features), memory, without))
         lifted = detector.score(found, looked_at) + detector.lift(features, wholes, looked_at, ground, without)
@@ -180,6 +193,15 @@ def find_wholes(
         return None
     wholes = Wholes.of(draw(known, digests, WHOLES_BYTES))
     return wholes if wholes.spread <= ALIKE else None
+
+
+def find_strengths(
+    detector: Detector, seen: Mapping[int, Features], looked_at: Tensor | None, ground: Foreground | None
+) -> Strengths | None:
+    """How strongly the references' patches usually respond; None where a single one cannot tell."""
+    found = {i: detector.usual_strength(features, looked_at, ground) for i, features in seen.items()}
+    known = {i: limits for i, limits in found.items() if limits is not None}
+    return Strengths.of(known) if len(known) > 1 else None
 
 
 def score_references(

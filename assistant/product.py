@@ -20,6 +20,7 @@ from torch.nn.functional import interpolate
 
 from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.foreground import Foreground
+from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
 from assistant.calibration import Calibration
 from assistant.errors import ProductError
@@ -71,7 +72,8 @@ class Product:
     `tiles`: into how many overlapping tiles along each side a picture is cut; 1 is the whole.
     `pictures`: of each reference that is scored again when something changes, the picture as a PNG, uint8 [n],
     in the size that the tower sees. `wholes`: how these look as wholes, None where they are not alike; made with
-    the limits, from the same pictures. `seal` says what the limits rest on, see `check`. `past`: the way back.
+    the limits, from the same pictures. `strengths`: how strongly their patches usually respond, None for a single
+    one, made alike. `seal` says what the limits rest on, see `check`. `past`: the way back.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Product:
     aligned: bool = False
     tiles: int = 1
     wholes: Wholes | None = field(default=None, compare=False, repr=False)
+    strengths: Strengths | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -165,6 +168,8 @@ class Product:
             tensors |= {f"foreground.{k}": v for k, v in self.foreground.state_dict().items()}
         if self.wholes:
             tensors |= {f"wholes.{k}": v for k, v in self.wholes.state_dict().items()}
+        if self.strengths:
+            tensors |= {f"strengths.{k}": v for k, v in self.strengths.state_dict().items()}
         plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned", "tiles")
         header: dict[str, Any] = {name: getattr(self, name) for name in plain}
         header["references"] = [asdict(reference) for reference in self.references]
@@ -220,10 +225,8 @@ class Product:
             self._content_of("memory", self.dictionary),
         ]
         parts += [self._content_of("known", self.known.dictionary), *_digests((self.roi, self.ignore))]
-        if self.foreground:
-            parts.append(digest("", self.foreground.state_dict()))
-        if self.wholes:
-            parts.append(digest("", self.wholes.state_dict()))
+        kept = (self.foreground, self.wholes, self.strengths)
+        parts += [digest("", part.state_dict()) for part in kept if part]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     def _content_of(self, name: str, memory: Dictionary) -> str:
@@ -304,7 +307,7 @@ def _read_past(path: Path, settings: str, tensors: Mapping[str, Tensor]) -> tupl
 def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
     """The product of a state; any error where settings and tensors do not fit together."""
     rest = dict(header)
-    names = ("dictionary", "known", "picture", "foreground", "wholes")
+    names = ("dictionary", "known", "picture", "foreground", "wholes", "strengths")
     groups: dict[str, dict[str, Tensor]] = {name: {} for name in names}
     masks: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -320,7 +323,9 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
     references = tuple(Reference(**row) for row in rest.pop("references"))
     ids = {reference.id for reference in references}
     wholes = Wholes.from_state_dict(groups["wholes"]) if groups["wholes"] else None
-    owners = {*dictionary.ids(), *map(int, groups["picture"]), *(wholes.owners if wholes else ())}
+    strengths = Strengths.from_state_dict(groups["strengths"]) if groups["strengths"] else None
+    owners = {*dictionary.ids(), *map(int, groups["picture"])}
+    owners.update(*(part.owners for part in (wholes, strengths) if part))
     if owners - ids:
         raise ProductError(f"The product {rest['name']!r} holds patches of a reference it does not name.")
     return Product(
@@ -332,6 +337,7 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
         history=tuple(Change(**row) for row in rest.pop("history")),
         foreground=Foreground.from_state_dict(groups["foreground"]) if groups["foreground"] else None,
         wholes=wholes,
+        strengths=strengths,
         roi=masks.get("roi"),
         ignore=masks.get("ignore"),
         **rest,

@@ -9,8 +9,9 @@ import torch
 
 from assistant.adapters.patches import top_mean
 from assistant.adapters.rarity import rarity
+from assistant.adapters.strength import strength
 from assistant.adapters.text_map import text_map
-from assistant.detector import MEMORY_SHARE, WHOLE_SHARE, Detector, fit_roi
+from assistant.detector import MEMORY_SHARE, STRENGTH_SHARE, WHOLE_SHARE, Detector, fit_roi
 from assistant.images import load_image
 from assistant.learning import learn_product
 
@@ -164,6 +165,31 @@ def test_a_cloth_of_another_mixture_is_lifted_and_a_blot_is_not(backbones, mixed
     assert lifts["other"] > 0.2 > 0.1 > lifts["blot"] > lifts["same"] and lifts["known"] < 1e-6
     features = see(detector, mixed(2, 0.5))
     assert float(detector.lift(features, product.wholes, without=2)[0]) > 1e-4
+
+
+def test_a_patch_that_responds_too_strongly_is_farther_from_the_memory(backbones, good, planted):
+    detector = Detector(backbones["tiny-cnn"])
+    product = learn(detector, [good(i) for i in range(4)])
+    pixels, _ = planted(good(9), 0.5, 0.5)
+    features = see(detector, pixels)
+    loud = dataclasses.replace(features, layers=tuple(_louder(layer, 0.5) for layer in features.layers))
+    excess = product.strengths.excess(strength(loud.layers), detector.backbone.shares)
+    assert float(excess.max()) > 0.5
+    plain = detector.few_shot(loud, product.dictionary)
+    found = detector.few_shot(loud, product.dictionary, strengths=product.strengths)
+    memory = product.dictionary.lookup(detector.tokens(loud))
+    assert torch.allclose(found, plain + MEMORY_SHARE * STRENGTH_SHARE * memory * excess, atol=1e-5)
+    assert torch.equal(found, detector.maps(loud, [product])[0])
+    same = see(detector, good(2))
+    own = detector.few_shot(same, product.dictionary, strengths=product.strengths)
+    assert torch.allclose(own, detector.few_shot(same, product.dictionary), atol=1e-2)  # nothing to multiply
+
+
+def _louder(layer, at):
+    layer = layer.clone()
+    row, column = (int(at * size) for size in layer.shape[1:3])
+    layer[:, row, column] *= 20
+    return layer
 
 
 def test_what_lies_outside_of_what_is_looked_at_does_not_lift(backbones, mixed):

@@ -183,6 +183,26 @@ def test_a_tower_with_one_grid_for_all_layers_tells_no_wholes(backbones, picture
     assert not learn_product(Detector(backbones["tiny-vit"]), "cloth", pictures).alike
 
 
+def test_a_tower_with_one_grid_for_all_layers_knows_no_strengths(backbones, pictures):
+    assert learn_product(Detector(backbones["tiny-vit"]), "cloth", pictures).strengths is None
+    assert learn_product(Detector(backbones["tiny-cnn"]), "cloth", pictures[:1]).strengths is None
+
+
+def test_strengths_come_from_what_is_looked_at(detector, mixed):
+    clean, other = mixed(0, 0.5), mixed(1, 0.0)
+    half = np.zeros((160, 160), dtype=bool)
+    half[:, :80] = True
+    spoiled = np.where(half[..., None], clean, np.uint8(255) - other)
+    plain, looked = (
+        learn_product(detector, "cloth", [load_image(spoiled), load_image(mixed(2, 0.5))], roi=roi).strengths
+        for roi in (None, half)
+    )
+    (features,) = detector.backbone.encode([spoiled])
+    assert torch.equal(plain.limits[0], detector.usual_strength(features))
+    assert torch.equal(looked.limits[0], detector.usual_strength(features, torch.from_numpy(half).float()))
+    assert not torch.equal(plain.limits[0], looked.limits[0])
+
+
 def test_limits_hold_the_lift_of_each_reference_without_itself(detector, mixed):
     pictures = [load_image(mixed(i, share)) for i, share in enumerate((0.5, 0.5, 0.5, 0.35))]
     product = learn_product(detector, "mixed", pictures)

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
 from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
 from assistant.calibration import calibrate
 from assistant.errors import CalibrationError, ProductError
@@ -93,6 +94,20 @@ def test_whole_pictures_are_kept_and_a_product_without_them_is_read(store):
         with pytest.raises(ProductError, match="recalibrate"):
             dataclasses.replace(sealed, wholes=wholes).check("rule")
     path = store.save(dataclasses.replace(product, wholes=Wholes(rows, (0, 7))))
+    assert "does not name" in refused(path)
+
+
+def test_strengths_are_kept_and_the_seal_holds_them(store):
+    limits = torch.tensor([[1.0, 2.0], [1.5, 0.5]])
+    product = make(strengths=Strengths(limits, (0, 1))).sealed("rule")
+    again = Product.load(store.save(product))
+    again.check("rule")
+    assert torch.equal(again.strengths.limits, limits) and again.strengths.owners == (0, 1)
+    assert Product.load(store.save(make("plain"))).strengths is None
+    for strengths in (None, Strengths(limits + 1, (0, 1))):
+        with pytest.raises(ProductError, match="recalibrate"):
+            dataclasses.replace(product, strengths=strengths).check("rule")
+    path = store.save(dataclasses.replace(product, strengths=Strengths(limits, (0, 7))))
     assert "does not name" in refused(path)
 
 
