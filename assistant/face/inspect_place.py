@@ -87,7 +87,7 @@ def _lay_out_inputs(desk: Desk) -> Inputs:
         label="Pictures to inspect",
         type="filepath",
         sources=["upload", "webcam", "clipboard"],
-        file_types=sorted(EXTENSIONS),
+        file_types=["image"],  # with extensions here, nothing that is pasted is taken for a picture
         interactive=True,
         columns=2,
         fit_columns=False,

@@ -25,7 +25,8 @@ LOOKTWICE = (sys.executable, "-c", "from assistant.cli import main; main()")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
+    "--disable-component-update --disable-sync --disable-dev-shm-usage "
+    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 ).split()
 PATIENCE = 90_000  # milliseconds; a busy machine with two cores takes its time
 STARTUP = 240  # seconds

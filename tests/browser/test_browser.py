@@ -1,6 +1,8 @@
 """The front end as a visitor sees it: a real server, real weights, a real browser."""
 
+import base64
 import re
+from pathlib import Path
 
 import pytest
 from front import ask, choose, go, inspect, judged, numbers, teach, upload, visit
@@ -118,6 +120,36 @@ def test_a_batch_is_cancelled_keeps_what_is_done_and_goes_on(page, front, plate)
     expect(standing).to_have_text("All 24 pictures are done.")
     go(page, "History")
     expect(page.locator("#kept button", has_text="many")).to_have_count(24)
+
+
+COPY = """async picture => {
+  const blob = await (await fetch("data:image/png;base64," + picture)).blob();
+  await navigator.clipboard.write([new ClipboardItem({"image/png": blob})]);
+}"""
+
+
+def test_a_picture_is_pasted_and_another_is_taken_with_the_camera(page, front, plate):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write", "camera"])
+    panel = visit(page, front)
+    choose(panel, "Product", plate)
+    given = panel.locator("#pictures")
+    page.evaluate(COPY, base64.b64encode(Path(front.part("copied.png", 6, defect=True)).read_bytes()).decode())
+    with page.expect_response(lambda r: "/gradio_api/upload" in r.url and r.ok):
+        given.get_by_label("Paste from clipboard").click()
+    page.locator("#inspect").click()
+    expect(page.locator("#verdict .subject")).to_contain_text("clipboard")
+    assert judged(page)[0] == "DEFECT"
+
+    page.reload()
+    panel = go(page, "Inspect")
+    given = panel.locator("#pictures")
+    given.get_by_label("Capture from camera").click()
+    given.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#pictures video')?.videoWidth > 0")
+    with page.expect_response(lambda r: "/gradio_api/upload" in r.url and r.ok):
+        given.get_by_label("capture photo").click()
+    page.locator("#inspect").click()
+    expect(page.locator("#verdict .subject")).to_contain_text("webcam")
 
 
 def test_two_visitors_never_see_each_other(open_page, front, plate):
