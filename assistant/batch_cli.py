@@ -15,6 +15,7 @@ from assistant import console
 from assistant.bundle import DEFAULT
 from assistant.errors import HistoryError, LooktwiceError
 from assistant.inspection import AskedMode
+from assistant.options import Bundle, ProductName, References, Target, open_inspector
 
 if TYPE_CHECKING:
     from assistant.batch_run import Run
@@ -27,17 +28,11 @@ def batch(
     paths: Annotated[
         list[str] | None, typer.Argument(help="Pictures and folders; with --resume a run, the newest by default.")
     ] = None,
-    references: Annotated[
-        list[Path] | None, typer.Option("--references", help="Good pictures: a folder or a file; may be repeated.")
-    ] = None,
-    product: Annotated[
-        str | None, typer.Option("--product", help="A product learned with `looktwice learn`.")
-    ] = None,
+    references: References = None,
+    product: ProductName = None,
     mode: Annotated[AskedMode, typer.Option(help="How to judge.")] = "auto",
     lot: Annotated[str, typer.Option("--lot", help="The lot's name, for the history.")] = "",
-    false_alarms: Annotated[
-        float, typer.Option("--false-alarms", help="Share of good pictures that may be called defective.")
-    ] = 0.05,
+    false_alarms: Target = 0.05,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or killed.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Continue although the product changed since.")] = False,
     list_runs: Annotated[bool, typer.Option("--list", help="List the newest runs.")] = False,
@@ -47,7 +42,7 @@ def batch(
     history: Annotated[
         str | None, typer.Option("--history", help="A file or a database's URL; by default your own.")
     ] = None,
-    bundle: Annotated[str, typer.Option("--bundle", help="Model bundle; see `looktwice bundles`.")] = DEFAULT,
+    bundle: Bundle = DEFAULT,
     device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = None,
 ) -> None:
     """Inspect many pictures into the history; a run that was stopped or killed goes on with --resume.
@@ -64,7 +59,7 @@ def batch(
             raise LooktwiceError("A run goes on as it began: leave out everything but --resume and the run.")
         run, inspector, known = _continued(kept, paths or [], device)
     else:
-        inspector = _inspector(bundle, device)
+        inspector = open_inspector(bundle, device)
         run, known = _planned(inspector, kept, paths or [], references, product, mode, lot, false_alarms)
     counts = _show(inspector, kept, run, known, anyway)
     if out:
@@ -135,7 +130,7 @@ def _continued(history: History, ids: list[str], device: str | None) -> tuple[Ru
         run = found
     if "basis" not in run.settings:
         raise HistoryError(f"The run {run.id} was not begun as a batch.")
-    inspector = _inspector(run.settings["bundle"], device)
+    inspector = open_inspector(run.settings["bundle"], device)
     console.say(f"Run {run.id}: {run.total - run.done} of {run.total} picture(s) are left.")
     references = run.settings.get("references")
     known = _learn(inspector, references, run.settings["target_false_alarm"]) if references else None
@@ -146,12 +141,6 @@ def _learn(inspector: Inspector, references: list[str], target: float) -> Produc
     from assistant.intake import find_images
 
     return inspector.learn("references", list(find_images(references)), target_false_alarm=target)
-
-
-def _inspector(bundle: str, device: str | None) -> Inspector:
-    from assistant.cli import open_inspector
-
-    return open_inspector(bundle, device)
 
 
 def _open(where: str | None) -> History:

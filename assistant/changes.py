@@ -48,7 +48,7 @@ def compare(before: Product | Facts | None, after: Product) -> Difference | None
         return None
     if before.created != after.created:
         return Difference("learn", old, new, _references(after))
-    taken_back, added = _steps(before.history, after.history)
+    taken_back, added = steps(before.history, after.history)
     if not (taken_back or added):
         details = _references(after) if before.references != after.references else {}
         action: Action = "learn" if details else "target" if old["target"] != new["target"] else "other change"
@@ -59,16 +59,22 @@ def compare(before: Product | Facts | None, after: Product) -> Difference | None
     return Difference(_name(taken_back, added, old, new), old, new, details)
 
 
-def last_change(product: Product) -> Change | None:
-    """The change that an undo takes back, None where there is none.
+def last_changes(product: Product) -> Sequence[Change]:
+    """The changes that an undo takes back, several where they were made at once; none where there is no way back.
 
     It is a "target" without a time where nothing but the false-alarm target moved.
     """
     if not product.past:
-        return None
+        return ()
     before = json.loads(product.past[-1].settings)["history"]
-    moved = [asdict(change) for change in product.history] != before
-    return product.history[-1] if moved else Change("", "target")
+    _, added = steps([Change(**row) for row in before], product.history)
+    return added or (Change("", "target"),)
+
+
+def steps(old: Sequence[Change], new: Sequence[Change]) -> tuple[Sequence[Change], Sequence[Change]]:
+    """The changes that were taken back, and those that were added; a history may have lost its oldest ones."""
+    same = SequenceMatcher(None, old, new, autojunk=False).find_longest_match()
+    return old[same.a + same.size :], new[same.b + same.size :]
 
 
 def facts(product: Product) -> Facts:
@@ -86,12 +92,6 @@ def facts(product: Product) -> Facts:
         "ignore": _mask(product.ignore),
         "weights": product.weights,
     }
-
-
-def _steps(old: Sequence[Change], new: Sequence[Change]) -> tuple[Sequence[Change], Sequence[Change]]:
-    """The changes that were taken back, and those that were added; a history may have lost its oldest ones."""
-    same = SequenceMatcher(None, old, new, autojunk=False).find_longest_match()
-    return old[same.a + same.size :], new[same.b + same.size :]
 
 
 def _name(taken_back: Sequence[Change], added: Sequence[Change], old: Facts, new: Facts) -> Action:

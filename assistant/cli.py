@@ -8,19 +8,37 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assistant import console
+from assistant.arguments import spread_numbers, spread_paths
 from assistant.audit_cli import audit
 from assistant.batch_cli import batch
 from assistant.bundle import DEFAULT
 from assistant.errors import LooktwiceError
+from assistant.eval_cli import demo, evaluate, limits
 from assistant.history_cli import Keep, LotName, history, open_kept
 from assistant.inspection import AskedMode
+from assistant.options import (
+    Aligned,
+    Bundle,
+    Device,
+    ExplainerName,
+    Foreground,
+    Ignore,
+    ProductName,
+    References,
+    ReportFile,
+    Roi,
+    Target,
+    Tiles,
+    Views,
+    open_inspector,
+)
 from assistant.service.cli import keys, serve
 from assistant.training.cli import train
 
@@ -41,45 +59,6 @@ app.add_typer(history)
 app.add_typer(keys)
 app.command("serve")(serve)
 app.command("batch")(batch)
-
-Bundle = Annotated[str, typer.Option("--bundle", help="Model bundle; see `looktwice bundles`.")]
-Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps; the best one by default.")]
-References = Annotated[
-    list[Path] | None, typer.Option("--references", help="Good pictures: a folder or a file; may be repeated.")
-]
-ProductName = Annotated[str | None, typer.Option("--product", help="A product learned with `looktwice learn`.")]
-Target = Annotated[
-    float, typer.Option("--false-alarms", help="Share of good pictures that may be called defective.")
-]
-Roi = Annotated[
-    Path | None, typer.Option("--roi", help="Mask picture of a reference: white where to look, black elsewhere.")
-]
-Ignore = Annotated[
-    Path | None, typer.Option("--ignore", help="Mask picture of a reference: white where not to look.")
-]
-Foreground = Annotated[
-    bool, typer.Option(help="Leave out the plain ground that the product stands on, where there surely is one.")
-]
-Aligned = Annotated[
-    bool | None,
-    typer.Option(
-        "--aligned/--not-aligned",
-        help="Parts lie alike in all pictures; found out from two or more references by default.",
-    ),
-]
-Tiles = Annotated[
-    int, typer.Option("--tiles", help="Cut pictures into so many tiles a side, 1 to 4, to see small defects.")
-]
-ExplainerName = Annotated[
-    str | None,
-    typer.Option(
-        "--explainer", help="Who answers: template, pocket, a bundle, a folder, or https://host/v1#model."
-    ),
-]
-ReportFile = Annotated[
-    Path | None, typer.Option("--report", help="Write a report with pictures and words: .html or .pdf.")
-]
-Views = Annotated[str, typer.Option("--views", help="plain, or flips or turns for parts that lie at any angle.")]
 
 
 @app.command()
@@ -179,17 +158,18 @@ def teach(
     Without an option, list what it holds: an id, a kind and a name a row. --roi and --ignore take the place of
     both of its masks.
     """
-    from assistant.lessons import Lesson, change_row, content_rows, give
+    from assistant.lessons import Lesson, change_rows, content_rows, give
 
     lesson = Lesson(good or (), defect or (), label, mask, remove, roi, ignore, undo, recalibrate)
     inspector = open_inspector(bundle, device)
     product = inspector.load(name)
     if not lesson:
         console.contents(content_rows(product))
-    for taught in give(inspector, product, lesson) if lesson else ():
-        inspector.save(taught)
-        console.change(change_row(product, taught))
-        product = taught
+        return
+    taught = give(inspector, product, lesson)
+    inspector.save(taught)
+    for row in change_rows(product, taught):
+        console.change(row)
 
 
 @app.command()
@@ -272,145 +252,9 @@ def open_app(
     frontend.launch(inspector, history=kept, folders=folder or (), port=port, mcp=mcp)
 
 
-@app.command("eval")
-def evaluate(
-    datasets: Annotated[
-        list[str],
-        typer.Argument(
-            help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles; or mmad and its folder."
-        ),
-    ],
-    shots: Annotated[list[int] | None, typer.Option(help="References: --shots 0 1 4.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Draws of references.")] = 3,
-    mode: Annotated[str, typer.Option(help="auto, or batch to add batch mode.")] = "auto",
-    limit: Annotated[int | None, typer.Option(help="Test pictures a set at most, classes in proportion.")] = None,
-    bundle: Bundle = DEFAULT,
-    views: Views = "plain",
-    device: Device = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the results as JSON; continue one that is there.")
-    ] = None,
-    explainer: Annotated[
-        str | None,
-        typer.Option(help="Who answers MMAD: template, pocket, a bundle, a folder, or https://host/v1#model."),
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option(help="MMAD: compare with a similar (the default) or a random good part.")
-    ] = None,
-) -> None:
-    """Measure on pictures whose truth is known: AUROC, AUPRO, overkill and more.
-
-    `eval mmad DIR` asks the multiple-choice questions of MMAD, one good part to compare with, and scores letters.
-    """
-    if datasets[0] == "mmad":
-        if shots or mode != "auto" or views != "plain":
-            raise LooktwiceError("MMAD has one reference a picture: leave out --shots, --mode and --views.")
-        _evaluate_mmad(datasets[1:], bundle, device, explainer or "template", template or "similar", limit, out)
-        return
-    if explainer or template:
-        raise LooktwiceError("--explainer and --template belong to `looktwice eval mmad`.")
-    from assistant.eval.benchmark import print_table, run_benchmark
-    from assistant.eval.datasets import open_datasets
-
-    if mode not in ("auto", "batch"):
-        raise LooktwiceError("The mode of an evaluation is auto or batch.")
-    found = open_datasets(datasets)
-    rows = run_benchmark(
-        open_inspector(bundle, device),
-        found,
-        shots=tuple(shots or (0, 1, 4)),
-        seeds=seeds,
-        batch=mode == "batch",
-        limit=limit,
-        views=views,
-        out=out,
-        tell=console.say,
-    )
-    print_table(rows)
-
-
-def _evaluate_mmad(
-    folders: list[str],
-    bundle: str,
-    device: str | None,
-    explainer: str,
-    template: str,
-    limit: int | None,
-    out: Path | None,
-) -> None:
-    from assistant.eval.mmad import Contest, as_template, run_mmad
-    from assistant.eval.mmad_scores import print_scores
-    from assistant.language import load_explainer
-
-    if len(folders) != 1:
-        raise LooktwiceError("Say where the data set is: `looktwice eval mmad DIR`.")
-    kind = as_template(template)
-    inspector = open_inspector(bundle, device)
-    answering = load_explainer(explainer, inspector.backbone, device=device)
-    contest = Contest(inspector, Path(folders[0]).expanduser(), answering, kind)
-    scores = run_mmad(contest, limit=limit, out=out, tell=console.say)
-    print_scores(scores, f"MMAD in percent: {bundle}, answered by {contest.settings['explainer']}")
-
-
-@app.command()
-def limits(
-    groups: Annotated[
-        list[str],
-        typer.Argument(help="NAME=FOLDER of good pictures of all sorts, or NAME=DATASET of one product."),
-    ],
-    bundle: Bundle = DEFAULT,
-    out: Annotated[Path | None, typer.Option(help="By default where your own limits are kept.")] = None,
-) -> None:
-    """Measure the limits for pictures of unknown products on your own good pictures."""
-    from assistant.eval.limits import write_limits
-
-    write_limits(groups, bundle, out)
-
-
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for overlays, rows and the page.")] = Path("demo-out"),
-) -> None:
-    """Learn solar cells from four good ones, inspect 32 others, and explain one. Takes about half a minute."""
-    from assistant.eval.demo import run_demo
-
-    run_demo(open_inspector(DEFAULT, None), out)
-
-
-def open_inspector(
-    bundle: str, device: str | None, batch_size: int = 4, explainer: str | None = None
-) -> Inspector:
-    """The inspector for a command; pictures are read by several threads, so it takes one of them all."""
-    from assistant.inspector import Inspector
-
-    return Inspector.from_pretrained(bundle, device=device, batch_size=batch_size, explainer=explainer)
-
-
-def spread_numbers(arguments: list[str], option: str = "--shots") -> list[str]:
-    """The arguments with `--shots 0 1 4` written as `--shots 0 --shots 1 --shots 4`, as the parser wants it."""
-    return _spread(arguments, (option,), str.isdigit)
-
-
-def spread_paths(arguments: list[str], options: tuple[str, ...] = ("--good", "--defect")) -> list[str]:
-    """The arguments with `--good a b` written as `--good a --good b`, where they are those of `teach`."""
-    if arguments[:1] != ["teach"]:
-        return arguments
-    return _spread(arguments, options, lambda argument: not argument.startswith("-"))
-
-
-def _spread(arguments: list[str], options: tuple[str, ...], is_value: Callable[[str], bool]) -> list[str]:
-    """The arguments with each of these options repeated before every one of its values."""
-    spread: list[str] = []
-    inside = ""
-    for argument in arguments:
-        if argument in options:
-            inside = argument
-        elif not is_value(argument):
-            inside = ""
-        elif inside and spread[-1] != inside:
-            spread.append(inside)
-        spread.append(argument)
-    return spread
+app.command("eval")(evaluate)
+app.command("limits")(limits)
+app.command("demo")(demo)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What `looktwice teach` does: one kind of change to a product, picture by picture, a row for each.
+"""What `looktwice teach` does: one kind of change to a product, and a row for each picture of it.
 
 It turns what was asked for into calls of `Inspector`; it neither reads arguments nor prints.
 """
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.changes import steps
 from assistant.errors import ProductError
 from assistant.images import load_image
 from assistant.inspector import Inspector
-from assistant.intake import find_images
 from assistant.product import Product
 
 
@@ -50,48 +50,41 @@ class Lesson:
         )
 
 
-def give(inspector: Inspector, product: Product, lesson: Lesson) -> Iterator[Product]:
-    """The product after each change of a lesson; a picture that is known already gives the same one again."""
+def give(inspector: Inspector, product: Product, lesson: Lesson) -> Product:
+    """The product after a lesson; pictures that are all known already give the same one again."""
     if lesson.undo:
-        yield inspector.undo(product)
-    elif lesson.remove is not None:
-        yield inspector.remove(product, lesson.remove)
-    elif lesson.recalibrate:
-        yield inspector.recalibrate(product)
-    elif lesson.roi or lesson.ignore:
-        yield inspector.remask(product, read_mask(lesson.roi), read_mask(lesson.ignore))
-    elif lesson.good:
-        for path in find_images(lesson.good):
-            product = inspector.teach(product, path, as_="good")
-            yield product
-    else:
-        paths = list(find_images(lesson.defects))
-        if lesson.mask is not None and len(paths) != 1:
-            raise ProductError("A mask belongs to one picture: teach the defects one by one.")
-        for path in paths:
-            mask = read_mask(lesson.mask)
-            product = inspector.teach(product, path, as_="defect", label=lesson.label, mask=mask)
-            yield product
+        return inspector.undo(product)
+    if lesson.remove is not None:
+        return inspector.remove(product, lesson.remove)
+    if lesson.recalibrate:
+        return inspector.recalibrate(product)
+    if lesson.roi or lesson.ignore:
+        return inspector.remask(product, read_mask(lesson.roi), read_mask(lesson.ignore))
+    if lesson.good:
+        return inspector.teach(product, lesson.good, as_="good")
+    mask = read_mask(lesson.mask)
+    return inspector.teach(product, lesson.defects, as_="defect", label=lesson.label, mask=mask)
 
 
-def change_row(before: Product, after: Product) -> dict[str, Any]:
-    """What one change did, as a JSON-ready row."""
-    undone = len(after.past) < len(before.past) and before.history != after.history
-    last = (before if undone else after).history[-1:] if before.history != after.history else ()
-    change = (
-        {"change": last[0].what, "id": last[0].id, "name": last[0].name, "label": last[0].label} if last else {}
-    )
-    return {
-        "product": after.name,
-        "change": None,
-        **change,
-        "undone": undone,
-        "references": len(after.references),
-        "defects": len(after.known.defects),
-        "threshold": after.calibration.threshold,
-        "review_threshold": after.calibration.review_threshold,
-        "bytes": after.nbytes,
-    }
+def change_rows(before: Product, after: Product) -> Iterator[dict[str, Any]]:
+    """What a lesson did, a JSON-ready row for each change; one that names none where nothing changed."""
+    taken_back, added = steps(before.history, after.history)
+    for change in (*taken_back, *added) or (None,):
+        yield {
+            "product": after.name,
+            "change": None,
+            **(
+                {"change": change.what, "id": change.id, "name": change.name, "label": change.label}
+                if change
+                else {}
+            ),
+            "undone": change in taken_back,
+            "references": len(after.references),
+            "defects": len(after.known.defects),
+            "threshold": after.calibration.threshold,
+            "review_threshold": after.calibration.review_threshold,
+            "bytes": after.nbytes,
+        }
 
 
 def content_rows(product: Product) -> Iterator[dict[str, Any]]:

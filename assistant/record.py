@@ -102,7 +102,11 @@ def check_lot(lot: str) -> str:
 def as_text(time: datetime) -> str:
     """A time as it is kept: UTC with microseconds, so that the order of the texts is that of the times."""
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat(timespec="microseconds")
+    try:
+        aware = aware.astimezone(UTC)
+    except OverflowError:  # within a day of the first or the last date there is, where the zone says nothing
+        aware = aware.replace(tzinfo=UTC)
+    return aware.isoformat(timespec="microseconds")
 
 
 def dump(content: Any) -> str:

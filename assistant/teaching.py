@@ -7,7 +7,7 @@ knows memory and limits; what is said of a picture is `assistant.inspector`'s.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -23,6 +23,7 @@ from assistant.detector import Detector, fit_roi
 from assistant.errors import ImageError, ProductError
 from assistant.images import LoadedImage, load_image
 from assistant.inspection import Inspection
+from assistant.intake import walk_sources
 from assistant.known import KnownDefect, choose_patches, copy_of, lift
 from assistant.learning import calibrate_again, check_masks, check_roi, rule_of
 from assistant.pictures import digest_of, draw, shrink
@@ -35,7 +36,7 @@ Correction = Literal["false alarm", "missed"]
 Mask = NDArray[np.bool_]
 
 MOST_CHANGES = 50
-"""Changes that a product's history lists at most, the newest ones."""
+"""Changes that a product's history lists, the newest ones; more only where the last one alone has more."""
 
 ROOM = 0.8
 """A full memory is thinned to this share of its capacity, so that it is not thinned for every picture."""
@@ -54,23 +55,23 @@ class Teaching(ABC):
     detector: Detector
 
     def teach(
-        self, product: Product, image: Any, as_: Kind = "good", label: str | None = None, mask: Mask | None = None
+        self, product: Product, images: Any, as_: Kind = "good", label: str | None = None, mask: Mask | None = None
     ) -> Product:
-        """The product with one more good part, or with one more defect to recognise.
+        """The product with more good parts, or with more defects to recognise.
 
-        `image`: a path, bytes, PIL picture or array. For a defect: `label` is what to call it, and `mask`
-        [H, W], true where it is; without one it is taken to be where the map of the picture is hottest. A
-        picture that is known already changes nothing.
+        `images`: a picture (path, bytes, PIL, array), a list of them, a folder, or an iterator. Several are one
+        change, with limits worked out once and undone at once: all of them or, where one is unfit, none. For
+        defects: `label` is what to call them, and `mask` [H, W], true where a single one is; without one it is
+        taken to be where the map of its picture is hottest. A picture that is known already changes nothing.
         """
         product = self._fitting(product)
-        picture = load_image(image)
         if as_ not in get_args(Kind):
             raise ProductError(f"A picture is taught as good or as defect, not as {as_!r}.")
         if as_ == "good" and (label is not None or mask is not None):
             raise ProductError("A label and a mask belong to a defect, and a good part has none.")
         if as_ == "good":
-            return self._add_good(product, picture)
-        return self._add_defect(product, picture, check_label(label), mask)
+            return self._add_good(product, _load_each(images))
+        return self._add_defects(product, _load_each(images), check_label(label), mask)
 
     def correct(
         self,
@@ -144,48 +145,54 @@ class Teaching(ABC):
         """The product before its last change, the very same; at most eight changes back."""
         return product.undo()
 
-    def _add_good(self, product: Product, picture: LoadedImage) -> Product:
-        digest = digest_of(picture.pixels)
-        if digest in {reference.digest for reference in product.references}:
-            return product
-        if wrong := next((d for d in product.known.defects if d.digest.startswith(digest)), None):
-            raise ProductError(
-                f"{picture.name} is known as a defect, {wrong.label!r}; remove that first, its id is {wrong.id}."
-            )
-        number, backbone = _next_id(product), self.detector.at(product.tiles).backbone
-        features = backbone.encode(memory_views(picture.pixels, product.views))
-        patches = merge(self.detector.tokens(f) for f in features)
-        memory = with_room(product.dictionary, patches[..., 0].numel())
-        memory.add(number, patches)
-        references = (*product.references, Reference(number, picture.name, None, digest))
-        pictures = draw(
-            {**product.pictures, number: shrink(picture.pixels, backbone)},
-            {reference.id: reference.digest for reference in references},
-        )
-        left = {*memory.ids(), *pictures}  # one that left neither patch nor picture plays no part any more
-        return self._follow(
-            product,
-            Change(_now(), "good", number, picture.name),
-            dictionary=memory,
-            references=tuple(reference for reference in references if reference.id in left),
-            pictures=pictures,
-        )
+    def _add_good(self, product: Product, pictures: Iterable[LoadedImage]) -> Product:
+        memory, references, kept = product.dictionary, product.references, product.pictures
+        digests = {reference.id: reference.digest for reference in references}
+        backbone, number = self.detector.at(product.tiles).backbone, _next_id(product)
+        changes: list[Change] = []
+        for picture in pictures:
+            digest = digest_of(picture.pixels)
+            if digest in digests.values():
+                continue
+            if wrong := next((d for d in product.known.defects if d.digest.startswith(digest)), None):
+                known = f"{picture.name} is known as a defect, {wrong.label!r}"
+                raise ProductError(f"{known}; remove that first, its id is {wrong.id}.")
+            features = backbone.encode(memory_views(picture.pixels, product.views))
+            patches = merge(self.detector.tokens(f) for f in features)
+            memory = with_room(memory, patches[..., 0].numel())
+            memory.add(number, patches)
+            digests[number] = digest
+            kept = draw({**kept, number: shrink(picture.pixels, backbone)}, digests)
+            references = (*references, Reference(number, picture.name, None, digest))
+            changes.append(Change(_now(), "good", number, picture.name))
+            number += 1
+        left = {*memory.ids(), *kept}  # one that left neither patch nor picture plays no part any more
+        references = tuple(reference for reference in references if reference.id in left)
+        return self._follow(product, *changes, dictionary=memory, references=references, pictures=kept)
 
-    def _add_defect(self, product: Product, picture: LoadedImage, label: str, mask: Mask | None) -> Product:
+    def _add_defects(
+        self, product: Product, pictures: Iterable[LoadedImage], label: str, mask: Mask | None
+    ) -> Product:
         place = None if mask is None else check_roi(mask, "mask of a defect", "taken for the defect")
-        digest = digest_of(picture.pixels)
-        if digest in {reference.digest for reference in product.references}:
-            raise ProductError(f"{picture.name} is known as a good part; remove that first.")
-        digest += digest_of(place.numpy()) if place is not None else ""
-        same = next((d for d in product.known.defects if d.digest == digest), None)
-        if same and same.label == label:
-            return product
-        (features,) = self.detector.at(product.tiles).backbone.encode([picture.pixels])
-        patches = self._patches_of(product, features, place)
-        number = _next_id(product)
-        known = product.known.without(same.id) if same else product.known
-        known = known.with_example(KnownDefect(number, picture.name, label, digest), patches)
-        return self._follow(product, Change(_now(), "defect", number, picture.name, label), known=known)
+        known, number = product.known, _next_id(product)
+        changes: list[Change] = []
+        for i, picture in enumerate(pictures):
+            if i and place is not None:
+                raise ProductError("A mask belongs to one picture: teach the defects one by one.")
+            digest = digest_of(picture.pixels)
+            if digest in {reference.digest for reference in product.references}:
+                raise ProductError(f"{picture.name} is known as a good part; remove that first.")
+            digest += digest_of(place.numpy()) if place is not None else ""
+            same = next((d for d in known.defects if d.digest == digest), None)
+            if same and same.label == label:
+                continue
+            (features,) = self.detector.at(product.tiles).backbone.encode([picture.pixels])
+            patches = self._patches_of(product, features, place)
+            known = known.without(same.id) if same else known
+            known = known.with_example(KnownDefect(number, picture.name, label, digest), patches)
+            changes.append(Change(_now(), "defect", number, picture.name, label))
+            number += 1
+        return self._follow(product, *changes, known=known)
 
     def _patches_of(self, product: Product, features: Features, place: Tensor | None) -> Tensor:
         detector = self.detector.at(product.tiles)
@@ -197,8 +204,12 @@ class Teaching(ABC):
         least = REACH * limit if float(found.max()) > limit else float("inf")
         return choose_patches(tokens[0], distance, found[0], where, least)
 
-    def _follow(self, product: Product, change: Change, **contents: Any) -> Product:
-        history = (*product.history, change)[-MOST_CHANGES:]
+    def _follow(self, product: Product, *changes: Change, **contents: Any) -> Product:
+        """The product after one step of some changes; the very same after none."""
+        if not changes:
+            return product
+        # One older change stays, so that an audit log can tell the new ones from the old ones.
+        history = (*product.history, *changes)[-max(MOST_CHANGES, len(changes) + 1) :]
         draft = replace(product, history=history, **contents)
         return product.followed_by(calibrate_again(self.detector, draft, self._prior()))
 
@@ -242,6 +253,16 @@ def check_label(label: str | None) -> str:
     if not plain or len(plain) > LONGEST_LABEL or not plain.isprintable():
         raise ProductError(f"A label is a name of 1 to {LONGEST_LABEL} printable characters.")
     return plain
+
+
+def _load_each(images: Any) -> Iterator[LoadedImage]:
+    """The pictures, each read when it is asked for; ProductError where there are none."""
+    found = False
+    for source in walk_sources(images):
+        found = True
+        yield load_image(source)
+    if not found:
+        raise ProductError("There is no picture to teach.")
 
 
 def _next_id(product: Product) -> int:

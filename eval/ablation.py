@@ -28,8 +28,8 @@ from rich.table import Table
 from torch import Tensor
 
 from assistant import console
+from assistant.arguments import spread_numbers
 from assistant.backbone import Backbone
-from assistant.cli import spread_numbers
 from assistant.detector import MEMORY_SHARE, Detector
 from assistant.eval.datasets import Dataset, Sample, open_datasets
 from assistant.eval.metrics import image_auroc

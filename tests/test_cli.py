@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from assistant import cli
+from assistant.arguments import spread_numbers, spread_paths
 from assistant.store import ProductStore
 
 
@@ -112,8 +113,16 @@ def test_a_product_is_taught_and_taken_back(run, folders, good, planted):
         _save(folders / f"{i}.png", good(i))
     status, out, _ = run("teach", "cloth", "--good", folders / "7.png", folders / "11.png", folders / "7.png")
     rows = [json.loads(line) for line in out.splitlines()]
-    assert status == 0 and [row["change"] for row in rows] == ["good", "good", None]
-    assert [row["references"] for row in rows] == [4, 5, 5] and rows[1]["bytes"] > rows[0]["bytes"]
+    assert status == 0 and [(row["change"], row["name"]) for row in rows] == [
+        ("good", "7.png"),
+        ("good", "11.png"),
+    ]
+    assert [row["references"] for row in rows] == [5, 5] and rows[0]["bytes"] == rows[1]["bytes"]
+    assert json.loads(run("teach", "cloth", "--good", folders / "7.png")[1])["change"] is None
+    kept = stored.read_bytes()
+    _save(folders / "13.png", good(13))
+    status, out, err = run("teach", "cloth", "--good", folders / "13.png", folders / "new" / "c.png")
+    assert (status, out) == (2, "") and "c.png" in err and stored.read_bytes() == kept
     pixels, (x0, y0, x1, y1) = planted(good(8), 0.3, 0.6)
     mask = 0 * pixels
     mask[y0:y1, x0:x1] = 255
@@ -128,9 +137,9 @@ def test_a_product_is_taught_and_taken_back(run, folders, good, planted):
     listed = [json.loads(line) for line in run("teach", "cloth")[1].splitlines()]
     assert [row["id"] for row in listed] == [0, 1, 2, 3, 4, 5] and listed[-1]["kind"] == "defect"
     assert json.loads(run("teach", "cloth", "--remove", 5)[1])["defects"] == 0
-    for what in ("removed", "defect", "good", "good"):
-        row = json.loads(run("teach", "cloth", "--undo")[1])
-        assert row["undone"] and row["change"] == what
+    for what in (["removed"], ["defect"], ["good", "good"]):
+        rows = [json.loads(line) for line in run("teach", "cloth", "--undo")[1].splitlines()]
+        assert [row["change"] for row in rows] == what and all(row["undone"] for row in rows)
     assert stored.read_bytes() == before
 
 
@@ -186,10 +195,10 @@ def test_an_unknown_option_is_a_usage_error(run, folders):
     ],
 )
 def test_several_shots_may_follow_one_option(given, meant):
-    assert cli.spread_numbers(given.split()) == meant.split()
+    assert spread_numbers(given.split()) == meant.split()
 
 
 def test_several_pictures_may_follow_one_option_of_teach():
     given = "teach x --good a b --label c --defect d e --undo".split()
-    assert cli.spread_paths(given) == "teach x --good a --good b --label c --defect d --defect e --undo".split()
-    assert cli.spread_paths(["inspect", "--good", "a", "b"]) == ["inspect", "--good", "a", "b"]
+    assert spread_paths(given) == "teach x --good a --good b --label c --defect d --defect e --undo".split()
+    assert spread_paths(["inspect", "--good", "a", "b"]) == ["inspect", "--good", "a", "b"]

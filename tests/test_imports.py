@@ -44,8 +44,8 @@ def test_what_is_said_and_what_is_learned_stand_on_torch_alone(folder):
 
 def test_the_core_knows_neither_measuring_nor_the_screen():
     for file in sorted((ROOT / "assistant").rglob("*.py")):
-        for name in imports(file, only_top=file.name == "cli.py"):
-            # Only the command line may ask for a measurement, and only when it is told to.
+        for name in imports(file, only_top=file.name == "eval_cli.py"):
+            # Only its command line may ask for a measurement, and only when it is told to.
             assert not starts(name, "assistant.eval", "eval", "app"), f"{file.name} imports {name}"
             assert not starts(name, "prompts", "adapters"), f"{file.name} imports the bare name {name}"
 

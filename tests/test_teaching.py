@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from assistant import learning
+from assistant import learning, teaching
 from assistant.adapters.dictionary import Dictionary
 from assistant.errors import ImageError, ProductError
 from assistant.inspector import Inspector
@@ -62,6 +62,70 @@ def test_a_taught_good_part_is_as_good_as_one_that_was_learned(inspector, produc
     assert len(product.references) == 4 and len(product.dictionary) == 4 * 32 * 32
     assert scores(inspector, [good(9)], taught)[0] < scores(inspector, [good(9)], product)[0]
     assert (taught.history[-1].what, taught.history[-1].id) == ("good", 4)
+
+
+def test_several_good_parts_are_one_change_the_same_as_one_after_the_other(
+    inspector, product, good, tmp_path, monkeypatch
+):
+    runs = []
+    calibrate_again = teaching.calibrate_again
+    monkeypatch.setattr(teaching, "calibrate_again", lambda *a: runs.append(a) or calibrate_again(*a))
+    monkeypatch.setattr(teaching, "_now", lambda: "2026-03-01T08:30:00+00:00")
+    Image.fromarray(good(9)).save(tmp_path / "nine.png")
+    given = [tmp_path / "nine.png", good(8), good(0), good(8), good(7)]
+    taught = inspector.teach(product, given)
+    assert len(runs) == 1 and len(taught.past) == 1
+    assert [r.id for r in taught.references] == [0, 1, 2, 3, 4, 5, 6]
+    assert [(c.what, c.id) for c in taught.history] == [("good", 4), ("good", 5), ("good", 6)]
+    assert taught.history[0].name == "nine.png"
+    assert content(taught.undo(), tmp_path / "back") == content(product, tmp_path / "before")
+    single = product
+    for one in given:
+        single = inspector.teach(single, one)
+    assert len(runs) == 4
+    assert content(taught, tmp_path / "several") == content(single, tmp_path / "single")
+    assert inspector.teach(taught, iter(given)) is taught and len(runs) == 4
+
+
+def test_several_full_memories_and_lots_are_the_same_as_one_after_the_other(
+    inspector, good, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(learning, "CAPACITY", 500)
+    monkeypatch.setattr("assistant.pictures.MOST_BYTES", 40_000)
+    monkeypatch.setattr(teaching, "_now", lambda: "")
+    several = single = inspector.learn("cloth", [good(0, 64, 64), good(1, 64, 64)])
+    several = inspector.teach(several, [good(i, 64, 64) for i in range(2, 8)])
+    for i in range(2, 8):
+        single = inspector.teach(single, good(i, 64, 64))
+    assert len(several.pictures) < len(several.references)
+    assert content(several, tmp_path / "several") == content(single, tmp_path / "single")
+
+
+def test_several_defects_are_one_change(inspector, product, spoiled, tmp_path):
+    taught = inspector.teach(product, [pixels for pixels, _ in spoiled], "defect", "blot")
+    assert [d.label for d in taught.known.defects] == ["blot"] * 3 and len(taught.past) == 1
+    turned = inspector.teach(product, [pixels for pixels, _ in spoiled[::-1]], "defect", "blot")
+    assert scores(inspector, [spoiled[1][0]], turned) == pytest.approx(
+        scores(inspector, [spoiled[1][0]], taught), abs=TOLERANCE
+    )
+    assert content(taught.undo(), tmp_path / "back") == content(product, tmp_path / "before")
+    assert inspector.teach(taught, [spoiled[2][0], spoiled[0][0]], "defect", "blot") is taught
+    other = inspector.teach(taught, [spoiled[0][0], spoiled[0][0]], "defect", "pit")
+    assert sorted(d.label for d in other.known.defects) == ["blot", "blot", "pit"]
+
+
+def test_the_log_names_every_picture_of_a_large_change(inspector, product, good, monkeypatch):
+    monkeypatch.setattr(teaching, "MOST_CHANGES", 2)
+    product = inspector.recalibrate(product)
+    inspector.save(product)
+    taught = inspector.teach(product, [good(i, 64, 64) for i in range(20, 24)])
+    inspector.save(taught)
+    inspector.save(taught.undo())
+    *_, added, undone = inspector.store.log.entries()
+    assert added.action == "teach good" and [c["id"] for c in added.details["changes"]] == [4, 5, 6, 7]
+    assert all(c["digest"] for c in added.details["changes"]) and "taken_back" not in added.details
+    assert undone.action == "undo" and undone.details["taken_back"] == added.details["changes"]
+    assert [c.what for c in inspector.recalibrate(taught).history] == ["good", "recalibrated"]
 
 
 def test_the_rate_of_false_alarms_outlives_teaching(inspector, good):
@@ -169,6 +233,14 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(inspector, product, good
         (lambda: inspector.teach(taught, pixels), ProductError, "known as a defect, 'blot'.*id is 4"),
         (lambda: inspector.teach(product, pixels, "defect", mask=mask & False), ProductError, "is empty"),
         (lambda: inspector.teach(product, tmp_path / "none.png"), ImageError, "does not exist"),
+        (
+            lambda: inspector.teach(product, [good(9), tmp_path / "none.png"]),
+            ImageError,
+            "none.png does not exist",
+        ),
+        (lambda: inspector.teach(product, []), ProductError, "no picture to teach"),
+        (lambda: inspector.teach(product, tmp_path), ProductError, "no picture to teach"),
+        (lambda: inspector.teach(product, [pixels] * 2, "defect", mask=mask), ProductError, "one by one"),
         (lambda: inspector.remove(taught, 9), ProductError, "ids are: 0, 1, 2, 3, 4"),
         (lambda: inspector.undo(product), ProductError, "no change that can be undone"),
         (lambda: inspector.remask(product, ignore=np.ones((9, 9))), ProductError, "nothing to look at"),
@@ -266,6 +338,8 @@ def test_wholes_follow_what_is_taught_and_taken_back(inspector, mixed, tmp_path)
     assert three.wholes.owners == (0, 1, 2) and not unlike.alike
     mended = inspector.remove(inspector.remove(unlike, 4), 3)
     assert torch.equal(mended.wholes.signatures, three.wholes.signatures)
+    assert torch.equal(mended.strengths.limits, three.strengths.limits) and product.strengths is None
+    assert two.strengths.owners == (0, 1) and unlike.strengths.owners == (0, 1, 2, 3, 4)
     assert mended.calibration.scores == pytest.approx(three.calibration.scores, abs=TOLERANCE)
     for state in (inspector.remove(unlike, 4), unlike, inspector.teach(three, mixed(3, 0.0)), three, two, product):
         back = inspector.teach(state, mixed(50, 0.2)).undo()

@@ -1,109 +1,129 @@
-"""A histogram of scores, as plain SVG that fits light and dark pages. It decides nothing."""
+"""Scores as a chart with the limits as lines, as SVG for light and dark pages. It draws, and decides nothing.
+
+Positions are shares of the width, so that words keep their size on any screen. Colours are those of
+`assistant.face.theme`, by kind ("good", "review", "defect") and by limit ("threshold", "review").
+"""
 
 from __future__ import annotations
 
 import html
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.language.wording import number
+from assistant.language.wording import count, number
 
-WIDTH, HEIGHT = 400, 170
-LEFT, RIGHT, TOP, BOTTOM = 34, 10, 34, 24
-MOST_BARS = 32
+FEWEST_IN_BARS = 8
+"""Fewer scores are shown one by one."""
 
-FILLS = {"good": "#2a9d7f", "review": "#e3a21a", "defect": "#d6404c"}
-"""Seen well on white and on black; any other kind is blue."""
+_BASE, _TALLEST = 132, 78  # where bars stand and how high they grow, in pixels
+_LIMITS = {"threshold": ("defect above", 12, 60), "review": ("review above", 30, 35)}
+"""What a limit is called, how high its words stand, and from which share of the width they stand at its left."""
 
-BLUE = "#4a8fd9"
+
+@dataclass(frozen=True)
+class Axis:
+    """From which score to which the chart runs."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, values: Sequence[float]) -> Axis:
+        """An axis that shows all of these, with some air at the ends."""
+        low, high = min(values), max(values)
+        air = 0.05 * ((high - low) or abs(high) or 1.0)
+        return cls(min(low, max(0.0, low - air)), high + air)
+
+    def at(self, value: float) -> float:
+        """Where a score lies, in per cent of the width; those beyond the ends lie on them."""
+        return round(100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 2)
+
+
+def draw_limits(scores: Sequence[tuple[str, float]], review: float, threshold: float, axis: Axis) -> str:
+    """The scores of good pictures, as (name, score), and the two limits: bars, or dots where there are few.
+
+    The axis is given, so that it stays where it is while the limits move.
+    """
+    values = [score for _, score in scores]
+    marks = _draw_bars({"good": values}, axis) if len(scores) >= FEWEST_IN_BARS else _draw_dots(scores, axis)
+    return _frame(f"Good pictures: {_tell(values)}", marks, {"threshold": threshold, "review": review}, axis)
 
 
 def draw_histogram(scores: Mapping[str, Sequence[float]], limits: Mapping[str, float]) -> str:
-    """A histogram as SVG, "" where there is no score.
+    """A histogram of scores by kind, drawn on top of each other in this order; "" where there is no score.
 
-    `scores` by kind ("good", "review", "defect", or any other name), drawn on top of each other in this order.
-    `limits` are lines across it, by their names. Names are escaped; numbers that are not finite are left out.
+    Numbers that are not finite are left out.
     """
     groups = {kind: [float(s) for s in some if math.isfinite(s)] for kind, some in scores.items()}
     every = [score for some in groups.values() for score in some]
     if not every:
         return ""
-    low, high = _span([*every, *limits.values()])
-    bars = int(min(MOST_BARS, max(12, 2 * math.sqrt(len(every)))))
-    edges = np.linspace(low, high, bars + 1)
-    counts = {kind: np.histogram(some, edges)[0] for kind, some in groups.items()}
-    most = int(sum(counts.values()).max())  # type: ignore[union-attr]  # there is at least one kind
-    said = f"Histogram of {len(every)} scores from {number(min(every))} to {number(max(every))}. "
-    said += " ".join(f"{name.capitalize()} {number(value)}." for name, value in limits.items())
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(said)}" '
-        f'style="width:100%;max-width:{WIDTH + 180}px;height:auto;display:block" font-size="12" '
-        'font-family="system-ui,sans-serif" fill="currentColor">',
-        *_bars(counts, edges, most),
-        *_axes(low, high, most),
-        *_lines(limits, low, high),
-        "</svg>",
-    ]
-    return "".join(parts)
+    axis = Axis.around([*every, *limits.values()])
+    return _frame(_tell(every), _draw_bars(groups, axis), limits, axis)
 
 
-def _span(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    room = 0.03 * (high - low) or max(abs(high), 1e-6) / 2
-    return low - room, high + room
+def _tell(values: Sequence[float]) -> str:
+    ends = f" from {number(min(values))} to {number(max(values))}" if values else ""
+    return f"{count(len(values), 'score')}{ends}"
 
 
-def _x(value: float, low: float, high: float) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low)
+def _frame(told: str, marks: str, limits: Mapping[str, float], axis: Axis) -> str:
+    middle = (axis.low + axis.high) / 2
+    ends = "".join(
+        f'<text x="{x}%" y="{_BASE + 17}" text-anchor="{anchor}">{number(value)}</text>'
+        for x, anchor, value in ((0, "start", axis.low), (50, "middle", middle), (100, "end", axis.high))
+    )
+    known = [kind for kind in _LIMITS if kind in limits]
+    told = "; ".join([told, *(f"{_LIMITS[kind][0]} {number(limits[kind])}" for kind in reversed(known))])
+    return (
+        f'<svg class="scores" role="img" width="100%" height="{_BASE + 24}" aria-label="{told}">'
+        f'{marks}<line x1="0" x2="100%" y1="{_BASE}" y2="{_BASE}"/>{ends}'
+        f"{''.join(_draw_limit(kind, limits[kind], axis) for kind in known)}</svg>"
+    )
 
 
-def _bars(counts: Mapping[str, np.ndarray], edges: np.ndarray, most: int) -> list[str]:
-    low, high = float(edges[0]), float(edges[-1])
-    unit = (HEIGHT - TOP - BOTTOM) / most
-    base = np.zeros(len(edges) - 1)
-    parts = []
-    for kind, some in counts.items():
-        for i, count in enumerate(some):
-            if not count:
-                continue
-            x, wide = _x(edges[i], low, high), _x(edges[i + 1], low, high) - _x(edges[i], low, high)
-            y = HEIGHT - BOTTOM - unit * (base[i] + count)
-            name = f"{count} {kind}: {number(float(edges[i]))} to {number(float(edges[i + 1]))}"
-            parts.append(
-                f'<rect x="{x + 0.5:.1f}" y="{y:.1f}" width="{wide - 1:.1f}" height="{unit * count:.1f}" '
-                f'fill="{FILLS.get(kind, BLUE)}"><title>{html.escape(name)}</title></rect>'
-            )
-        base = base + some
-    return parts
+def _draw_bars(groups: Mapping[str, Sequence[float]], axis: Axis) -> str:
+    """Bars of each kind on those of the one before; how many there are stands above, where there is room."""
+    every = [score for some in groups.values() for score in some]
+    edges = np.histogram_bin_edges(every, min(24, max(12, round(2 * len(every) ** 0.5))))
+    counts = {kind: np.histogram(some, edges)[0].tolist() for kind, some in groups.items()}
+    most = max(map(sum, zip(*counts.values(), strict=True)))
+    drawn = []
+    for i, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+        x, top = axis.at(start), _BASE
+        width = max(0.4, round(axis.at(end) - x - 0.2, 2))
+        for kind, some in counts.items():
+            if n := some[i]:
+                tall = max(2, round(_TALLEST * n / most))
+                top -= tall
+                title = html.escape(f"{n} {kind}: {number(start)} to {number(end)}")
+                drawn.append(
+                    f'<rect class="bar {html.escape(kind)}" x="{x}%" width="{width}%" y="{top}" height="{tall}">'
+                    f"<title>{title}</title></rect>"
+                )
+        total = sum(some[i] for some in counts.values())
+        if total and (most < 100 or total == most):
+            middle = round(x + width / 2, 2)
+            drawn.append(f'<text class="count" x="{middle}%" y="{top - 3}" text-anchor="middle">{total}</text>')
+    return "".join(drawn)
 
 
-def _axes(low: float, high: float, most: int) -> list[str]:
-    floor, end = HEIGHT - BOTTOM, WIDTH - RIGHT
-    inside = (low + 0.03 / 1.06 * (high - low), high - 0.03 / 1.06 * (high - low))
-    return [
-        f'<line x1="{LEFT}" y1="{floor}" x2="{end}" y2="{floor}" stroke="currentColor" opacity="0.5"/>',
-        f'<text x="{LEFT - 5}" y="{TOP + 9}" text-anchor="end" opacity="0.8">{most}</text>',
-        f'<text x="{LEFT - 5}" y="{floor}" text-anchor="end" opacity="0.8">0</text>',
-        f'<text x="{LEFT}" y="{HEIGHT - 7}" opacity="0.8">{number(inside[0])}</text>',
-        f'<text x="{end}" y="{HEIGHT - 7}" text-anchor="end" opacity="0.8">{number(inside[1])}</text>',
-        f'<text x="{(LEFT + end) / 2}" y="{HEIGHT - 7}" text-anchor="middle" opacity="0.8">score</text>',
-    ]
+def _draw_dots(scores: Sequence[tuple[str, float]], axis: Axis) -> str:
+    return "".join(
+        f'<circle class="bar good" cx="{axis.at(score)}%" cy="{_BASE - 14}" r="7">'
+        f"<title>{html.escape(name)}: {number(score)}</title></circle>"
+        for name, score in scores
+    )
 
 
-def _lines(limits: Mapping[str, float], low: float, high: float) -> list[str]:
-    """The limits, their names in two rows, over all lines and on ground of their own, so that they can be read."""
-    lines, names = [], []
-    for row, (name, value) in enumerate(sorted(limits.items(), key=lambda pair: -pair[1])):
-        x, y = _x(value, low, high), 12 + 15 * (row % 2)
-        anchor, away = ("end", -4) if x > WIDTH - 120 else ("start", 4)
-        lines.append(
-            f'<line x1="{x:.1f}" y1="{y - 10}" x2="{x:.1f}" y2="{HEIGHT - BOTTOM}" stroke="currentColor" '
-            'stroke-width="1.5" stroke-dasharray="4 3"/>'
-        )
-        names.append(
-            f'<text x="{x + away:.1f}" y="{y}" text-anchor="{anchor}" stroke="var(--body-background-fill)" '
-            f'stroke-width="5" paint-order="stroke">{html.escape(name)} {number(value)}</text>'
-        )
-    return [*lines, *names]
+def _draw_limit(kind: str, value: float, axis: Axis) -> str:
+    words, height, turn = _LIMITS[kind]
+    x = axis.at(value)
+    anchor, shift = ("end", -5) if x > turn else ("start", 5)  # away from each other, where there is room
+    return (
+        f'<g class="{kind}"><line x1="{x}%" x2="{x}%" y1="{height - 9}" y2="{_BASE}"/>'
+        f'<text x="{x}%" dx="{shift}" y="{height}" text-anchor="{anchor}">{words} {number(value)}</text></g>'
+    )

@@ -6,7 +6,7 @@ It knows products and the store, and no widget.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from assistant.errors import ProductError
@@ -70,13 +70,13 @@ class Bench:
         """The product with more good parts: all of them or, where one is unfit, none."""
         _check_count(pictures)
 
-        def teach(product: Product) -> Product:
+        def told() -> Iterator[str]:
             for i, picture in enumerate(pictures):
-                tell(f"Learning picture {i + 1} of {len(pictures)}", i / len(pictures))
-                product = self.inspector.teach(product, picture)
-            return product
+                tell(f"Learning picture {i + 1} of {len(pictures)}", i / (len(pictures) + 1))
+                yield picture
+            tell("Working out the limits", len(pictures) / (len(pictures) + 1))
 
-        return self.change(shown, teach)
+        return self.change(shown, lambda product: self.inspector.teach(product, told()))
 
     def change(self, shown: Shown, how: Callable[[Product], Product]) -> Product:
         """The product after a change, kept; OutdatedView where it is not what the page shows."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from assistant.calibration import Calibration
-from assistant.changes import last_change
-from assistant.face.limits_chart import Axis, draw_limits
+from assistant.changes import last_changes
+from assistant.face.chart import Axis, draw_limits
 from assistant.face.masks import IGNORE, LOOK, show_drawing
 from assistant.face.words import sentence
 from assistant.files import write_atomically
@@ -64,6 +64,8 @@ def show_facts(product: Product) -> str:
     row = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells.items())
     parts = "lie alike" if product.aligned else "may lie anywhere"
     notes = [f"The threshold is {evidence.origin}.", f"Method: {evidence.method}. Parts {parts}."]
+    if product.alike:
+        notes.append("The pictures are alike as wholes: one that differs as a whole counts too.")
     if product.roi is not None or product.ignore is not None:
         notes.append("A mask says where to look.")
     return f"<h3>{html.escape(product.name)}</h3><dl>{row}</dl><p>{html.escape(' '.join(notes))}</p>"
@@ -106,9 +108,12 @@ def target_choices(product: Product) -> list[tuple[str, float]]:
 
 def undo_label(product: Product) -> str:
     """What an undo takes back; empty where there is nothing."""
-    change = last_change(product)
-    if change is None:
+    changes = last_changes(product)
+    if not changes:
         return ""
+    change = changes[-1]
+    if len(changes) > 1:
+        return f"Undo the {count(len(changes), 'good part' if change.what == 'good' else 'known defect')}"
     told = _TOLD.get(change.what, "the known defect {label}")
     name, label = plain(change.name, 40), plain(change.label, 40)
     return f"Undo {told.format(name=name, label=label, target=percent(product.calibration.target))}"

@@ -57,10 +57,15 @@ footer { opacity: 0.6; }
 #teach-facts dd { margin: 0; font-size: 17px; font-weight: 600; font-variant-numeric: tabular-nums; }
 #teach-facts p { margin: 6px 0 0; font-size: 13px; opacity: 0.8; }
 #teach-effect { font-size: 14px; line-height: 1.45; }
-.scores { display: block; overflow: visible; font-size: 12px; font-variant-numeric: tabular-nums; }
-.scores text { fill: currentColor; paint-order: stroke; stroke: var(--body-background-fill); stroke-width: 4px; }
+.scores { display: block; max-width: 640px; overflow: visible; font-size: 12px; }
+.scores text {
+  fill: currentColor; font-variant-numeric: tabular-nums;
+  paint-order: stroke; stroke: var(--body-background-fill); stroke-width: 4px;
+}
 .scores .count { opacity: 0.7; }
-.scores .bar { fill: #3b82f6; fill-opacity: 0.75; }
+.scores .bar.good { fill: #2a9d7f; }
+.scores .bar.review { fill: #e3a21a; }
+.scores .bar.defect { fill: #d6404c; }
 .scores line { stroke: currentColor; stroke-opacity: 0.5; }
 .scores .threshold line { stroke: #dc3545; stroke-opacity: 1; stroke-width: 2; }
 .scores .review line { stroke: #d99a00; stroke-opacity: 1; stroke-width: 2; stroke-dasharray: 5 3; }

@@ -14,7 +14,7 @@ from assistant.errors import LooktwiceError
 def uploaded_path(upload: dict[str, Any], folder: str) -> str:
     """The file of an upload; LooktwiceError for one that a client names without having uploaded it."""
     path = os.path.realpath(upload.get("path") or "")
-    if not Path(path).is_relative_to(os.path.realpath(folder)):
+    if not Path(path).is_relative_to(os.path.realpath(folder)) or os.path.isdir(path):
         raise LooktwiceError("Only a picture that was uploaded can be used.")
     return path
 

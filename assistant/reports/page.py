@@ -9,7 +9,7 @@ import base64
 import hashlib
 import html
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
 from assistant.reports.pictures import Picture, as_jpeg
 from assistant.reports.style import BAR, ENTRY, HISTOGRAM, PAGE, STYLE
+from assistant.reports.tables import Table, tabulate_limits, tabulate_rest, tabulate_unread
 from assistant.reports.words import (
     LABELS,
     amount,
@@ -27,7 +28,6 @@ from assistant.reports.words import (
     name_region,
     say_doubt,
     say_numbers,
-    say_origin,
     visible,
 )
 
@@ -47,8 +47,8 @@ def to_html(report: Report, folder: Path) -> str:
         facts="".join(facts),
         summary="" if report.single else _summary(report),
         entries="\n".join(_entry(entry, report, folder) for entry in report.full),
-        rest=_rest(report.rest),
-        unread=_unread(report.unread),
+        rest=_table(tabulate_rest(report)),
+        unread=_table(tabulate_unread(report)),
     )
 
 
@@ -63,8 +63,8 @@ def _name(value: object) -> str:
 
 
 def _path(value: str) -> str:
-    """A path as harmless HTML text that can be broken between folders."""
-    return f"<bdi>{_name(value).replace('/', '/<wbr>')}</bdi>"
+    """A path, safe to show, as HTML text that can be broken between folders."""
+    return f"<bdi>{html.escape(value, quote=True).replace('/', '/<wbr>')}</bdi>"
 
 
 def _hash(style: str) -> str:
@@ -87,19 +87,8 @@ def _counts(report: Report) -> str:
 
 
 def _summary(report: Report) -> str:
-    rows = [
-        (
-            _name(limit.product or "none"),
-            amount(limit.threshold),
-            amount(limit.review),
-            f"{limit.pictures:,}",
-            _text(say_origin(limit.evidence)) if limit.evidence else "",
-        )
-        for limit in report.limits
-    ]
-    names = ("Product", "Threshold", "Review from", "Pictures", "Origin of the threshold")
     drawn = f"<h2>Scores</h2>{_histogram(report.histogram)}" if report.histogram else ""
-    return _table("Thresholds", names, rows) + drawn
+    return _table(tabulate_limits(report)) + drawn
 
 
 def _histogram(histogram: Histogram) -> str:
@@ -142,7 +131,7 @@ def _entry(entry: Entry, report: Report, folder: Path) -> str:
         kind="single" if report.single else "row",
         verdict=kind_of(one),
         label=LABELS[kind_of(one)],
-        name=_path(one.path),
+        name=_path(as_name(one.path)),
         figures=figures,
         bar=_bar(one, report.span),
         numbers="".join(numbers),
@@ -185,34 +174,18 @@ def _region(region: Region) -> str:
     return f'{head}<br><span class="soft">{_text(measure_region(region))}</span>'
 
 
-def _rest(rest: Sequence[Inspection]) -> str:
-    rows = (
-        (
-            _path(one.path),
-            _name(one.product or ""),
-            _badge(kind_of(one)),
-            amount(one.score),
-            amount(one.threshold),
-            f"{one.p_value:.3g}",
-            str(len(one.regions)),
-        )
-        for one in rest
-    )
-    names = ("Picture", "Product", "Verdict", "Score", "Threshold", "p-value", "Regions")
-    return _table("Other pictures", names, rows)
-
-
-def _unread(unread: Sequence[Inspection]) -> str:
-    rows = ((_path(one.path), _text(one.error)) for one in unread)
-    return _table("Pictures that could not be read", ("Picture", "Why"), rows)
-
-
-def _table(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    body = "\n".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+def _table(table: Table) -> str:
+    rows = ("".join(map(_cell, table.names, row)) for row in table.rows)
+    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     if not body:
         return ""
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    return f"<h2>{title}</h2>\n<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    head = "".join(f'<th scope="col">{name}</th>' for name in table.names)
+    return f"<h2>{table.title}</h2>\n<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def _cell(column: str, value: str) -> str:
+    shown = {"Picture": _path, "Verdict": _badge}.get(column, html.escape)(value)
+    return f"<td>{shown}</td>"
 
 
 def _figure(picture: Picture, side: int, folder: Path, words: str) -> str:

@@ -16,8 +16,8 @@ from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
 from assistant.reports.pictures import as_jpeg
 from assistant.reports.sheet import COLOURS, INK, LINE, MARGIN, SOFT, WIDTH, Sheet, draw_table
+from assistant.reports.tables import tabulate_limits, tabulate_rest, tabulate_unread
 from assistant.reports.words import (
-    LABELS,
     amount,
     as_name,
     kind_of,
@@ -25,7 +25,6 @@ from assistant.reports.words import (
     name_region,
     say_doubt,
     say_numbers,
-    say_origin,
     visible,
 )
 
@@ -48,8 +47,8 @@ def to_pdf(report: Report) -> bytes:
             _draw_summary(sheet, report)
         for entry in report.full:
             _draw_entry(sheet, entry, report)
-        _draw_rest(sheet, report.rest)
-        _draw_unread(sheet, report.unread)
+        draw_table(sheet, tabulate_rest(report), (70, 30, 16, 17, 18, 15, 14))
+        draw_table(sheet, tabulate_unread(report), (80, 100))
         if sheet.letters.missing:
             sheet.ln(4)
             sheet.say(_MISSING, 8, colour=SOFT)
@@ -79,19 +78,7 @@ def _draw_counts(sheet: Sheet, report: Report) -> None:
 
 
 def _draw_summary(sheet: Sheet, report: Report) -> None:
-    if report.limits:
-        rows = [
-            (
-                as_name(limit.product or "none"),
-                amount(limit.threshold),
-                amount(limit.review),
-                f"{limit.pictures:,}",
-                visible(say_origin(limit.evidence)) if limit.evidence else "",
-            )
-            for limit in report.limits
-        ]
-        names = ("Product", "Threshold", "Review from", "Pictures", "Origin of the threshold")
-        draw_table(sheet, "Thresholds", names, (36, 20, 20, 16, 88), iter(rows))
+    draw_table(sheet, tabulate_limits(report), (36, 20, 20, 16, 88))
     if report.histogram:
         _draw_histogram(sheet, report.histogram)
 
@@ -257,25 +244,3 @@ def _draw_words(sheet: Sheet, entry: Entry) -> None:
             sheet.say(visible(notice), 8, colour=SOFT)
         sheet.say(f"Answered by: {as_name(turn.answer.source)}", 8, colour=SOFT)
     sheet.ln(3)
-
-
-def _draw_rest(sheet: Sheet, rest: Sequence[Inspection]) -> None:
-    rows = (
-        (
-            as_name(one.path),
-            as_name(one.product or ""),
-            LABELS[kind_of(one)],
-            amount(one.score),
-            amount(one.threshold),
-            f"{one.p_value:.3g}",
-            str(len(one.regions)),
-        )
-        for one in rest
-    )
-    names = ("Picture", "Product", "Verdict", "Score", "Threshold", "p-value", "Regions")
-    draw_table(sheet, "Other pictures", names, (70, 30, 16, 17, 18, 15, 14), rows)
-
-
-def _draw_unread(sheet: Sheet, unread: Sequence[Inspection]) -> None:
-    rows = ((as_name(one.path), visible(one.error)) for one in unread)
-    draw_table(sheet, "Pictures that could not be read", ("Picture", "Why"), (80, 100), rows)

@@ -14,6 +14,7 @@ from fpdf import FPDF
 
 from assistant.reports.content import Report
 from assistant.reports.fonts import BODY, Letters
+from assistant.reports.tables import Table
 from assistant.reports.words import LABELS, as_name
 
 MARGIN, WIDTH = 15.0, 180.0  # millimetres of an A4 page
@@ -139,19 +140,17 @@ class Sheet(FPDF):
         self.set_text_color(*colour)
 
 
-def draw_table(
-    sheet: Sheet, title: str, names: Row, widths: Sequence[float], rows: Iterator[Row], size: float = 8
-) -> None:
+def draw_table(sheet: Sheet, table: Table, widths: Sequence[float], size: float = 8) -> None:
     """Draw a table with its title, its head repeated on every page; nothing where there is no row."""
-    first = next(rows, None)
+    first = next(table.rows, None)
     if first is None:
         return
     sheet.need(25)
-    sheet.say(title, 12, bold=True)
+    sheet.say(table.title, 12, bold=True)
     sheet.ln(1)
-    with _head_on_each_page(sheet, lambda: _draw_row(sheet, names, widths, size, SOFT)):
+    with _head_on_each_page(sheet, lambda: _draw_row(sheet, table.names, widths, size, SOFT)):
         _draw_row(sheet, first, widths, size, INK)
-        for row in rows:
+        for row in table.rows:
             _draw_row(sheet, row, widths, size, INK)
     sheet.ln(5)
 

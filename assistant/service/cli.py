@@ -9,6 +9,7 @@ import typer
 from assistant import console
 from assistant.bundle import DEFAULT
 from assistant.errors import LooktwiceError
+from assistant.options import Bundle, open_inspector
 from assistant.service.keys import KeyRing, Role, default_path
 from assistant.service.settings import LOOPBACK, ServiceSettings
 
@@ -22,7 +23,7 @@ _USUAL = ServiceSettings()
 def serve(
     host: Annotated[str, typer.Option(help="Where to listen; other machines need keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8100,
-    bundle: Annotated[str, typer.Option("--bundle", help="Model bundle; see `looktwice bundles`.")] = DEFAULT,
+    bundle: Bundle = DEFAULT,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Threads that inspect, with one model.")] = 1,
     batch: Annotated[
         int, typer.Option(min=1, max=256, help="Pictures inspected together at most; 1 is each by itself.")
@@ -57,7 +58,6 @@ def serve(
     from assistant.service.server import check_extra
 
     check_extra()
-    from assistant.cli import open_inspector
     from assistant.service.server import serve as run
 
     settings = _settings(

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from assistant import record
 from assistant.errors import LooktwiceError
 from assistant.inspection import Inspection
-from assistant.record import Found
 from assistant.service.access import Operator, Served
 from assistant.service.batching import How, QueueFull, Task
 from assistant.service.documents import takes_pictures
@@ -50,7 +50,7 @@ async def list_inspections(
     service: Served,
     caller: Operator,
     product: Annotated[str | None, Query(max_length=80)] = None,
-    verdict: Annotated[Found | None, Query()] = None,
+    verdict: Annotated[record.Found | None, Query()] = None,
     since: Annotated[When | None, Query(description="From then on; UTC where no zone is given.")] = None,
     until: Annotated[When | None, Query(description="Before then.")] = None,
     lot: Annotated[str | None, Query(max_length=80)] = None,
@@ -58,16 +58,8 @@ async def list_inspections(
     offset: Annotated[int, Query(ge=0, le=FARTHEST)] = 0,
 ) -> InspectionRows:
     """Earlier inspections that fit all that is given, the newest first."""
-    kept = await run_in_threadpool(
-        service.records.find,
-        product=product,
-        verdict=verdict,
-        since=_aware(since),
-        until=_aware(until),
-        lot=lot,
-        limit=limit,
-        offset=offset,
-    )
+    query = record.Query(product, (verdict,) if verdict else (), since, until, lot)
+    kept = await run_in_threadpool(service.records.find, query, limit, offset)
     return InspectionRows(inspections=[row_of(one.id, one.inspection, one.lot) for one in kept])
 
 
@@ -141,7 +133,3 @@ def _named(picture: Picture, found: Inspection | None) -> Inspection:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(found, path=picture.name, error=one_sentence(found.error or ""), created=now)
     return replace(found, path=picture.name)
-
-
-def _aware(when: datetime | None) -> datetime | None:
-    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when

@@ -77,12 +77,8 @@ async def set_target(
 ) -> ProductDetail:
     """Set the share of good pictures that may be called defective. It can be undone."""
 
-    def move(product: Product) -> Product:
-        if product.calibration.target == body.target_false_alarm:
-            return product
-        return product.followed_by(product.with_target(body.target_false_alarm))
-
-    return await _change(request, service, caller, id, move)
+    target = body.target_false_alarm
+    return await _change(request, service, caller, id, lambda p: service.inspector.retarget(p, target))
 
 
 @router.post(
@@ -100,11 +96,8 @@ async def teach_product(id: Name, request: Request, service: Served, caller: Eng
         raise Problem(422, "A mask belongs to one picture: teach the defects one by one")
 
     def teach(product: Product) -> Product:
-        place = _mask(mask)
-        for picture in upload.pictures["pictures"]:
-            image = picture.named()
-            product = service.inspector.teach(product, image, options.kind, label=options.label, mask=place)
-        return product
+        pictures = (picture.named() for picture in upload.pictures["pictures"])
+        return service.inspector.teach(product, pictures, options.kind, label=options.label, mask=_mask(mask))
 
     return await _change(request, service, caller, id, teach)
 

@@ -17,7 +17,7 @@ from typing import Protocol
 from assistant.errors import HistoryError
 from assistant.history import History
 from assistant.inspection import Inspection
-from assistant.record import Found, Query
+from assistant.record import Query, as_text
 
 
 class Kept(Protocol):
@@ -44,18 +44,8 @@ class Records(Protocol):
         """The one of that id; None where there is none."""
         ...
 
-    def find(
-        self,
-        *,
-        product: str | None = None,
-        verdict: Found | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        lot: str | None = None,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> Sequence[Kept]:
-        """Those that fit all that is given, the newest first; `since` included, `until` excluded, both aware."""
+    def find(self, query: Query, limit: int = 50, offset: int = 0) -> Sequence[Kept]:
+        """Those that fit, the newest first; product, verdicts, times and lot are all that is asked for here."""
         ...
 
 
@@ -90,27 +80,17 @@ class MemoryRecords:
         with self._lock:
             return self._rows.get(id)
 
-    def find(
-        self,
-        *,
-        product: str | None = None,
-        verdict: Found | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        lot: str | None = None,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> list[Record]:
+    def find(self, query: Query, limit: int = 50, offset: int = 0) -> list[Record]:
         """Those that fit, the newest first."""
         with self._lock:
             rows = list(reversed(self._rows.values()))
         wanted = (
             row
             for row in rows
-            if product in (None, row.inspection.product)
-            and verdict in (None, row.inspection.verdict or "error")
-            and lot in (None, row.lot)
-            and _within(row.inspection.created, since, until)
+            if query.product in (None, row.inspection.product or "")
+            and (not query.verdicts or (row.inspection.verdict or "error") in query.verdicts)
+            and query.lot in (None, row.lot or "")
+            and _within(row.inspection.created, query.since, query.until)
         )
         return list(islice(wanted, offset, offset + limit))
 
@@ -135,19 +115,8 @@ class HistoryRecords:
             return None
         return Record(str(kept.id), kept.inspection, kept.lot or None)
 
-    def find(
-        self,
-        *,
-        product: str | None = None,
-        verdict: Found | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        lot: str | None = None,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> list[Record]:
+    def find(self, query: Query, limit: int = 50, offset: int = 0) -> list[Record]:
         """Those that fit, the newest first."""
-        query = Query(product, (verdict,) if verdict else (), since, until, lot)
         found = islice(self.history.every(query), offset, offset + limit)
         return [Record(str(kept.id), kept.inspection, kept.lot or None) for kept in found]
 
@@ -157,5 +126,5 @@ def _within(created: str | None, since: datetime | None, until: datetime | None)
         return True
     if created is None:
         return False
-    when = datetime.fromisoformat(created)
-    return (since is None or since <= when) and (until is None or when < until)
+    when = as_text(datetime.fromisoformat(created))
+    return (since is None or as_text(since) <= when) and (until is None or when < as_text(until))

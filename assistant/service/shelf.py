@@ -151,6 +151,7 @@ def summary_of(product: Product) -> dict[str, Any]:
         "method": evidence.method,
         "origin": evidence.origin,
         "aligned": product.aligned,
+        "alike": product.alike,
         "tiles": product.tiles,
         "views": product.views,
         "created": product.created,

@@ -264,6 +264,7 @@ _SUMMARY = {
     "method": "predictive",
     "origin": "estimated for 5 % false alarms from 4 good pictures and the spread that other products show",
     "aligned": False,
+    "alike": True,
     "tiles": 1,
     "views": "plain",
     "created": _TAKEN,
@@ -272,7 +273,10 @@ _SUMMARY = {
 
 
 class ProductRow(BaseModel):
-    """A product in short; one whose file cannot be read has an `error` and no numbers."""
+    """A product in short; one whose file cannot be read has an `error` and no numbers.
+
+    `aligned`: its parts lie alike in all pictures; `alike`: its pictures are alike as wholes.
+    """
 
     model_config = _given(_SUMMARY)
     name: str
@@ -286,6 +290,7 @@ class ProductRow(BaseModel):
     method: str | None = None
     origin: str | None = None
     aligned: bool = False
+    alike: bool = False
     tiles: int = 1
     views: str = "plain"
     created: str | None = None

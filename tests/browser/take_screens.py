@@ -104,6 +104,7 @@ def _take(page: Any, name: str) -> None:
     """The whole page as a PNG of few colours."""
     page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
     page.locator("#kept *").evaluate_all("all => all.forEach((one) => { one.scrollTop = 0; })")
+    page.evaluate("() => [...document.images].forEach((one) => { one.loading = 'eager'; })")  # or some never come
     page.wait_for_function("() => [...document.images].every((one) => one.complete)")
     page.wait_for_timeout(1200)  # what fades in or scrolls is there by then
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")

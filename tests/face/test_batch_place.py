@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import sys
 import threading
@@ -361,11 +362,22 @@ def test_time_left_in_words(seconds, said):
 
 
 def test_a_histogram_has_every_score_and_the_limits():
-    svg = draw_histogram({"good": [0.1, 0.2, float("nan")], "<x>": [0.9]}, {"threshold": 0.5, "review <": 0.45})
-    assert svg.count("<rect") == 3 and svg.count("stroke-dasharray") == 2
-    assert "<x>" not in svg and "review &lt; 0.45" in svg and "3 scores from 0.1 to 0.9" in svg
+    svg = draw_histogram({"good": [0.1, 0.3, float("nan")], "<x>": [0.9]}, {"threshold": 0.5, "review": 0.45})
+    assert svg.count("<rect") == 3 and svg.count("<line") == 3 and svg.count('class="count"') == 3
+    assert "<x>" not in svg and "1 &lt;x&gt;: " in svg
+    assert "3 scores from 0.1 to 0.9; review above 0.45; defect above 0.5" in svg
     assert draw_histogram({"good": []}, {"threshold": 0.5}) == ""
     assert draw_histogram({"good": [0.3, 0.3]}, {}).count("<rect") == 1
+
+
+def test_bars_of_a_histogram_stand_on_each_other_to_one_scale():
+    svg = draw_histogram({"good": [0.1] * 300 + [0.9] * 50, "defect": [0.9] * 100}, {"threshold": 0.5})
+    bars = re.findall(r'class="bar (\w+)" x="([0-9.]+)%" width="[0-9.]+%" y="(\d+)" height="(\d+)"', svg)
+    (_, _, top, tall), (_, left, upper, low), (kind, same, highest, high) = bars
+    assert int(top) + int(tall) == int(upper) + int(low) == 132 and int(highest) + int(high) == int(upper)
+    assert kind == "defect" and left == same and int(tall) == 78
+    assert (int(low), int(high)) == (13, 26)
+    assert re.findall(r'class="count"[^>]*>(\d+)<', svg) == ["300"], "of large counts only the largest has room"
 
 
 def test_a_listing_is_text_with_a_button_a_row():

@@ -13,11 +13,11 @@ from PIL import Image
 pytest.importorskip("gradio")
 import gradio as gr
 
-from assistant.changes import last_change
+from assistant.changes import last_changes
 from assistant.errors import ImageError
 from assistant.face import masks, teach_place, teach_view
+from assistant.face.chart import Axis, draw_limits
 from assistant.face.desk import ACTOR, Desk
-from assistant.face.limits_chart import Axis, draw_limits
 from assistant.face.teach_layout import lay_out_view
 from assistant.face.teach_steps import Bench, Shown
 from assistant.service.shelf import Shelf
@@ -119,8 +119,9 @@ def test_a_name_is_taken_once(place, cloth, upload, good):
 
 
 def test_only_uploads_are_learned(place):
-    update = place.learn(Shown(), "cloth", "plain", [{"path": "/etc/passwd"}], quiet)
-    assert "Only a picture that was uploaded" in said(place, update)
+    for path in ("/etc/passwd", place.desk.uploads):  # nor all that others uploaded
+        update = place.learn(Shown(), "cloth", "plain", [{"path": path}], quiet)
+        assert "Only a picture that was uploaded" in said(place, update)
 
 
 # Changing
@@ -133,6 +134,28 @@ def test_good_pictures_are_added_and_taken_back(place, cloth, upload, good):
     before = shown(place, cloth)
     back = place.undo(shown(place, added))
     assert shown(place, back) == before and given(back, place.view.choice.undo)["interactive"] is False
+
+
+def test_several_good_pictures_are_taken_back_at_once(place, cloth, upload, good):
+    told = []
+    more = [upload(good(i), f"more{i}.png") for i in (7, 8)]
+    added = place.learn(
+        shown(place, cloth), "", "plain", more, lambda fraction, desc: told.append((fraction, desc))
+    )
+    assert told == [
+        (0, "Learning picture 1 of 2"),
+        (1 / 3, "Learning picture 2 of 2"),
+        (2 / 3, "Working out the limits"),
+    ]
+    assert given(added, place.view.choice.undo)["value"] == "Undo the 2 good parts"
+    assert len(kept(place).references) == 6
+    back = place.undo(shown(place, added))
+    assert shown(place, back) == shown(place, cloth)
+    broken = {"path": more[0]["path"].replace("more7", "broken")}
+    with open(broken["path"], "w") as file:
+        file.write("no picture")
+    failed = place.learn(shown(place, back), "", "plain", [more[0], broken], quiet)
+    assert "broken.png" in said(place, failed) and Shown.of(kept(place)) == shown(place, cloth)
 
 
 def test_a_known_picture_changes_nothing_and_says_so(place, cloth, upload, good):
@@ -256,6 +279,13 @@ def test_coming_back_keeps_a_drawing_unless_the_product_changed(place, cloth):
 # What is drawn
 
 
+def test_whether_pictures_are_alike_as_wholes_is_said(inspector, mixed):
+    alike = inspector.learn("cloth", [mixed(i, 0.5) for i in range(2)])
+    assert alike.alike and "alike as wholes" in teach_view.show_facts(alike)
+    unlike = inspector.learn("cloth", [mixed(0, 0.0), mixed(1, 1.0)])
+    assert not unlike.alike and "alike as wholes" not in teach_view.show_facts(unlike)
+
+
 def test_names_are_escaped_and_marks_follow_the_limits(place, cloth):
     product = kept(place)
     odd = dataclasses.replace(product.references[0], name="<img src=x>", score=9.0)
@@ -274,7 +304,7 @@ def test_few_scores_are_dots_and_many_are_bars_of_all_of_them(count):
     else:
         counts = [int(part.split(" ")[0]) for part in chart.split("<title>")[1:]]
         assert sum(counts) == count and "<circle" not in chart
-    assert "review above 0.3, defect above 0.4" in chart
+    assert "review above 0.3; defect above 0.4" in chart
 
 
 def test_the_axis_stays_while_the_target_moves(place, cloth):
@@ -293,10 +323,11 @@ def test_a_drawing_that_is_no_picture_is_refused(paint):
 
 def test_what_an_undo_takes_back_is_known_beforehand(inspector, good):
     product = inspector.learn("cloth", [good(i) for i in range(3)])
-    assert last_change(product) is None
+    assert last_changes(product) == ()
     taught = inspector.teach(product, good(5))
-    assert last_change(taught) == taught.history[-1]
+    assert last_changes(taught) == taught.history
     moved = inspector.retarget(taught, 0.1)
-    assert last_change(moved).what == "target" and moved.calibration.target == 0.1
+    assert [c.what for c in last_changes(moved)] == ["target"] and moved.calibration.target == 0.1
     assert inspector.retarget(moved, 0.1) is moved
-    assert last_change(inspector.undo(moved)) == taught.history[-1]
+    assert last_changes(inspector.undo(moved)) == taught.history
+    assert len(last_changes(inspector.teach(taught, [good(6), good(7)]))) == 2

@@ -158,6 +158,16 @@ def test_records_keep_the_same_in_memory_and_in_a_history(kind, inspector, open_
     assert again == row
     assert [r["path"] for r in rows(client.get("/v1/inspections?lot=lot%201&verdict=error"))] == ["b.png"]
     assert [r["path"] for r in rows(client.get("/v1/inspections?limit=1&offset=1"))] == ["a.png"]
+    assert [r["path"] for r in rows(client.get("/v1/inspections?product="))] == ["b.png", "a.png"], "of no product"
+    assert rows(client.get("/v1/inspections?product=cloth")) == rows(client.get("/v1/inspections?lot=")) == []
+    for since, until, count in [
+        ("2000-01-01", "9000-01-01T00:00", 2),
+        ("9000-01-01", None, 0),
+        (None, "2000-01-01T00:00:00Z", 0),
+        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", 2),
+    ]:
+        times = {name: value for name, value in (("since", since), ("until", until)) if value}
+        assert len(rows(client.get("/v1/inspections", params=times))) == count
     assert client.get("/v1/inspections/99999999999999999999").status_code == 404
 
 

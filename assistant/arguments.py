@@ -1,0 +1,32 @@
+"""Arguments as people write them, several values after one option, brought into the form that the parser takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def spread_numbers(arguments: list[str], option: str = "--shots") -> list[str]:
+    """The arguments with `--shots 0 1 4` written as `--shots 0 --shots 1 --shots 4`, as the parser wants it."""
+    return _spread(arguments, (option,), str.isdigit)
+
+
+def spread_paths(arguments: list[str], options: tuple[str, ...] = ("--good", "--defect")) -> list[str]:
+    """The arguments with `--good a b` written as `--good a --good b`, where they are those of `teach`."""
+    if arguments[:1] != ["teach"]:
+        return arguments
+    return _spread(arguments, options, lambda argument: not argument.startswith("-"))
+
+
+def _spread(arguments: list[str], options: tuple[str, ...], is_value: Callable[[str], bool]) -> list[str]:
+    """The arguments with each of these options repeated before every one of its values."""
+    spread: list[str] = []
+    inside = ""
+    for argument in arguments:
+        if argument in options:
+            inside = argument
+        elif not is_value(argument):
+            inside = ""
+        elif inside and spread[-1] != inside:
+            spread.append(inside)
+        spread.append(argument)
+    return spread
