@@ -194,7 +194,11 @@ def _type(heard: Sequence[Heard]) -> Mapping[str, Worth]:
         else:
             nothing = not h.asked.inspection.regions and finds_nothing(h.text)
             untold.append(not said and (declines(h.text) or nothing))
-    return {"type: names the record's": named, "type: says that it cannot be told": untold}
+    return {
+        "type: names the record's": named,
+        "type: says that it cannot be told": untold,
+        "type: accuracy": [*named, *untold],
+    }
 
 
 def _is_honest(h: Heard) -> bool:

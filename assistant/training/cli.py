@@ -164,6 +164,9 @@ def lvlm(
     batch: Annotated[int, typer.Option(min=1, help="Conversations in a step.")] = 8,
     rate: Annotated[float, typer.Option(help="The highest learning rate of the LoRA.")] = 2e-4,
     rank: Annotated[int, typer.Option(min=1, help="The rank of the LoRA.")] = 16,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin with what an earlier training left in this folder.")
+    ] = None,
     seed: Seed = 0,
     precision: Annotated[str, typer.Option(help="bf16 or no.")] = "bf16",
     device: Device = None,
@@ -183,7 +186,11 @@ def lvlm(
     conversations = read_conversations(data)
     console.say(f"{len(conversations)} conversations. Stopped and started again, the run goes on from {work}.")
     card = _train(
-        bundle, device, conversations, work, lambda b, c, w, tell: train_lvlm(b, c, w, target, config, tell)
+        bundle,
+        device,
+        conversations,
+        work,
+        lambda b, c, w, tell: train_lvlm(b, c, w, target, config, tell, start),
     )
     console.say(f"Loss on held-out pictures: {card['held-out loss']}. What was learned is in {target}.")
 

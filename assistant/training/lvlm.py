@@ -2,7 +2,8 @@
 
 First the projector alone, then the projector and a LoRA on the attention and MLP layers; the towers and the
 model's own weights stay as they are. Only answers are learned, never questions or evidence. A run can be stopped
-at any time; started again, it goes on, and where its length is given in steps it ends with the same weights.
+at any time; started again, it goes on, and where its length is given in steps it ends with the same weights. A
+run may also start with what an earlier one left.
 """
 
 from __future__ import annotations
@@ -12,29 +13,27 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from assistant.adapters.projector import Projector, ProjectorConfig
+from assistant.adapters.projector import Projector
 from assistant.backbone import Backbone
 from assistant.errors import TrainingError
 from assistant.language.pocket import load_language
 from assistant.language.tuned import PROJECTOR, Sighted, save_lora
-from assistant.language.visual_tokens import sizes_of
 from assistant.training.checkpoint import load_checkpoint, save_checkpoint
 from assistant.training.conversations import Conversation, split_conversations
+from assistant.training.earlier import Earlier
 from assistant.training.lessons import Batch, Lesson, in_batches, lay_batch, make_lessons
 from assistant.training.sights import gather_sights
+from assistant.training.untrained import add_lora, draw_projector
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""The layers that get a LoRA, by transformers' names."""
 
 STEPS = 1000  # where nobody says how long
 JUDGED = 48  # held-out conversations, at most, that progress is judged on
@@ -90,6 +89,10 @@ class LvlmConfig:
         if self.precision not in ("no", "bf16"):
             raise TrainingError(f"There is no precision {self.precision!r}; there are no and bf16.")
 
+    def going_on(self) -> LvlmConfig:
+        """The second stage alone, at its own rates: for a projector that has been trained already."""
+        return replace(self, first=0.0, eye_rate=LATER * self.eye_rate)
+
     def progress(self, step: int, seconds: float) -> float:
         """How far a run is after so many steps and seconds, in [0, 1]."""
         steps = self.steps or (None if self.minutes else STEPS)
@@ -104,26 +107,34 @@ def train_lvlm(
     out: Path,
     config: LvlmConfig | None = None,
     tell: Tell | None = None,
+    start: Path | None = None,
 ) -> dict[str, str]:
     """Train on conversations, write projector and LoRA to the folder `out`, and return the card of the run.
 
-    Checkpoints and visual tokens are kept in `work`. TrainingError in one sentence where the conversations do not
-    allow training or a library is missing.
+    Checkpoints and visual tokens are kept in `work`. `start`: a folder of an earlier training to begin with; its
+    projector is trained already, so there is no first stage, and the card says its digest. TrainingError in one
+    sentence where the conversations do not allow training, `start` does not fit, or a library is missing.
     """
     config, tell = config or LvlmConfig(), tell or _say_nothing
+    config = config.going_on() if start else config
     accelerator = _accelerate(backbone, config)
     sides = split_conversations(conversations, config.held_out, config.seed)
     bundle = backbone.card.name
     tokenizer, model = load_language(bundle)
+    half = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    model = add_lora(model.to(half), bundle, config.rank, config.dropout, config.seed)
+    projector = draw_projector(backbone, model, config.seed)
+    begun = Earlier.load(start, bundle, backbone.digest).put_into(projector, model) if start else ""
     taught, unseen = (
         make_lessons(tokenizer, side, gather_sights(backbone, side, work / "sights", tell), config.longest)
         for side in sides
     )
     if not taught or not unseen:
         raise TrainingError(f"No conversation is short enough to be learned within {config.longest} tokens.")
-    run = Run(accelerator, _equip(model, bundle, config), sizes_of(backbone), taught, unseen, config, tell)
-    run.go(work / f"checkpoint-{_digest(config, backbone, taught, unseen)}.safetensors")
+    run = Run(accelerator, Taught(projector, model), model, taught, unseen, config, tell)
+    run.go(work / f"checkpoint-{_digest(config, backbone, begun, taught, unseen)}.safetensors")
     card = {"config": json.dumps(asdict(config)), "conversations": str(len(taught)), **run.facts()}
+    card |= {"start": begun} if begun else {}
     save_lora(run.model, out)
     Sighted(run.taught.projector, bundle, backbone.digest, card).save(out / PROJECTOR)
     (out / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
@@ -148,9 +159,9 @@ class Run:
     def __init__(
         self,
         accelerator: Accelerator,
+        taught: Taught,
         model: Any,
-        sizes: tuple[int, int],
-        taught: Sequence[Lesson],
+        lessons: Sequence[Lesson],
         unseen: Sequence[Lesson],
         config: LvlmConfig,
         tell: Tell,
@@ -158,16 +169,12 @@ class Run:
         self.accelerator, self.config, self.tell = accelerator, config, tell
         self.model = model.to(accelerator.device)
         self.llama = self.model.get_base_model()
-        self.lessons = taught
+        self.lessons = lessons
         self.unseen = sorted(unseen, key=len)[:: max(1, len(unseen) // JUDGED)]
-        table = self.llama.get_input_embeddings().weight
-        torch.manual_seed(config.seed)
-        shape = ProjectorConfig(*sizes, hidden=table.shape[1])
-        projector = Projector(shape, float(table.float().norm(dim=1).mean()))
-        self.taught = Taught(projector, self.model).to(accelerator.device)
-        groups = [{"params": list(projector.parameters())}, {"params": list(self.taught.lora)}]
+        self.taught = taught.to(accelerator.device)
+        groups = [{"params": list(taught.projector.parameters())}, {"params": list(taught.lora)}]
         self.optimizer = torch.optim.AdamW(groups, lr=config.rate, weight_decay=0.01)
-        self.first = config.first if any(lesson.sight for lesson in taught) else 0.0
+        self.first = config.first if any(lesson.sight for lesson in lessons) else 0.0
         self.judged = math.nan
 
     def go(self, state: Path) -> None:
@@ -271,26 +278,6 @@ class Run:
         )
 
 
-def _equip(model: Any, bundle: str, config: LvlmConfig) -> Any:
-    """The frozen model with an untrained LoRA, which changes nothing yet."""
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError:
-        raise TrainingError('Training needs peft: run `pip install "looktwice[lvlm]"`.') from None
-    torch.manual_seed(config.seed)
-    half = torch.bfloat16 if config.precision == "bf16" else torch.float32
-    lora = LoraConfig(
-        r=config.rank,
-        lora_alpha=2 * config.rank,
-        lora_dropout=config.dropout,
-        target_modules=list(LAYERS),
-        task_type="CAUSAL_LM",
-    )
-    found = get_peft_model(model.to(half), lora)
-    found.peft_config["default"].base_model_name_or_path = bundle  # else the folder on this machine
-    return found
-
-
 def _accelerate(backbone: Backbone, config: LvlmConfig) -> Accelerator:
     try:
         from accelerate import Accelerator
@@ -302,8 +289,10 @@ def _accelerate(backbone: Backbone, config: LvlmConfig) -> Accelerator:
         raise TrainingError(f"The precision {config.precision} cannot be used here.") from error
 
 
-def _digest(config: LvlmConfig, backbone: Backbone, taught: Sequence[Lesson], unseen: Sequence[Lesson]) -> str:
-    said = hashlib.sha256(json.dumps([asdict(config), backbone.digest]).encode())
+def _digest(
+    config: LvlmConfig, backbone: Backbone, begun: str, taught: Sequence[Lesson], unseen: Sequence[Lesson]
+) -> str:
+    said = hashlib.sha256(json.dumps([asdict(config), backbone.digest, *filter(None, [begun])]).encode())
     for lesson in (*taught, *unseen):
         said.update(repr((lesson.sequence.ids, lesson.sequence.eye, lesson.key)).encode())
     return said.hexdigest()[:12]

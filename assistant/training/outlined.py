@@ -25,7 +25,7 @@ from assistant.training.scene import Mask, draw_log
 
 STRIDE = 8  # pixels of the shown picture to a cell of the map
 SHARE = 0.01  # of the cells make the score, the strangest
-TYPED, UNTOLD = 0.25, 0.15  # of the records name types, and say that the type is unknown
+TYPED, UNTOLD = 0.6, 0.1  # of the records with regions name types, and say that the type is unknown
 _TRIES = 50
 _REFERENCES = (1, 1, 2, 2, 3, 4, 4, 5, 6, 8, 10, 12, 16, 20, 25, 30, 40, 50, 80)
 _TARGETS = (0.01, 0.02, 0.05, 0.05, 0.1)
@@ -167,7 +167,7 @@ def _raise_to(score: float, quiet: Plane, loud: Plane) -> Plane:
 def _draw_types(
     regions: tuple[Region, ...], marks: Sequence[tuple[Mask, str]], rng: np.random.Generator
 ) -> tuple[Region, ...]:
-    """Regions with types or without; most bundles name none, and then no region of a record has one."""
+    """Regions with types or without, about in balance, so that only the record tells whether one is named."""
     draw = rng.random()
     if draw >= TYPED + UNTOLD:
         return regions

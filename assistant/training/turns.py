@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.inspection import Region
+from assistant.inspection import Inspection, Region
 from assistant.language.evidence import SHOWN
 from assistant.language.wording import at
 from assistant.prompts.defects import DEFECTS
@@ -48,27 +48,30 @@ _GOOD_SIDE = ("fine", "fine_claim", "command_good")
 _BAD_SIDE = ("presence", "bad_claim", "command_bad")
 
 _FAMILIES: dict[str, tuple[float, dict[str, float]]] = {
-    "beyond": (0.21, dict.fromkeys((*BEYOND, *FURTHER), 1.0)),
+    "beyond": (0.19, dict.fromkeys((*BEYOND, *FURTHER), 1.0)),
     "stance": (
-        0.13,
+        0.15,
         {"presence": 4, "fine": 4, "fine_claim": 4, "bad_claim": 4, "command_good": 1.5, "command_bad": 1.5},
     ),
-    "premise": (0.12, {"presumed": 4, "missing": 4, "kind": 2}),
+    "premise": (0.09, {"presumed": 4, "missing": 4, "kind": 1}),
+    "type": (0.24, {"type": 6, "kind": 1}),
     "record": (
-        0.51,
+        0.33,
         {
             "verdict": 5, "count": 6, "others": 2, "where": 9, "largest": 2, "strongest": 2, "compared": 3,
             "references": 2, "action": 5, "certainty": 5, "close": 3, "score": 4, "threshold": 3,
             "review_limit": 2, "origin": 2, "p_value": 2, "summary": 7, "why": 5, "picture": 1, "product": 2,
             "thanks": 0.7, "place": 6, "box": 4, "size": 7, "severity": 6, "peak": 2, "shape": 5, "contrast": 5,
-            "parts": 3, "type": 8, "cause": 3, "detail": 4, "side": 3, "half": 2, "order": 4, "at_place": 8,
+            "parts": 3, "cause": 3, "detail": 4, "side": 3, "half": 2, "order": 4, "at_place": 8,
         },
     ),
 }  # fmt: skip
 """How often each family of topics is asked about, and each topic in it; `_TURNED` adds to "stance"."""
 
 _GOOD = 0.3  # of the weight of a topic that takes a region for granted is left where there is none
+_ASTRAY = 0.1  # of the questions about one region are about one that is not there, in the same words
 _OPEN = 1.5  # times the share of "stance" where the verdict is review, which is rarer than the others
+_REPEATED = frozenset({"again", "type"})  # about another region, or in other words
 _OF_REGIONS = frozenset({*EACH, "largest", "strongest", "others"})
 
 
@@ -95,7 +98,7 @@ def converse(case: Case, rng: np.random.Generator, split: Split = "train") -> li
             break
         turn, about = made
         turns.append(turn)
-        asked |= {topic} - {"again"}
+        asked |= {topic} - _REPEATED
         cited = tuple(dict.fromkeys(re.findall(r"\[(R\d+)\]", turn[1])))
         said = _Said(cited or said.cited, said.topic if topic == "again" else topic, about)
         if topic == "thanks":
@@ -114,13 +117,20 @@ def _draw_topic(case: Case, asked: set[str], said: _Said, rng: np.random.Generat
     shares = {}
     for name, (share, topics) in _FAMILIES.items():
         if open_ & topics.keys():
-            shares[name] = share * (_OPEN if name == "stance" and i.verdict == "review" else 1)
+            shares[name] = share * _lean(name, i)
     weights = {t: w for t, w in _FAMILIES[_draw(shares, rng)][1].items() if t in open_}
     if not i.regions:
         weights = {t: w * (_GOOD if t in _OF_REGIONS else 1) for t, w in weights.items()}
     elif said.cited:
         weights = {t: w * (2 if t in EACH else 1) for t, w in weights.items()}
     return _draw(weights, rng)
+
+
+def _lean(family: str, i: Inspection) -> float:
+    """How much more or less often than by its share a family is drawn for this record."""
+    if family == "stance" and i.verdict == "review":
+        return _OPEN
+    return _GOOD if family == "type" and not i.regions else 1
 
 
 def _draw(weights: Mapping[str, float], rng: np.random.Generator) -> str:
@@ -156,6 +166,8 @@ def _make_turn(
 def _point(case: Case, topic: str, said: _Said, rng: np.random.Generator, split: Split) -> tuple[Turn, str] | None:
     """A turn about one region, or two."""
     i = case.inspection
+    if topic in EACH and rng.random() < _ASTRAY:
+        return _pair(ask(topic, rng, split, r=refer_to_missing(i, rng)), tell_missing(i), rng)
     if not i.regions:
         if topic not in EACH:
             return None

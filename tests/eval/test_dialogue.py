@@ -26,10 +26,10 @@ from assistant.eval.dialogue_reader import (
     hear_verdict,
     invents,
 )
-from assistant.eval.dialogue_scores import Heard, measure
+from assistant.eval.dialogue_scores import Figure, Heard, measure
 from assistant.eval.dialogue_speakers import FAILURES, Answers, Speaker, load_speaker
 from assistant.eval.questions import read_questions
-from assistant.inspection import Region
+from assistant.inspection import DefectType, Region
 from assistant.language.several import answer_several
 from assistant.training.declining import BEYOND, tell_beyond, tell_claim, tell_command
 from assistant.training.phrasings import phrasings
@@ -313,6 +313,20 @@ def test_each_wrong_answer_counts_where_it_is_wrong(records):
         asked = Asked(bad, "premise", topic, "?", bad.inspection, target=target)
         assert worth(asked, text, "premise: takes it for granted") == 1
         assert worth(asked, "", "premise: takes it for granted") == 0
+
+
+def test_type_accuracy_takes_records_that_name_one_and_records_that_do_not_together(records):
+    bad = records["defect"].inspection
+    first, *rest = bad.regions
+    named = replace(bad, regions=(replace(first, defect_types=(DefectType("crack", 0.7),)), *rest))
+    told, untold = (Asked(records["defect"], "type", "type", "Which type?", i) for i in (named, bad))
+    like, unnamed = '[R1] looks most like "crack", at 70 %.', "The record names no type for [R1]."
+    heard = [Heard(told, like), Heard(untold, unnamed), Heard(told, unnamed), Heard(untold, like)]
+    accuracy = "type: accuracy"
+    assert measure(heard[:2])[accuracy] == Figure(1, 2)
+    assert measure(heard)[accuracy] == Figure(0.5, 4)
+    assert measure(heard[2:])[accuracy] == Figure(0, 2)
+    assert measure(heard[:1])[accuracy] == Figure(1, 1) and measure(heard[3:])[accuracy] == Figure(0, 1)
 
 
 # The run

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from assistant.errors import TrainingError
 from assistant.inspection import Inspection
 from assistant.language.pocket import PocketExplainer, load_language
 from assistant.language.sequence import tokenize
+from assistant.language.tuned import Sighted
 from assistant.prompts.chat import converse
 from assistant.training.conversations import read_conversations
 from assistant.training.lessons import Lesson, in_batches, lay_batch, make_lessons
@@ -209,6 +211,56 @@ def test_text_alone_can_be_learned_too(home, data, backbones, tmp_path):
     assert card["steps"] == "4" and (tmp_path / "o" / "projector.safetensors").is_file()
 
 
+def test_a_run_starts_with_what_an_earlier_one_left(home, data, backbones, tmp_path):
+    eye, talk = backbones["tiny-cnn"], read_conversations([data])
+    first, work = tmp_path / "first", tmp_path / "w"
+    train_lvlm(eye, talk, work, first, LvlmConfig(**SHORT | {"rate": 0.1, "eye_rate": 0.1}))
+    told = []
+    still = LvlmConfig(**SHORT | {"rate": 1e-12, "eye_rate": 1e-12})
+    card = train_lvlm(eye, talk, work, tmp_path / "same", still, lambda m, f: told.append(m), start=first)
+    for file in ("projector.safetensors", "adapter_model.safetensors"):
+        one, two = _tensors(first / file), _tensors(tmp_path / "same" / file)
+        assert all(torch.allclose(t.float(), two[n].float(), atol=1e-3) for n, t in one.items())
+    assert json.loads(card["config"])["first"] == 0 and not any(m.startswith("Going on") for m in told)
+    assert card["start"] and str(tmp_path) not in json.dumps(card)
+    again = train_lvlm(eye, talk, work, tmp_path / "more", still, start=tmp_path / "same")
+    fresh = train_lvlm(eye, talk, work, tmp_path / "fresh", still)
+    assert again["start"] != card["start"] and "start" not in fresh
+    assert len(list(work.glob("checkpoint-*"))) == 4
+    assert card["held-out loss"] != fresh["held-out loss"]
+
+
+@pytest.mark.parametrize("lost", ["projector.safetensors", "adapter_model.safetensors", "adapter_config.json"])
+def test_a_start_that_does_not_fit_is_refused_in_one_sentence(home, data, backbones, tmp_path, lost):
+    eye, talk, config = backbones["tiny-cnn"], read_conversations([data]), LvlmConfig(**SHORT | {"steps": 1})
+    first = tmp_path / "first"
+    train_lvlm(eye, talk, tmp_path / "w", first, config)
+
+    def start(config=config):
+        train_lvlm(eye, talk, tmp_path / "w", tmp_path / "out", config, start=first)
+
+    with pytest.raises(TrainingError, match="another shape"):
+        start(replace(config, rank=4))
+    whole = Sighted.load(first / "projector.safetensors")
+    for other in (replace(whole, bundle="other"), replace(whole, weights="0" * 16)):
+        other.save(first / "projector.safetensors")
+        with pytest.raises(TrainingError, match="other weights"):
+            start()
+    narrow = Projector(replace(whole.projector.config, width=8))
+    replace(whole, projector=narrow).save(first / "projector.safetensors")
+    with pytest.raises(TrainingError, match="another shape"):
+        start()
+    whole.save(first / "projector.safetensors")
+    kept = (first / lost).read_bytes()
+    (first / lost).write_bytes(kept[: len(kept) // 2])
+    with pytest.raises(TrainingError, match="damaged"):
+        start()
+    (first / lost).unlink()
+    with pytest.raises(TrainingError, match="holds no earlier training"):
+        start()
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_can_be_given_minutes(home, data, backbones, tmp_path):
     config = LvlmConfig(**SHORT | {"steps": None, "minutes": 0.01})
     card = train_lvlm(backbones["tiny-cnn"], read_conversations([data]), tmp_path / "w", tmp_path / "o", config)
@@ -237,3 +289,8 @@ def test_the_command_trains_and_says_what_it_did(home, data, monkeypatch, tmp_pa
     assert not stopped.value.code, err
     assert "6 conversations" in err and "Loss on held-out pictures" in err
     assert json.loads((tmp_path / "out" / "card.json").read_text())["steps"] == "1"
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--start", str(tmp_path / "nothing")])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    err = " ".join(capfd.readouterr().err.split())
+    assert stopped.value.code == 2 and "holds no earlier training" in err and "Traceback" not in err
