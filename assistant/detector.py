@@ -245,6 +245,11 @@ class Detector:
     def _has_grids(features: Features) -> bool:
         return len({tuple(layer.shape[1:3]) for layer in features.layers}) > 1
 
+    @staticmethod
+    def usual_lift(wholes: Wholes | None) -> float:
+        """How much the scores of good pictures rise in the mean, since no two are the same."""
+        return WHOLE_SHARE * wholes.spread if wholes else 0.0
+
     def _with_words(self, rare: Tensor, features: Features) -> Tensor:
         if features.aligned is None:
             return rare

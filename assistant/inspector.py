@@ -283,16 +283,17 @@ class Inspector(Teaching):
         sight = Sight.of(entry, seen, self.reader.read(seen))
         every = detector.maps(seen, [product for product, _ in judged])
         for (product, limit), maps in zip(judged, every, strict=True):
-            contrast, lift = None, 0.0
+            contrast, lift, usual = None, 0.0, 0.0
             if product:
                 maps, contrast = look_closer(detector, seen, maps, product)
                 lift = float(detector.lift(seen, product.wholes, product.looked_at, product.foreground)[0])
+                usual = detector.usual_lift(product.wholes)
             score = float(detector.score(maps, product.looked_at if product else None)[0]) + lift
             types = self.reader.ranker(sight.reading)
             if product and contrast is not None:
                 types = self._known_first(product, seen, contrast, types)
             mode: Mode = "few-shot" if product else "zero-shot"
-            yield self._conclude(sight, maps[0], score, mode, limit, product, types, lift)
+            yield self._conclude(sight, maps[0], score, mode, limit, product, types, lift, usual)
 
     def _run_batch(
         self, sources: Iterable[Any], target: float, tell: Callable[[float], None] | None
@@ -337,6 +338,7 @@ class Inspector(Teaching):
         product: Product | None,
         types: Types | None,
         lift: float = 0.0,
+        usual: float = 0.0,
     ) -> Inspection:
         verdict = calibration.verdict(score)
         looked_at = product.looked_at if product else None
@@ -345,9 +347,15 @@ class Inspector(Teaching):
         coarse = focused.float().cpu().numpy()
         regions: tuple[Region, ...] = ()
         if verdict != "good":
-            limit = calibration.threshold if verdict == "defect" else calibration.review_threshold
-            lifted = np.where(coarse > 0, coarse + np.float32(lift), coarse)  # what is not looked at stays 0
-            regions = find_regions(lifted, limit, sight.width, sight.height, calibration.p_value, types)
+            # Places that are strange by themselves are cut out as in a picture that is usual as a whole; where
+            # there is none, all that the whole lifts over the limit is one.
+            own = min(lift, usual)
+            local = calibration.verdict(score - lift + own)
+            own, local = (own, local) if local != "good" else (lift, verdict)
+            limit = calibration.threshold if local == "defect" else calibration.review_threshold
+            raised = np.where(coarse > 0, coarse + np.float32(own), coarse)  # what is not looked at stays 0
+            size = sight.width, sight.height
+            regions = find_regions(raised, limit, *size, calibration.p_value, types, lift - own)
         return Inspection(
             path=sight.path,
             mode=mode,

@@ -38,12 +38,13 @@ def find_regions(
     height: int,
     p_value: Callable[[float], float],
     types: Callable[[NDArray[np.bool_]], tuple[DefectType, ...]] | None = None,
+    beyond: float = 0.0,
 ) -> tuple[Region, ...]:
     """The connected places (8-neighbours) around where the map exceeds `limit`, the highest peak first.
 
     `coarse`: the map [h, w] that covers the picture of `width` x `height` pixels. `p_value` turns a peak into
-    how often a good picture reaches it. `types` ranks defect types for a mask on the coarse grid. At most
-    `MOST` regions, named R1, R2, ...
+    how often a good picture reaches it. `types` ranks defect types for a mask on the coarse grid. `beyond`: how
+    much higher than in the map peaks are. At most `MOST` regions, named R1, R2, ...
     """
     shrink = min(1.0, SIDE / max(width, height))
     w, h = max(1, round(width * shrink)), max(1, round(height * shrink))
@@ -61,7 +62,7 @@ def find_regions(
     for number, place in enumerate(sizable[:MOST], start=1):
         box = _box(place.bbox, w, h, width, height)
         fraction = float(place.area) / (w * h)
-        peak = float(place.intensity_max)
+        peak = float(place.intensity_max) + beyond
         ranked = types(_coarse_mask(place, fine.shape, coarse.shape)) if types else ()
         regions.append(
             Region(

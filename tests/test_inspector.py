@@ -199,6 +199,17 @@ def test_a_cloth_of_another_mixture_is_caught_as_a_whole_and_no_place_in_it_is_o
     assert blot.verdict == "defect" and WHOLE_DIFFERS not in blot.notices and blot.regions[0].area_fraction < 0.5
 
 
+def test_a_place_that_is_strange_by_itself_is_cut_out_where_the_whole_differs_too(inspector, mixed, planted):
+    product = inspector.learn("mixed", [mixed(i, 0.5) for i in range(6)])
+    spoiled, (x0, y0, x1, y1) = planted(mixed(92, 0.1), 0.5, 0.5)
+    (row,) = inspector.inspect([spoiled], product)
+    lift = row.score - float(inspector.detector.score(torch.from_numpy(row.coarse_map)[None])[0])
+    assert row.verdict == "defect" and lift > row.threshold / 2
+    (place,) = [r for r in row.regions if r.box[0] < x1 and r.box[2] > x0 and r.box[1] < y1 and r.box[3] > y0]
+    assert place is row.regions[0] and place.area_fraction < 0.25
+    assert place.peak == pytest.approx(row.coarse_map.max() + lift, rel=0.05)
+
+
 def test_a_kept_product_gives_identical_rows(either_inspector, product, good, planted):
     pictures = [good(7), planted(good(8), 0.4, 0.4)[0]]
     before = either_inspector.inspect(pictures, product)
