@@ -192,7 +192,7 @@ def calibrate(
         logs = [_log(v) for row in views for v in row]
         width = math.hypot(prior.spread, prior.gap_spread)
         return Calibration(method, target, (), 1, float(np.mean(logs)) + prior.gap, width, prior.weight)
-    logs = [_log(v) for v in held_out]
+    logs = [_log(v) for v in kept]  # sorted, so that sums are the same in whatever order references come
     center, freedom = float(np.mean(logs)), prior.weight + n - 1
     variance = (prior.weight * prior.spread**2 + float(np.var(logs)) * n) / freedom
     return Calibration(method, target, kept, n, center, math.sqrt(variance * (1 + 1 / n)), freedom)

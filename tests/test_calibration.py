@@ -118,6 +118,11 @@ def test_a_higher_score_never_has_a_higher_p_value(scores, pair):
     assert made.p_value(min(pair)) >= made.p_value(max(pair))
 
 
+@given(st.permutations([0.1 + 0.037 * i**1.5 for i in range(7)]))
+def test_the_order_of_good_pictures_does_not_matter_to_the_last_bit(scores):
+    assert calibrate(scores) == calibrate(sorted(scores))
+
+
 def test_the_counted_threshold_is_an_order_statistic():
     scores = [i / 100 for i in range(1, 40)]
     made = calibrate(scores[::-1], target=0.05)
