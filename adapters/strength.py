@@ -1,7 +1,8 @@
 """How strongly a tower responds to patches: what cosines forget.
 
-On a ground where nothing stands out, a patch to which the tower responds more strongly than to nearly all patches
-of good pictures is suspicious, even if its direction is an ordinary one. Knows patches only, no pictures or limits.
+On a ground where nothing stands out, a patch to which the tower responds more strongly than to nearly all
+patches of good pictures is suspicious, even if its direction is an ordinary one.
+Knows patches only, no pictures or limits.
 Only for towers with several grids: where there is one for all layers, as in a ViT, a few patches without content
 take on large norms (Darcet et al. 2024, "Vision transformers need registers").
 """
