@@ -119,6 +119,19 @@ class Dictionary:
             found[:, y] = (1 - alike.amax(dim=2)).clamp_min(0)
         return found
 
+    def grid(self, owner: int) -> Tensor:
+        """The patches [h, w, C] of a reference as they lie in its picture.
+
+        ValueError where the memory holds only some of them, several views, or a mere list.
+        """
+        mine = self.owners == owner
+        entries, places = self.entries[mine], self.places[mine]
+        h, w = (len(torch.unique(places[:, axis])) for axis in (0, 1))
+        grid = entries.view(h, w, -1) if 0 < len(entries) == h * w else None
+        if grid is None or not torch.equal(_places_of(grid).to(places.device), places):
+            raise ValueError(f"the dictionary does not hold the whole picture of reference {owner}")
+        return grid
+
     def ids(self) -> list[int]:
         """The references in memory, in the order they came."""
         return list(dict.fromkeys(self.owners.tolist()))

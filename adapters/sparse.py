@@ -7,7 +7,7 @@ losses, no files and no pictures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,10 +17,12 @@ from torch.nn.functional import (
     embedding_bag,
     gelu,
     normalize,
+    pad,
     scaled_dot_product_attention,
 )
 
 from .patches import neighbourhood
+from .similarity import cosines
 from .sparsemax import sparsemax
 
 SHARPNESS = 50.0
@@ -30,6 +32,7 @@ CONTEXT = 10
 """Patches attend to their own picture at so many cells a side: what is around, at a part of the cost."""
 
 _BLOCK = 1024  # queries scored at once: bounds the scores to _BLOCK x entries
+_GROUP = 8  # entries of which at first only the best is looked at
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,32 @@ class Remembered:
         """Bytes that keys and values take."""
         tensors = [t for kept in (self.keys, self.values) for scale in kept for t in scale]
         return sum(t.numel() * t.element_size() for t in tensors)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Remembered:
+        """The same with every tensor of keys and values changed alike."""
+        keys, values = (tuple(tuple(map(change, scale)) for scale in kept) for kept in (self.keys, self.values))
+        return Remembered(self.scales, keys, values)
+
+    def condense(self) -> Remembered:
+        """The same in bfloat16, and the keys less their mean.
+
+        That takes the same from all scores of a query, which changes no weight, and leaves small numbers, which
+        bfloat16 tells apart: trained keys may all lie close together.
+        """
+        centred = tuple(tuple(key - key.mean(dim=1, keepdim=True) for key in scale) for scale in self.keys)
+        return Remembered(self.scales, centred, self.values).each(Tensor.bfloat16)
+
+    @classmethod
+    def join(cls, parts: Sequence[Remembered]) -> Remembered:
+        """What is kept of the references of all parts, which have the same scales and layers, in their order."""
+        keys, values = (
+            tuple(
+                tuple(torch.cat(layer, dim=1) for layer in zip(*scale, strict=True))
+                for scale in zip(*kept, strict=True)
+            )
+            for kept in ([part.keys for part in parts], [part.values for part in parts])
+        )
+        return cls(parts[0].scales, keys, values)
 
 
 class Generator(nn.Module):
@@ -139,6 +168,7 @@ class LayerLookup(nn.Module):
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Values of queries [B, h, w, c], and what is retrieved for them, both of unit length."""
         asked, own = self.query(queries), self.value(queries)
+        values = values.to(asked.dtype)
         flat = asked.flatten(1, 2)
         shared = len(keys) == 1
         found = [
@@ -149,10 +179,11 @@ class LayerLookup(nn.Module):
         return own, normalize(torch.cat(found), dim=-1).view(own.shape)
 
     def _retrieve(self, rows: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        alike = rows @ keys[0].T.to(rows.dtype)
-        best, which = alike.topk(min(self.nearest, alike.shape[1]), dim=1, sorted=False)
-        weights = sparsemax(best * self.log_sharpness.exp())
-        return embedding_bag(which, values[0].to(rows.dtype), per_sample_weights=weights, mode="sum")
+        quick = keys.dtype == torch.bfloat16
+        alike = cosines(rows, keys[0]) if quick else rows @ keys[0].T.to(rows.dtype)
+        best, which = largest(alike, min(self.nearest, alike.shape[1]))
+        weights = sparsemax(best.to(rows.dtype) * self.log_sharpness.exp())
+        return embedding_bag(which, values[0], per_sample_weights=weights, mode="sum")
 
 
 class SparseDictionary(nn.Module):
@@ -217,3 +248,19 @@ class SparseDictionary(nn.Module):
             raise ValueError(
                 f"patches {tuple(tokens.shape)} do not have {self.config.channels} channels on a grid"
             )
+
+
+def largest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest of each row [n, m] and where they are, [n, count] each, in no order.
+
+    As `topk` finds them, and more than twice as fast on a processor: they lie in those groups of entries whose
+    best are the largest.
+    """
+    entries = scores.shape[1]
+    if count * _GROUP >= entries:
+        return scores.topk(count, dim=1, sorted=False)
+    groups = pad(scores, (0, -entries % _GROUP), value=-torch.inf).unflatten(1, (_GROUP, -1))
+    chosen = groups.amax(dim=1).topk(count, dim=1, sorted=False).indices
+    left = groups.gather(2, chosen[:, None].expand(-1, _GROUP, -1)).flatten(1)
+    best, which = left.topk(count, dim=1, sorted=False)
+    return best, chosen.gather(1, which % count) + which // count * groups.shape[2]

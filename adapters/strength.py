@@ -81,6 +81,11 @@ class Strengths:
         above = ((found - limit[:, None, None]) * weights[:, None, None]).sum(dim=1).clamp_min(0)
         return above * _inner(found.shape[-2:], rim, found.device)
 
+    def drop(self, owner: int) -> Strengths | None:
+        """The same without an owner's row; None where that leaves fewer than two."""
+        kept = [i for i, known in enumerate(self.owners) if known != owner]
+        return Strengths(self.limits[kept], tuple(self.owners[i] for i in kept)) if len(kept) > 1 else None
+
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors that `from_state_dict` turns back into the same."""
         return {"limits": self.limits, "owners": torch.tensor(self.owners)}

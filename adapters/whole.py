@@ -77,6 +77,11 @@ class Wholes:
         alike = normalize(signatures.float(), dim=-1) @ known.T
         return (1 - alike.amax(dim=1)).clamp(0, 1)
 
+    def drop(self, owner: int) -> Wholes | None:
+        """The same without an owner's row; None where that leaves fewer than two."""
+        kept = [i for i, known in enumerate(self.owners) if known != owner]
+        return Wholes(self.signatures[kept], tuple(self.owners[i] for i in kept)) if len(kept) > 1 else None
+
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors that `from_state_dict` turns back into the same."""
         return {"signatures": self.signatures, "owners": torch.tensor(self.owners)}

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from assistant.errors import CalibrationError
 from assistant.inspection import Evidence, Verdict
@@ -39,25 +39,37 @@ The band is wider where the limit rests on other products instead of this one's 
 SMALLEST_TARGET = 1e-6
 """No number of references supports a smaller share of false alarms, and fitted curves run to infinity there."""
 
+BEYOND = 100.0
+"""No logarithm of a limit is larger: no score comes near, and a curve from two pictures runs to infinity."""
+
 APART = 4.0
 """Two groups of scores are told apart where their means differ by this many of their pooled spreads.
 
 Normal scores split in the middle come to 2.6, so one kind is not taken for two."""
+
+WIDE = 0.13
+"""The spread of log-scores that good pictures of a batch are taken to have, worth `WIDE_WEIGHT` of its scores: what
+lies below its centre alone makes a limit that is too low."""
+
+WIDE_WEIGHT = 5.0
+
+GAP_FREEDOM = 5.0
+"""Degrees of freedom of the curve from a single reference: what few products show of the gap leaves wide tails."""
 
 
 @dataclass(frozen=True)
 class Prior:
     """What other products teach about the log-scores of good pictures, for when there are few.
 
-    `spread` is the standard deviation among good pictures of one product, worth `weight` observations.
+    `spread` is the typical standard deviation among good pictures of one product, worth `weight` observations.
     `gap` and `gap_spread`: how much higher another good part scores than a changed view of the only
-    reference, and how uncertain that is. Measured by `assistant.eval.limits`.
+    reference, and by how much parts and products differ in that. Measured by `assistant.eval.limits`.
     """
 
-    spread: float = 0.12
-    weight: float = 4.0
+    spread: float = 0.08
+    weight: float = 2.0
     gap: float = 0.45
-    gap_spread: float = 0.25
+    gap_spread: float = 0.28
 
     def __post_init__(self) -> None:
         if min(self.spread, self.weight, self.gap_spread) <= 0:
@@ -119,7 +131,7 @@ class Calibration:
             above = len(self.scores) - int(np.searchsorted(self.scores, score, side="left"))
             return (1 + above) / (1 + len(self.scores))
         z = (_log(score) - self.center) / self.width
-        return float(max(stats.t.sf(z, self.freedom), 1e-12))
+        return float(max(stdtr(self.freedom, -z), 1e-12))
 
     def verdict(self, score: float) -> Verdict:
         """The decision, by the two limits."""
@@ -156,7 +168,7 @@ class Calibration:
             # The smallest score whose rank p-value is still above the rate: a defect has p <= rate.
             rank = math.floor(rate * (len(self.scores) + 1))
             return self.scores[len(self.scores) - max(1, rank)]
-        return math.exp(self.center + self.width * float(stats.t.isf(rate, self.freedom)))
+        return math.exp(min(BEYOND, self.center - self.width * float(stdtrit(self.freedom, rate))))
 
 
 def check_target(target: float) -> None:
@@ -169,6 +181,7 @@ def calibrate(
     held_out: Sequence[float],
     views: Sequence[Sequence[float]] = (),
     *,
+    thinned: Sequence[float] = (),
     target: float = 0.05,
     prior: Prior | None = None,
 ) -> Calibration:
@@ -176,11 +189,13 @@ def calibrate(
 
     `held_out`: one score for each of n good pictures, each scored without itself; empty where there is only
     one reference. `views`: for each reference, the scores of changed views of it, which stand in for other
-    parts where n is 1. CalibrationError where there is nothing to go by, or a score is negative or not finite.
+    parts where n is 1. `thinned`: scores of the good pictures with one reference more left out, which show how
+    scores fall as references are added. CalibrationError where there is nothing to go by, or a score is negative
+    or not finite.
     """
     check_target(target)
     prior = prior or Prior()
-    values = [*held_out, *(score for row in views for score in row)]
+    values = [*held_out, *(score for row in views for score in row), *thinned]
     if not values:
         raise CalibrationError("A threshold needs at least one good picture.")
     if not all(math.isfinite(v) and v >= 0 for v in values):
@@ -190,30 +205,45 @@ def calibrate(
     method = _method_for(len(kept), target)
     if not held_out:
         logs = [_log(v) for row in views for v in row]
-        width = math.hypot(prior.spread, prior.gap_spread)
-        return Calibration(method, target, (), 1, float(np.mean(logs)) + prior.gap, width, prior.weight)
+        center = float(np.mean(logs)) + prior.gap
+        return Calibration(method, target, (), 1, center, prior.gap_spread, GAP_FREEDOM)
     logs = [_log(v) for v in kept]  # sorted, so that sums are the same in whatever order references come
-    center, freedom = float(np.mean(logs)), prior.weight + n - 1
-    variance = (prior.weight * prior.spread**2 + float(np.var(logs)) * n) / freedom
+    center = float(np.mean(logs)) + _trend(logs, [_log(v) for v in sorted(thinned)])
+    # Scores of two references against each other are one number twice, so n scores tell of n - 2 differences.
+    told = max(0, n - 2)
+    freedom = prior.weight + told
+    variance = (prior.weight * prior.spread**2 + (told * float(np.var(logs, ddof=1)) if told else 0.0)) / freedom
     return Calibration(method, target, kept, n, center, math.sqrt(variance * (1 + 1 / n)), freedom)
 
 
-def calibrate_batch(scores: Sequence[float], *, target: float = 0.05, prior: Prior | None = None) -> Calibration:
+def _trend(logs: Sequence[float], thinned: Sequence[float]) -> float:
+    """How much lower scores are against all n references than against n - 1, in logarithms; never above 0.
+
+    Scores fall about as the logarithm of the number of references: from n - 2 to n - 1 of them, as was seen, and
+    from there to n.
+    """
+    n = len(logs)
+    if n < 3 or not thinned:
+        return 0.0
+    seen = float(np.mean(logs)) - float(np.mean(thinned))
+    return min(0.0, seen) * math.log(n / (n - 1)) / math.log((n - 1) / (n - 2))
+
+
+def calibrate_batch(scores: Sequence[float], *, target: float = 0.05) -> Calibration:
     """A calibration from unlabelled pictures, of which the lower or commonest kind is taken as good.
 
     Where the log-scores fall into two groups that stand apart, the lower one is good, however small. Else the
     centre is the mean of their shortest half (Andrews et al. 1972), which holds while good pictures are the
-    commonest kind. The spread is that of the scores below the centre, where no defect is, pulled towards the
-    spread that other products show. CalibrationError under three pictures.
+    commonest kind. The spread is that of the scores below the centre, where no defect is, pulled towards `WIDE`.
+    CalibrationError under three pictures.
     """
     check_target(target)
     require_batch(len(scores))
-    prior = prior or Prior()
-    logs = _lower_group(np.sort([_log(v) for v in scores]), prior.spread)
+    logs = _lower_group(np.sort([_log(v) for v in scores]), WIDE)
     center = _shorth(logs)
     below = center - logs[logs < center]
-    freedom = prior.weight + below.size
-    width = math.sqrt((prior.weight * prior.spread**2 + float(np.sum(below**2))) / freedom)
+    freedom = WIDE_WEIGHT + below.size
+    width = math.sqrt((WIDE_WEIGHT * WIDE**2 + float(np.sum(below**2))) / freedom)
     kept = tuple(float(v) for v in sorted(scores))
     return Calibration("batch", target, kept, len(scores), float(center), width, freedom)
 

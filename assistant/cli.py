@@ -30,6 +30,7 @@ from assistant.options import (
     ExplainerName,
     Foreground,
     Ignore,
+    Memory,
     ProductName,
     References,
     ReportFile,
@@ -84,6 +85,7 @@ def inspect(
     aligned: Aligned = None,
     views: Views = "plain",
     tiles: Tiles = 1,
+    memory: Memory = "nearest",
     device: Device = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures encoded together.")] = 4,
 ) -> None:
@@ -102,7 +104,7 @@ def inspect(
     outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
     inspector = open_inspector(bundle, device, batch_size)
     how: dict[str, Any] = {"foreground": foreground, "aligned": aligned, "views": views, "tiles": tiles}
-    how["target_false_alarm"] = false_alarms
+    how |= {"memory": memory, "target_false_alarm": false_alarms}
     known = _known(inspector, references, product, roi, how)
     sources, count = console.gather(paths)
     with console.progress("Inspecting", count) as step:
@@ -125,12 +127,13 @@ def learn(
     aligned: Aligned = None,
     views: Views = "plain",
     tiles: Tiles = 1,
+    memory: Memory = "nearest",
     device: Device = None,
 ) -> None:
     """Learn a product from one to a few good pictures, and keep it under its name."""
     inspector = open_inspector(bundle, device)
     how: dict[str, Any] = {"foreground": foreground, "aligned": aligned, "views": views, "tiles": tiles}
-    how["target_false_alarm"] = false_alarms
+    how |= {"memory": memory, "target_false_alarm": false_alarms}
     product = _learn(inspector, name, references, roi, how, ignore)
     inspector.save(product)
     console.product(product)
@@ -290,6 +293,8 @@ def _known(
         raise LooktwiceError("--aligned belongs to --references: a product was learned with or without it.")
     if how.get("tiles", 1) != 1:
         raise LooktwiceError("--tiles belongs to --references: a product was learned with its own.")
+    if how.get("memory", "nearest") != "nearest":
+        raise LooktwiceError("--memory belongs to --references: a product was learned with its own.")
     return inspector.load(product) if product else None
 
 

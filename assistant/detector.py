@@ -20,10 +20,12 @@ from assistant.adapters.foreground import Foreground
 from assistant.adapters.mutual import mutual_maps, rescore
 from assistant.adapters.patches import join_layers, top_mean
 from assistant.adapters.rarity import rarity
+from assistant.adapters.recall import Recall
 from assistant.adapters.strength import RIM, Strengths, strength, usual_strength
 from assistant.adapters.text_map import text_map
 from assistant.adapters.whole import Wholes, signature
 from assistant.backbone import Backbone, Features
+from assistant.lookup import TrainedDictionary, require_dictionary
 from assistant.product import Product
 from assistant.prompts.ensemble import state_vectors
 from assistant.tiles import TiledBackbone
@@ -95,8 +97,9 @@ class Detector:
                 found.append(self._with_words(rare, features))
                 continue
             reach = self.reach if product.aligned else None
-            factor = self._factor(features, product.strengths)
-            compared = _compare(tokens, rare, product.dictionary, product.foreground, reach=reach, factor=factor)
+            factor = self.factor(features, product.strengths)
+            memory = self.memory_of(product)
+            compared = _compare(tokens, rare, memory, product.foreground, reach=reach, factor=factor)
             if product.looked_at is not None:
                 compared = compared * fit_roi(product.looked_at, *compared.shape[1:]).to(compared.device)
             found.append(compared)
@@ -109,7 +112,7 @@ class Detector:
     def few_shot(
         self,
         features: Features,
-        memory: Dictionary,
+        memory: Dictionary | Recall,
         without: int | None = None,
         foreground: Foreground | None = None,
         aligned: bool = False,
@@ -121,10 +124,22 @@ class Detector:
         weighted mean of both, `MEMORY_SHARE` of it the memory's. Where parts lie alike, `aligned`, a patch is
         compared with what lies around the same place, so that a missing or moved part shows. Where it responds
         more strongly than patches of good pictures do, `strengths`, its distance to the memory grows with that.
+        A trained memory asks what lies around a patch by itself, whether `aligned` or not.
         """
         tokens = self.tokens(features)
-        reach, factor = self.reach if aligned else None, self._factor(features, strengths, without)
+        reach, factor = self.reach if aligned else None, self.factor(features, strengths, without)
         return _compare(tokens, rarity(tokens), memory, foreground, without, reach, factor)
+
+    def memory_of(self, product: Product) -> Dictionary | Recall:
+        """What a product's pictures are looked up in; the errors are those of `trained` and of its `recall`."""
+        return product.dictionary if product.memory == "nearest" else self.trained.recall(product.dictionary)
+
+    @cached_property
+    def trained(self) -> TrainedDictionary:
+        """What trained memories are looked up with; WeightsError where nobody trained it for these towers."""
+        found = require_dictionary(self.backbone.card.name, self.backbone.digest)
+        found.dictionary.to(self.backbone.runtime.device)
+        return found
 
     def lies_alike(self, features: Features, memory: Dictionary, without: int | None = None) -> bool:
         """Whether a picture, a batch of one, lies like the references of a memory."""
@@ -229,9 +244,8 @@ class Detector:
             shown = roi if shown is None else shown * roi
         return usual_strength(found, shown, self._rim)
 
-    def _factor(
-        self, features: Features, strengths: Strengths | None, without: int | None = None
-    ) -> Tensor | None:
+    def factor(self, features: Features, strengths: Strengths | None, without: int | None = None) -> Tensor | None:
+        """How many times farther patches [B, h, w] are, for how strongly they respond; None: no farther."""
         if strengths is None or not self._has_grids(features):
             return None
         found = strength(features.layers)
@@ -268,13 +282,13 @@ def _patches(shape: Sequence[int]) -> int:
 def _compare(
     tokens: Tensor,
     rare: Tensor,
-    memory: Dictionary,
+    memory: Dictionary | Recall,
     foreground: Foreground | None,
     without: int | None = None,
     reach: int | None = None,
     factor: Tensor | None = None,
 ) -> Tensor:
-    if reach is not None:
+    if reach is not None and isinstance(memory, Dictionary):
         distance = memory.lookup_nearby(tokens, without, reach)
         # Thinned, a memory may hold nothing around a place; then what lies anywhere has to do.
         if not bool(distance.isfinite().all()):

@@ -10,7 +10,7 @@ import typer
 from assistant import console
 from assistant.bundle import DEFAULT
 from assistant.errors import LooktwiceError
-from assistant.options import Bundle, Device, Views, open_inspector
+from assistant.options import Bundle, Device, Memory, Views, open_inspector
 
 
 def evaluate(
@@ -26,6 +26,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="Test pictures a set at most, classes in proportion.")] = None,
     bundle: Bundle = DEFAULT,
     views: Views = "plain",
+    memory: Memory = "nearest",
     device: Device = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the results as JSON; continue one that is there.")
@@ -43,8 +44,10 @@ def evaluate(
     `eval mmad DIR` asks the multiple-choice questions of MMAD, one good part to compare with, and scores letters.
     """
     if datasets[0] == "mmad":
-        if shots or mode != "auto" or views != "plain":
-            raise LooktwiceError("MMAD has one reference a picture: leave out --shots, --mode and --views.")
+        if shots or mode != "auto" or views != "plain" or memory != "nearest":
+            raise LooktwiceError(
+                "MMAD has one reference a picture: leave out --shots, --mode, --views and --memory."
+            )
         _evaluate_mmad(datasets[1:], bundle, device, explainer or "template", template or "similar", limit, out)
         return
     if explainer or template:
@@ -63,6 +66,7 @@ def evaluate(
         batch=mode == "batch",
         limit=limit,
         views=views,
+        memory=memory,
         out=out,
         tell=console.say,
     )

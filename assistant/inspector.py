@@ -91,6 +91,7 @@ class Inspector(Teaching):
         target_false_alarm: float = 0.05,
         views: str = "plain",
         tiles: int = 1,
+        memory: str = "nearest",
         tell: Tell | None = None,
     ) -> Product:
         """Learn a product from one to a few good pictures: paths, a folder, PIL pictures or arrays.
@@ -101,9 +102,11 @@ class Inspector(Teaching):
         one shows; by default found out from two references or more.
         `target_false_alarm`: the share of good pictures that may be called defective, in [1e-6, 0.5]. `views`:
         "flips" or "turns" for products that lie at any angle. `tiles`: look at a picture in so many overlapping
-        tiles along each side, 1 to 4, for small defects in large pictures. The product is returned, not kept:
-        `save` keeps it. Copies of a picture count once.
-        ProductError for a bad name, no reference, or the first one that cannot be read.
+        tiles along each side, 1 to 4, for small defects in large pictures. `memory`: compare with the "nearest"
+        good patch, or as `looktwice train dictionary` has "trained" it, whole pictures that are neither turned,
+        aligned nor tiled. The product is returned, not kept: `save` keeps it. Copies of a picture count once.
+        ProductError for a bad name, no reference, or the first one that cannot be read; WeightsError for a
+        trained memory where nothing was trained.
         """
         entries = list(read_ahead(walk_sources(references)))
         if bad := next((entry for entry in entries if entry.image is None), None):
@@ -115,6 +118,7 @@ class Inspector(Teaching):
             pictures,
             views=views,
             tiles=tiles,
+            memory=memory,
             roi=roi,
             ignore=ignore,
             foreground=foreground,
@@ -240,7 +244,7 @@ class Inspector(Teaching):
         return product
 
     def _ready(self, product: Product) -> Product:
-        self._fitting(product).check(rule_of(self.detector.at(product.tiles)))
+        self._fitting(product).check(rule_of(self.detector.at(product.tiles), product.memory))
         return product
 
     def _run(
@@ -317,7 +321,7 @@ class Inspector(Teaching):
         if sights:
             require_batch(len(sights))
             maps, scores = self.detector.batch(tokens, rare, torch.stack([s.vector for s in sights]), tell)
-            calibration = calibrate_batch(scores.tolist(), target=target, prior=self._prior())
+            calibration = calibrate_batch(scores.tolist(), target=target)
             results = iter(zip(maps, scores.tolist(), strict=True))
         ms = 1000 * (time.perf_counter() - start) / max(1, len(kept))
         for sight in kept:

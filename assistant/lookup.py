@@ -1,21 +1,29 @@
 """The trained dictionary of a bundle, as a file: `<bundle>.dictionary.safetensors`.
 
 It lies beside the card, or in the cache where a user trained it with `looktwice train dictionary`. This module
-reads and writes that file; it trains nothing and decides no score.
+reads and writes that file, and looks memories up with what is in it; it trains nothing.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
+from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.recall import Recall
 from assistant.adapters.sparse import SparseConfig, SparseDictionary
 from assistant.bundle import card_folder
+from assistant.errors import ProductError, WeightsError
 from assistant.trained import choose_trained, read_trained, write_trained
+from assistant.undo import digest
 from assistant.weights import cache_root
 
 SCHEMA = 1
@@ -33,6 +41,37 @@ class TrainedDictionary:
     bundle: str
     weights: str
     card: Mapping[str, str] = field(default_factory=dict)
+    _recalls: WeakKeyDictionary[Dictionary, Recall] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False
+    )
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of its shape and weights, whatever made them."""
+        return digest(json.dumps(asdict(self.dictionary.config)), self.dictionary.state_dict())
+
+    def recall(self, memory: Dictionary) -> Recall:
+        """The memory as its generators read it, worked out once for what it holds; safe to ask from threads.
+
+        ProductError where the memory does not hold whole pictures, or other patches than it was trained on.
+        """
+        if memory.entries.shape[1] != self.dictionary.config.channels:
+            raise ProductError(
+                f"The trained dictionary of the bundle {self.bundle!r} reads other patches than its products keep."
+            )
+        with self._lock:
+            found = self._recalls.get(memory)
+            if found is None or not found.is_of(memory):
+                try:
+                    found = Recall(self.dictionary, memory)
+                except ValueError as error:
+                    raise ProductError(
+                        "A trained memory holds all patches of its references, and there is no room for so many: "
+                        "take fewer references, or the nearest memory."
+                    ) from error
+                self._recalls[memory] = found
+        return found
 
     def save(self, path: Path) -> Path:
         """Write the file, atomically."""
@@ -72,3 +111,14 @@ def load_dictionary(bundle: str, weights: str) -> TrainedDictionary | None:
     shipped = Path(str(card_folder() / f"{bundle}{SUFFIX}"))
     load = TrainedDictionary.load
     return choose_trained(user_dictionary(bundle), shipped, load, bundle, weights, "dictionary")
+
+
+def require_dictionary(bundle: str, weights: str) -> TrainedDictionary:
+    """The dictionary of a bundle; WeightsError where there is none, or it was made for towers in another state."""
+    found = load_dictionary(bundle, weights)
+    if found is None:
+        raise WeightsError(
+            f"The bundle {bundle!r} has no trained dictionary for a trained memory: make one with "
+            "`looktwice train dictionary`."
+        )
+    return found

@@ -38,6 +38,9 @@ Aligned = Annotated[
 Tiles = Annotated[
     int, typer.Option("--tiles", help="Cut pictures into so many tiles a side, 1 to 4, to see small defects.")
 ]
+Memory = Annotated[
+    str, typer.Option("--memory", help="nearest, or trained where `looktwice train dictionary` made one.")
+]
 ExplainerName = Annotated[
     str | None,
     typer.Option(

@@ -31,6 +31,7 @@ from assistant.undo import Step, digest, pack, trim, unpack
 SCHEMA = 2
 SUFFIX = ".product.safetensors"
 UNDO_SUFFIX = ".undo.safetensors"
+MEMORIES = ("nearest", "trained")
 _HEADER = "looktwice"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
 
@@ -69,7 +70,8 @@ class Product:
     what not to look at in there. `foreground` leaves out the plain ground that the product stands on; None
     where none was asked for or found. `known` are the defects that were given as examples.
     `aligned`: whether parts lie alike, so that a patch is compared with what lies around the same place.
-    `tiles`: into how many overlapping tiles along each side a picture is cut; 1 is the whole.
+    `tiles`: into how many overlapping tiles along each side a picture is cut; 1 is the whole. `memory`: how
+    `dictionary` is looked up, by the "nearest" patch or by what was "trained" for the bundle.
     `pictures`: of each reference that is scored again when something changes, the picture as a PNG, uint8 [n],
     in the size that the tower sees. `wholes`: how these look as wholes, None where they are not alike; made with
     the limits, from the same pictures. `strengths`: how strongly their patches usually respond, None for a single
@@ -98,11 +100,14 @@ class Product:
     tiles: int = 1
     wholes: Wholes | None = field(default=None, compare=False, repr=False)
     strengths: Strengths | None = field(default=None, compare=False, repr=False)
+    memory: str = "nearest"
 
     def __post_init__(self) -> None:
         check_name(self.name)
         if not self.references:
             raise ProductError(f"The product {self.name!r} has no reference.")
+        if self.memory not in MEMORIES:
+            raise ProductError(f"A memory is {' or '.join(MEMORIES)}, not {self.memory!r}.")
         if not len(self.dictionary):
             raise ProductError(f"The product {self.name!r} has an empty memory.")
         if self.roi is not None and not _is_share(self.roi):
@@ -172,6 +177,8 @@ class Product:
             tensors |= {f"strengths.{k}": v for k, v in self.strengths.state_dict().items()}
         plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned", "tiles")
         header: dict[str, Any] = {name: getattr(self, name) for name in plain}
+        if self.memory != "nearest":  # left out else, so that such a file is as it always was
+            header["memory"] = self.memory
         header["references"] = [asdict(reference) for reference in self.references]
         header["defects"] = self.known.rows()
         header["history"] = [asdict(change) for change in self.history]

@@ -49,7 +49,11 @@ class TorchRuntime:
 
 
 class OpenVinoRuntime:
-    """The CPU, compiled. One instance may be called from several threads; calls run one after the other."""
+    """The CPU, compiled. One instance may be called from several threads; calls run one after the other.
+
+    The pictures of a batch do so, too: side by side they take as long, and the compiled model never gives back
+    the room that their layers take, some 30 MB for each more picture in the pocket tower.
+    """
 
     def __init__(self, graph: Path) -> None:
         import openvino
@@ -63,8 +67,8 @@ class OpenVinoRuntime:
 
     def __call__(self, pixels: Tensor) -> tuple[Tensor, ...]:
         request = self._model.create_infer_request()
-        results = request.infer([pixels.contiguous().numpy()])
-        return tuple(torch.from_numpy(results[port].copy()) for port in self._model.outputs)
+        found = [request.infer([picture.contiguous().numpy()]) for picture in torch.split(pixels, 1)]
+        return tuple(torch.cat([torch.from_numpy(one[port]) for one in found]) for port in self._model.outputs)
 
 
 def prepare(card: Bundle, folder: Path) -> None:

@@ -14,6 +14,9 @@ from typing import Any
 from assistant.errors import ImageError
 from assistant.images import LoadedImage, load_image
 
+AHEAD_BYTES = 64_000_000
+"""Decoded pictures that wait take about as much at most: eight of 2.6 megapixels, but two of twelve."""
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -31,16 +34,25 @@ def read_ahead(
     workers: int = 2,
     load: Callable[[Any], LoadedImage] = load_image,
 ) -> Iterator[Entry]:
-    """Entries in the order of the sources; at most `ahead` pictures are decoded before they are asked for."""
-    numbered = enumerate(sources)
+    """Entries in the order of the sources; at most `ahead` pictures are decoded before they are asked for.
+
+    Fewer are where pictures are large, those to come being taken for as large as the largest so far: as many as
+    `AHEAD_BYTES` hold, and one for each worker at least.
+    """
+    numbered, largest = enumerate(sources), 1
+    waiting: deque[Future[Entry]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
-        waiting: deque[Future[Entry]] = deque(
-            pool.submit(_read, i, source, load) for i, source in islice(numbered, ahead)
-        )
+
+        def fill(room: int) -> None:
+            more = islice(numbered, max(0, min(ahead, room) - len(waiting)))
+            waiting.extend(pool.submit(_read, i, source, load) for i, source in more)
+
+        fill(workers)
         try:
             while waiting:
                 entry = waiting.popleft().result()
-                waiting.extend(pool.submit(_read, i, source, load) for i, source in islice(numbered, 1))
+                largest = max(largest, entry.image.pixels.nbytes if entry.image else 0)
+                fill(max(workers, AHEAD_BYTES // largest))
                 yield entry
         finally:
             for future in waiting:

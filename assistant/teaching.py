@@ -20,7 +20,7 @@ from assistant.adapters.dictionary import Dictionary, coreset, merge
 from assistant.backbone import Features
 from assistant.calibration import Prior
 from assistant.detector import Detector, fit_roi
-from assistant.errors import ImageError, ProductError
+from assistant.errors import ImageError, ProductError, WeightsError
 from assistant.images import LoadedImage, load_image
 from assistant.inspection import Inspection
 from assistant.intake import walk_sources
@@ -136,8 +136,8 @@ class Teaching(ABC):
     def is_stale(self, product: Product) -> bool:
         """Whether its limits were worked out for anything else than they would be used on: `recalibrate` it."""
         try:
-            self._fitting(product).check(rule_of(self.detector.at(product.tiles)))
-        except ProductError:
+            self._fitting(product).check(rule_of(self.detector.at(product.tiles), product.memory))
+        except (ProductError, WeightsError):
             return True
         return False
 

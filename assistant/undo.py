@@ -141,4 +141,5 @@ def _split(tensor: Tensor) -> list[bytes]:
 
 
 def _octets(tensor: Tensor) -> Tensor:
-    return tensor.cpu().contiguous().view(torch.uint8) if tensor.numel() else torch.empty(0, dtype=torch.uint8)
+    flat = tensor.cpu().contiguous().flatten()  # a single number has no last dimension to be viewed otherwise
+    return flat.view(torch.uint8) if len(flat) else torch.empty(0, dtype=torch.uint8)

@@ -1,8 +1,7 @@
 """What each part of the few-shot map is worth: `python -m assistant.eval.ablation SPEC ... [--shots 1 4]`.
 
 Every variant changes one thing about the distance to the nearest patch, alone and blended with rarity, and all of
-them see the same features of the same pictures and references. What ships is "alignment auto" at `MEMORY_SHARE`,
-and beside the map the lift of scores where references are alike as whole pictures, which is left out here.
+them see the same features of the same pictures and references. What ships is "as shipped" at `MEMORY_SHARE`.
 Choose nothing by sets whose results are reported.
 """
 
@@ -100,9 +99,10 @@ def ablate(
             for (k, seed), draw in draws.items():
                 for name, variant in variants.items():
                     distance, rare = variant.compare(picture, draw)
+                    lifted = float(variant.lift(picture, draw))
                     for share in memory:
                         found = share * distance + (1 - share) * rare
-                        tallies[(name, share, k), seed].add(float(variant.score(found)), found[0], mask)
+                        tallies[(name, share, k), seed].add(float(variant.score(found)) + lifted, found[0], mask)
             step.advance()
     rows: Found = defaultdict(list)
     for (key, _), tally in tallies.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,7 @@ from assistant.eval.pixels import PixelMetrics
 from assistant.eval.results import Figure, Row, average, print_table, read_rows, to_markdown, write_rows
 from assistant.geometry import to_picture
 from assistant.inspection import Inspection, Mode
+from assistant.learning import check_memory
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
@@ -48,22 +49,27 @@ def run_benchmark(
     batch: bool = False,
     limit: int | None = None,
     views: str = "plain",
+    memory: str = "nearest",
     out: Path | None = None,
     tell: Tell | None = None,
 ) -> list[Row]:
     """Measure every dataset at every number of references, over `seeds` draws of them.
 
     0 in `shots` is zero-shot, which has no draw and so one seed; `batch` adds batch mode. `limit` caps the
-    test pictures of a dataset, classes in proportion. `views` is that of `Inspector.learn`. Rows come by
-    dataset, in the order of `shots`, batch last. With `out`, the rows are written there after each dataset,
-    and those found there already, made under the same settings, are taken over; the settings cover weights,
-    limits and version, and not what a developer changes in the code between two runs. `tell` hears a sentence
-    a dataset. LooktwiceError where the request makes no sense.
+    test pictures of a dataset, classes in proportion. `views` and `memory` are those of `Inspector.learn`. Rows
+    come by dataset, in the order of `shots`, batch last. With `out`, the rows are written there after each
+    dataset, and those found there already, made under the same settings, are taken over; the settings cover
+    weights, limits and version, and not what a developer changes in the code between two runs. `tell` hears a
+    sentence a dataset. LooktwiceError where the request makes no sense.
     """
     wanted = _ways(shots, seeds, batch)
     cut = [dataset if limit is None else dataset.limit(limit) for dataset in datasets]
     _check(cut, wanted)
     settings = _settings(inspector, seeds, limit, views)
+    check_memory(memory, views)
+    if memory != "nearest":
+        settings["memory"] = f"{memory} {inspector.detector.trained.digest}"
+    how = {"views": views, "memory": memory}
     kept = read_rows(out, settings) if out else []
     rows: list[Row] = []
     for dataset in cut:
@@ -71,7 +77,7 @@ def run_benchmark(
         missing = [way for way in wanted if way not in done]
         if tell:
             tell(f"{dataset.name}: {len(dataset.test)} pictures, {len(missing)} of {len(wanted)} rows to measure.")
-        fresh = dict(zip(missing, _measure(inspector, dataset, missing, views), strict=True))
+        fresh = dict(zip(missing, _measure(inspector, dataset, missing, how), strict=True))
         rows += [(done | fresh)[way] for way in wanted]
         if out and fresh:
             known = {(row.dataset, row.mode, row.shots) for row in rows}
@@ -153,13 +159,13 @@ def _way_of(row: Row, dataset: Dataset) -> Way | None:
     return Way(row.mode, row.shots, row.seeds) if same else None
 
 
-def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], views: str) -> Iterator[Row]:
+def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], how: Mapping[str, Any]) -> Iterator[Row]:
     """A row for each way, in their order."""
     drawn = [way for way in ways if way.mode != "batch"]
     tallies: dict[Way, list[Tally]] = {way: [Tally() for _ in range(way.seeds)] for way in ways}
     pictures = [sample.image for sample in dataset.test]
     if drawn:
-        products = _products(inspector, dataset, drawn, views)
+        products = _products(inspector, dataset, drawn, how)
         with console.progress(dataset.name, len(pictures)) as step:
             found = inspector.inspect_many(iter(pictures), products)
             _count(dataset, found, [tally for way in drawn for tally in tallies[way]], step.advance)
@@ -171,13 +177,13 @@ def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], views:
     return (_row(dataset, way, tallies[way]) for way in ways)
 
 
-def _products(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], views: str) -> list[Product | None]:
+def _products(
+    inspector: Inspector, dataset: Dataset, ways: Sequence[Way], how: Mapping[str, Any]
+) -> list[Product | None]:
     """The products that the pictures are compared with: a draw of references each, None for zero-shot."""
     name = re.sub(r"[^\w .\-]", " ", dataset.name).strip(" .-")[:80] or "product"
     return [
-        inspector.learn(name, [s.image for s in dataset.references(way.shots, seed)], views=views)
-        if way.shots
-        else None
+        inspector.learn(name, [s.image for s in dataset.references(way.shots, seed)], **how) if way.shots else None
         for way in ways
         for seed in range(way.seeds)
     ]

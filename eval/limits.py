@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import digamma, polygamma
 
 from assistant import console
 from assistant.calibration import Prior
@@ -39,6 +40,9 @@ FEWEST = 12
 """A group of fewer teaches nothing about spread."""
 
 REFERENCES = 4
+WEIGHTS = tuple(np.round(np.arange(1.0, 20.01, 0.05), 2).tolist())
+"""What other products may count at least and at most beside a product's own references."""
+
 DRAWS = 8
 """Random sets of references drawn of each product, of `REFERENCES` and of one."""
 
@@ -63,13 +67,16 @@ class Spread:
     """What one product shows, in natural logarithms of the score.
 
     `variance` is that of good pictures outside of memory against `REFERENCES` in it, the mean over draws.
-    `gaps`, one for each draw: how much higher other good pictures score, in the mean, against one reference
-    than changed views of that reference do.
+    `degrees`: degrees of freedom of that. `gaps`, one for each draw: how much higher other good pictures score,
+    in the mean, against one reference than changed views of that reference do; `gap_variance`, that of single
+    pictures around it, the mean over draws.
     """
 
     name: str
     variance: float
     gaps: tuple[float, ...]
+    degrees: int = FEWEST
+    gap_variance: float = 0.0
 
 
 def good_pictures(specs: Iterable[str]) -> list[Group]:
@@ -142,24 +149,28 @@ def measure_spread(inspector: Inspector, group: Group, *, draws: int = DRAWS, se
     for chosen, product, scores in zip(drawn[draws:], products[draws:], others[draws:], strict=True):
         changed = jittered_views(load_image(group.pictures[int(chosen[0])]).pixels)
         gaps.append(float(scores.mean() - _logs(inspector, changed, [product]).mean()))
-    return Spread(group.name, float(np.mean([s.var(ddof=1) for s in others[:draws]])), tuple(gaps))
+    within, around = (float(np.mean([s.var(ddof=1) for s in part])) for part in (others[:draws], others[draws:]))
+    return Spread(group.name, within, tuple(gaps), total - REFERENCES - 1, around)
 
 
 def fit_prior(spreads: Sequence[Spread]) -> Prior:
     """The prior of `assistant.calibration` from what products show.
 
-    `spread` is the root of the mean variance. `weight` is the degrees of freedom of a scaled inverse chi-square
-    with the mean m and the variance v that the products' variances have, by the method of moments:
-    4 + 2 m^2 / v, held between 2 and 20. `gap` and `gap_spread` are mean and standard deviation over all draws.
+    `spread` and `weight` are those of a scaled inverse chi-square, from the moments of the logarithms of the
+    products' variances (Smyth 2004, section 6.2), the weight held between 1 and 20: typical products decide, and
+    one that varies much makes the weight small and not the spread large. `gap` is the mean over all draws,
+    `gap_spread` the standard deviation of single pictures around it, within and between draws.
     """
-    variances = np.array([spread.variance for spread in spreads])
-    gaps = np.array([gap for spread in spreads for gap in spread.gaps])
-    mean = max(float(variances.mean()), 1e-12)
-    scatter = float(variances.var(ddof=1)) if len(variances) > 1 else mean**2
-    weight = 4 + 2 * mean**2 / max(scatter, 1e-24)
-    gap_spread = max(float(gaps.std(ddof=1)) if len(gaps) > 1 else 0.0, 0.01)
-    rounded = (math.sqrt(mean), min(20.0, max(2.0, weight)), float(gaps.mean()), gap_spread)
-    return Prior(*(float(f"{number:.4g}") for number in rounded))
+    logs = np.log([max(s.variance, 1e-12) for s in spreads])
+    degrees = np.array([s.degrees for s in spreads], float)
+    centred = logs - digamma(degrees / 2) + np.log(degrees / 2)
+    scatter = float(centred.var(ddof=1) - polygamma(1, degrees / 2).mean()) if len(spreads) > 1 else 0.0
+    weight = next((w for w in WEIGHTS if float(polygamma(1, w / 2)) <= scatter), WEIGHTS[-1])
+    spread = math.exp((float(centred.mean()) + float(digamma(weight / 2)) - math.log(weight / 2)) / 2)
+    gaps = np.array([gap for s in spreads for gap in s.gaps])
+    between = float(gaps.var(ddof=1)) if len(gaps) > 1 else 0.0
+    around = math.sqrt(between + float(np.mean([s.gap_variance for s in spreads])))
+    return Prior(*(float(f"{number:.4g}") for number in (spread, weight, float(gaps.mean()), max(around, 0.01))))
 
 
 def score_table(

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SHOTS = (1, 2, 4, 8)
-PRELOAD = ("assistant.inspector", "openvino", "open_clip", "timm", "safetensors.torch")
+PRELOAD = ("assistant.inspector", "openvino", "safetensors.torch")
 
 app = typer.Typer(add_completion=False, help="Ours beside PatchCore and PaDiM of anomalib.")
 

@@ -19,9 +19,11 @@ from assistant.adapters.dictionary import Dictionary, merge
 from assistant.adapters.foreground import Foreground
 from assistant.adapters.patches import join_layers, neighbourhood, top_mean
 from assistant.adapters.rarity import rarity
+from assistant.adapters.strength import Strengths
 from assistant.adapters.subspace import SHARE, Subspace
+from assistant.adapters.whole import Wholes
 from assistant.backbone import Backbone, Features
-from assistant.detector import Detector
+from assistant.detector import ALIKE, Detector
 from assistant.eval.datasets import Sample
 from assistant.learning import find_alignment
 
@@ -59,8 +61,8 @@ class Draw:
     """One draw of references, and what is made of them, each at most once.
 
     `memory(descriptor, views)` and `subspace(views, share)` are the memories; `unit(views, share)` says how many
-    times larger the references' mean rarity is than their mean residual; `foreground()` and `lies_alike()` are as
-    for a product.
+    times larger the references' mean rarity is than their mean residual; `foreground()`, `lies_alike()`,
+    `wholes()` and `strengths()` are as for a product.
     """
 
     # Closures over names, not over the object: a cycle would keep large memories long after their set is done.
@@ -77,6 +79,17 @@ class Draw:
             left = sum(float(subspace(views, share).lookup(grid).mean()) for grid in grids)
             return sum(float(rarity(grid[None]).mean()) for grid in grids) / max(left, 1e-9)
 
+        def wholes() -> Wholes | None:
+            found = {i: detector.signature(look(sample, "plain")[0]) for i, sample in enumerate(samples)}
+            known = {i: signatures[0] for i, signatures in found.items() if signatures is not None}
+            kept = Wholes.of(known) if len(known) > 1 else None
+            return kept if kept and kept.spread <= ALIKE else None
+
+        def strengths() -> Strengths | None:
+            found = {i: detector.usual_strength(look(sample, "plain")[0]) for i, sample in enumerate(samples)}
+            known = {i: limits for i, limits in found.items() if limits is not None}
+            return Strengths.of(known) if len(known) > 1 else None
+
         def lies_alike() -> bool:
             seen = {i: look(sample, "plain")[0] for i, sample in enumerate(samples)}
             return find_alignment(detector, memory("shipped", "plain"), seen, "plain")
@@ -85,7 +98,8 @@ class Draw:
         subspace = cache(lambda views, share: Subspace.build(patches("shipped", views), share))
         self.memory, self.subspace, self.unit = memory, subspace, cache(unit)
         self.foreground = cache(lambda: Foreground.find([*patches("shipped", "plain").values()]))
-        self.lies_alike = cache(lies_alike)
+        self.lies_alike, self.wholes, self.strengths = cache(lies_alike), cache(wholes), cache(strengths)
+        self.detector = detector
 
 
 class Picture:
@@ -98,7 +112,7 @@ class Picture:
         def find(draw: Draw, descriptor: str, views: str) -> Pair:
             return draw.memory(descriptor, views).lookup(tokens(descriptor)), rare(descriptor)
 
-        self.tokens, self.rare, self.nearest = tokens, rare, cache(find)
+        self.features, self.tokens, self.rare, self.nearest = features, tokens, rare, cache(find)
 
 
 def nearest(descriptor: str = "shipped", views: str = "plain") -> Callable[[Picture, Draw], Pair]:
@@ -141,12 +155,35 @@ def around_if_alike(picture: Picture, draw: Draw) -> Pair:
     return around(picture, draw) if draw.lies_alike() else nearest()(picture, draw)
 
 
+def stronger(compare: Callable[[Picture, Draw], Pair]) -> Callable[[Picture, Draw], Pair]:
+    """The same, farther where patches respond more strongly than those of the references."""
+
+    def farther(picture: Picture, draw: Draw) -> Pair:
+        distance, rare = compare(picture, draw)
+        factor = draw.detector.factor(picture.features, draw.strengths())
+        return (distance if factor is None else distance * factor), rare
+
+    return farther
+
+
+def lift(picture: Picture, draw: Draw) -> Tensor:
+    """How much the score [1] rises where the references are alike as whole pictures, and this one is not."""
+    return draw.detector.lift(picture.features, draw.wholes())
+
+
+def no_lift(picture: Picture, draw: Draw) -> Tensor:
+    """The map alone makes the score."""
+    return torch.zeros(1)
+
+
 @dataclass(frozen=True)
 class Variant:
-    """How a picture is compared with a draw of references, and how a map [1, h, w] becomes a score [1]."""
+    """How a picture is compared with a draw of references, how a map [1, h, w] becomes a score [1], and what that
+    rises by beside the map."""
 
     compare: Callable[[Picture, Draw], Pair]
     score: Callable[[Tensor], Tensor] = top_mean
+    lift: Callable[[Picture, Draw], Tensor] = no_lift
 
 
 VARIANTS: dict[str, Variant] = {
@@ -161,6 +198,9 @@ VARIANTS: dict[str, Variant] = {
     "foreground": Variant(masked),
     "alignment on": Variant(around),
     "alignment auto": Variant(around_if_alike),
+    "strength": Variant(stronger(nearest())),
+    "whole": Variant(nearest(), lift=lift),
+    "as shipped": Variant(stronger(around_if_alike), lift=lift),
     "subspace": Variant(subspace()),
     "subspace, turns": Variant(subspace("turns")),
     "subspace, scaled to rarity": Variant(subspace(scaled=True)),

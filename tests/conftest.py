@@ -118,6 +118,20 @@ def inspector(tiny_home, tmp_path, backbones):
     return Inspector(backbones["tiny-cnn"], ProductStore(tmp_path / "products"))
 
 
+@pytest.fixture
+def train_lookup(tiny_home, backbones, tmp_path, monkeypatch):
+    """train_lookup(seed): keep a dictionary for the convolutional tower as a user's own, by default untrained."""
+    from assistant.lookup import user_dictionary
+
+    monkeypatch.setattr("assistant.lookup.cache_root", lambda: tmp_path / "cache")
+
+    def keep(seed=None):
+        made = _make_dictionary(backbones["tiny-cnn"], seed)
+        return made.save(user_dictionary("tiny-cnn"))
+
+    return keep
+
+
 @pytest.fixture(params=sorted(CARDS))
 def either_inspector(request, tiny_home, tmp_path, backbones):
     """A fresh inspector with each kind of tower in turn."""
@@ -181,6 +195,25 @@ def _is_loopback(host):
         return host in ("", "localhost") or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _make_dictionary(backbone, seed):
+    """A small dictionary of random weights; without a seed one that asks for the nearest patch."""
+    import torch
+
+    from assistant.adapters.sparse import SparseConfig, SparseDictionary
+    from assistant.detector import Detector
+    from assistant.lookup import TrainedDictionary
+
+    channels = Detector(backbone).tokens(backbone.encode([_weave(0)])[0]).shape[-1]
+    torch.manual_seed(seed or 0)
+    made = SparseDictionary(SparseConfig((channels,), width=8, heads=2, scales=(1,)))
+    for name, weight in made.named_parameters():
+        if seed is None and name.endswith("log_sharpness"):
+            weight.data.fill_(8.0)
+        elif seed is not None and name.endswith("up.weight"):
+            torch.nn.init.normal_(weight, std=0.1)
+    return TrainedDictionary(made.eval().requires_grad_(False), backbone.card.name, backbone.digest)
 
 
 def _move_in(patch, folder):

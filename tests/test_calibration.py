@@ -49,18 +49,48 @@ def test_good_pictures_are_called_defective_at_most_at_the_target_rate(n, target
     assert shares.mean() <= target + max(room, 0.002)
 
 
-@pytest.mark.parametrize("n", [2, 4, 8, 15])
-def test_the_predictive_rate_is_met_exactly_where_products_differ_as_the_prior_says(n):
-    rng = np.random.default_rng(n)
-    hits = 0
-    trials = 3000
+def rejected(n, dimensions, prior, thin=True, trials=400, fresh=10):
+    """The share of fresh good parts called defective where a score is the distance to the nearest of n references.
+
+    Parts are points; each reference is scored against the others, as a product does it. Also the mean spread of
+    the fresh parts' log-scores.
+    """
+    rng = np.random.default_rng(100 * n + dimensions)
+    shares, spreads = [], []
     for _ in range(trials):
-        spread = PRIOR.spread * math.sqrt(PRIOR.weight / rng.chisquare(PRIOR.weight))
-        logs = rng.normal(-2, 0.5) + spread * rng.normal(size=n + 1)
-        made = calibrate(np.exp(logs[:-1]).tolist(), target=0.05, prior=PRIOR)
+        parts, new = rng.normal(size=(n, dimensions)), rng.normal(size=(fresh, dimensions))
+        apart = np.linalg.norm(parts[:, None] - parts[None], axis=2)
+        np.fill_diagonal(apart, np.inf)
+        thinned = [np.delete(apart[i], j).min() for i in range(n) for j in range(n) if i != j] if n > 2 else []
+        made = calibrate(apart.min(axis=1).tolist(), thinned=thinned if thin else (), prior=prior)
+        scores = np.linalg.norm(new[:, None] - parts[None], axis=2).min(axis=1)
         assert made.method == "predictive"
-        hits += math.exp(logs[-1]) > made.threshold
-    assert abs(hits / trials - 0.05) < 0.016
+        shares.append(np.mean(scores > made.threshold))
+        spreads.append(np.log(scores).std(ddof=1))
+    return float(np.mean(shares)), float(np.mean(spreads))
+
+
+@pytest.mark.parametrize("dimensions", [4, 30])
+@pytest.mark.parametrize("n", [2, 3, 4, 8, 15])
+def test_the_predictive_rate_is_met_by_parts_that_are_compared_with_each_other(n, dimensions):
+    prior = Prior(spread=rejected(4, dimensions, PRIOR)[1], weight=2.0)
+    share, _ = rejected(n, dimensions, prior)
+    assert (0.02 if n > 2 else 0.0) <= share <= 0.065
+
+
+def test_without_the_trend_the_limit_is_too_high():
+    prior = Prior(spread=rejected(4, 30, PRIOR)[1], weight=2.0)
+    assert rejected(4, 30, prior, thin=False)[0] < 0.75 * rejected(4, 30, prior)[0]
+
+
+def test_the_trend_goes_on_as_the_logarithm_of_the_number_of_references():
+    scores, prior = [0.2, 0.21, 0.22, 0.23], Prior()
+    plain, carried = (calibrate(scores, thinned=t, prior=prior) for t in ((), [1.1 * s for s in scores]))
+    step = math.log(1.1) * math.log(4 / 3) / math.log(3 / 2)
+    assert math.log(plain.threshold / carried.threshold) == pytest.approx(step)
+    assert calibrate(scores, thinned=[0.9 * s for s in scores], prior=prior) == plain  # more never raises scores
+    two = calibrate(scores[:2], thinned=[9.0], prior=prior)
+    assert two == calibrate(scores[:2], prior=prior)
 
 
 @pytest.mark.parametrize("n", [2, 4, 8, 30, 100])
@@ -141,8 +171,8 @@ def test_counting_starts_where_the_rank_can_be_as_rare_as_the_target(n, method):
 def test_the_curve_is_the_posterior_predictive_t():
     logs = np.log([0.1, 0.12, 0.15])
     made = calibrate([0.12, 0.1, 0.15], target=0.05, prior=Prior(spread=0.2, weight=3.0))
-    variance = (3.0 * 0.04 + ((logs - logs.mean()) ** 2).sum()) / 5.0
-    expected = stats.t(5.0, logs.mean(), math.sqrt(variance * (1 + 1 / 3)))
+    variance = (3.0 * 0.04 + logs.var(ddof=1)) / 4.0  # three scores tell one difference
+    expected = stats.t(4.0, logs.mean(), math.sqrt(variance * (1 + 1 / 3)))
     assert made.threshold == pytest.approx(math.exp(expected.isf(0.05)))
     assert made.p_value(0.2) == pytest.approx(expected.sf(math.log(0.2)))
     assert made.p_value(made.threshold) == pytest.approx(0.05)
@@ -159,6 +189,12 @@ def test_one_reference_lends_its_changed_views_and_the_gap_of_other_products():
 def test_one_reference_is_enough_at_any_target(target):
     made = calibrate([], [[0.1, 0.12]], target=target)
     assert made.method == "predictive" and math.isfinite(made.threshold)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_limit_is_finite_at_the_smallest_target_and_the_lightest_prior(n):
+    made = calibrate([0.1 + i / 10 for i in range(n)], target=1e-6, prior=Prior(spread=0.5, weight=1.0))
+    assert math.isfinite(made.threshold) and made.verdict(2.0) != "defect"
 
 
 def test_equal_scores_are_all_good():

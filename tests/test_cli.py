@@ -105,6 +105,17 @@ def test_a_learned_product_is_used_listed_and_forgotten(run, folders):
     assert "cloth" not in run("products", "--remove", "cloth")[1]
 
 
+def test_a_trained_memory_is_learned_and_used(run, folders, train_lookup):
+    train_lookup(1)
+    trained = ("--references", folders / "good", "--memory", "trained")
+    assert run("learn", "cloth", *trained)[0] == 0
+    kept = json.loads(run("inspect", folders / "new" / "a.png", "--product", "cloth")[1])
+    told = json.loads(run("inspect", folders / "new" / "a.png", *trained)[1])
+    plain = json.loads(run("inspect", folders / "new" / "a.png", "--references", folders / "good")[1])
+    assert (kept["score"], kept["threshold"]) == (told["score"], told["threshold"])
+    assert kept["score"] != plain["score"]
+
+
 def test_a_product_is_taught_and_taken_back(run, folders, good, planted):
     run("learn", "cloth", "--references", folders / "good")
     stored = ProductStore().path("cloth")
@@ -169,6 +180,10 @@ def test_masks_and_limits_are_set_anew(run, folders, good):
         (["inspect", "good", "--false-alarms", "2", "--references", "good"], "between one in a million and 0.5"),
         (["learn", "../x", "--references", "good"], "cannot be a product's name"),
         (["eval", "nowhere"], "nowhere"),
+        (["learn", "x", "--references", "good", "--memory", "trained"], "`looktwice train dictionary`"),
+        (["learn", "x", "--references", "good", "--memory", "sideways"], "nearest or trained"),
+        (["inspect", "good", "--memory", "trained"], "--memory belongs to --references"),
+        (["eval", "mmad", "x", "--memory", "trained"], "leave out --shots, --mode, --views and --memory"),
         (["teach", "nothing", "--undo"], "no product"),
         (["teach", "x", "--undo", "--recalibrate"], "one kind of thing at a time"),
         (["teach", "x", "--good", "good", "--label", "y"], "belong to --defect"),

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,26 @@ import assistant
 ROOT = Path(assistant.__file__).parent.parent
 HEAVY = {"gradio", "transformers", "ray", "sqlalchemy", "torch", "open_clip", "numpy", "PIL"}
 MODELS = {"transformers", "open_clip", "timm", "gradio", "openvino"}
+BUILDERS = {"open_clip", "timm", "torchvision", "transformers"}
+
+INSPECT = """
+import json, sys
+from pathlib import Path
+
+import numpy as np
+
+import assistant.bundle, assistant.limits
+from assistant import Inspector
+
+cards = Path(sys.argv[1]) / "cards"
+assistant.bundle.card_folder = assistant.limits.card_folder = lambda: cards
+inspector = Inspector.from_pretrained("tiny-cnn", device="cpu", runtime="openvino")
+pictures = np.random.default_rng(0).integers(0, 255, (4, 96, 96, 3), dtype=np.uint8)
+product = inspector.learn("noise", list(pictures[:3]))
+results = inspector.inspect(list(pictures[2:]), product) + inspector.inspect(list(pictures[:1]))
+assert all(inspector.ask(row, "Is it good?").text for row in results if row.status == "ok"), results
+print(json.dumps([[row.status for row in results], "text_tower" in vars(inspector.backbone), sorted(sys.modules)]))
+"""
 
 
 def imports(file, only_top=False):
@@ -54,6 +75,15 @@ def test_a_bare_import_loads_nothing_heavy():
     code = "import sys, json, assistant; print(json.dumps(sorted({n.split('.')[0] for n in sys.modules})))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
     assert not HEAVY & set(json.loads(found.stdout))
+
+
+def test_inspecting_with_a_compiled_tower_loads_no_text_tower_and_nothing_that_builds_towers(tiny_folder):
+    command = [sys.executable, "-c", INSPECT, str(tiny_folder)]
+    home = os.environ | {"LOOKTWICE_CACHE": str(tiny_folder)}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", env=home).stdout
+    status, speaks, loaded = json.loads(said.splitlines()[-1])
+    assert status == ["ok"] * 3 and not speaks
+    assert not [name for name in loaded if starts(name, *BUILDERS, "gradio", "sqlalchemy", "scipy.stats")]
 
 
 def test_every_public_name_is_there_and_there_are_few():

@@ -6,9 +6,9 @@ import torch
 
 from assistant.calibration import Prior, calibrate
 from assistant.detector import WHOLE_SHARE, Detector
-from assistant.errors import CalibrationError, ProductError
+from assistant.errors import CalibrationError, ProductError, WeightsError
 from assistant.images import load_image
-from assistant.learning import check_roi, learn_product
+from assistant.learning import calibrate_again, check_roi, learn_product
 
 
 @pytest.fixture
@@ -32,16 +32,23 @@ def test_a_product_says_what_it_was_made_of(detector, pictures):
 
 def test_the_limits_rest_on_each_reference_without_itself(detector, pictures):
     product = learn_product(detector, "cloth", pictures, target_false_alarm=0.1, prior=Prior(spread=0.3))
-    alone = []
-    for i, picture in enumerate(pictures):
-        others = learn_product(detector, "others", [p for p in pictures if p is not picture])
+
+    def score(picture, *left_out):
+        kept = [p for p in pictures if p is not picture and not any(p is one for one in left_out)]
+        others = learn_product(detector, "others", kept)
         (features,) = detector.backbone.encode([picture.pixels])
-        lift = detector.lift(features, others.wholes)
-        alone.append(float((detector.score(detector.few_shot(features, others.dictionary)) + lift)[0]))
-        assert product.references[i].score == pytest.approx(alone[-1], abs=1e-4)
+        found = detector.few_shot(features, others.dictionary, strengths=product.strengths)
+        return float((detector.score(found) + detector.lift(features, product.wholes and others.wholes))[0])
+
+    alone = [score(picture) for picture in pictures]
+    assert [r.score for r in product.references] == pytest.approx(alone, abs=1e-4)
     assert product.calibration.scores == pytest.approx(sorted(alone), abs=1e-4)
-    expected = calibrate(alone, target=0.1, prior=Prior(spread=0.3))
+    ring = [pictures[r.id] for r in sorted(product.references, key=lambda r: r.digest)]
+    thinned = [score(ring[i - step], ring[i]) for i in range(4) for step in (1, 2)]
+    assert np.mean(thinned) > np.mean(alone)
+    expected = calibrate(alone, thinned=thinned, target=0.1, prior=Prior(spread=0.3))
     assert product.calibration.threshold == pytest.approx(expected.threshold, rel=1e-3)
+    assert product.calibration.threshold < calibrate(alone, target=0.1, prior=Prior(spread=0.3)).threshold
     assert product.calibration.n == 4 and product.alike
 
 
@@ -214,3 +221,46 @@ def test_limits_hold_the_lift_of_each_reference_without_itself(detector, mixed):
         others = product.wholes.distance(detector.signature(features), without=i)
         assert own == pytest.approx(WHOLE_SHARE * float(others[0]), abs=1e-5)
         assert own > 0.03 if i == 3 else own < 0.01
+
+
+def test_untrained_a_trained_memory_scores_and_limits_as_the_nearest_does(detector, pictures, good, train_lookup):
+    train_lookup()
+    nearest, trained = (learn_product(detector, "cloth", pictures, memory=m) for m in ("nearest", "trained"))
+    assert torch.equal(trained.dictionary.entries, nearest.dictionary.entries)
+    assert trained.alike == nearest.alike and trained.strengths is not None
+    assert trained.calibration.scores == pytest.approx(nearest.calibration.scores, abs=0.01)
+    (features,) = detector.backbone.encode([good(9)])
+    one, other = detector.maps(features, [nearest, trained])
+    assert not torch.equal(one, other)
+    assert (one - other).abs().mean() < 0.002 and (one - other).abs().max() < 0.05
+    assert calibrate_again(detector, trained) == trained
+
+
+def test_trained_limits_rest_on_each_reference_without_itself(detector, pictures, train_lookup):
+    train_lookup(1)
+    product = learn_product(detector, "cloth", pictures, memory="trained")
+    assert product.calibration.scores != learn_product(detector, "cloth", pictures).calibration.scores
+    for i, picture in enumerate(pictures):
+        others = learn_product(detector, "o", [p for p in pictures if p is not picture], memory="trained")
+        (features,) = detector.backbone.encode([picture.pixels])
+        lifted = detector.lift(features, product.wholes, without=i)
+        memory = detector.memory_of(others)
+        found = detector.few_shot(features, memory, strengths=others.strengths)
+        assert product.references[i].score == pytest.approx(float((detector.score(found) + lifted)[0]), abs=5e-3)
+
+
+def test_a_trained_memory_reads_whole_pictures_as_they_are(detector, pictures, train_lookup, monkeypatch):
+    with pytest.raises(WeightsError, match="no trained dictionary.*`looktwice train dictionary`"):
+        learn_product(detector, "cloth", pictures, memory="trained")
+    train_lookup(1)
+    for wrong in ({"views": "flips"}, {"tiles": 2}, {"aligned": True}):
+        with pytest.raises(ProductError, match="leave out views, tiles and alignment"):
+            learn_product(detector, "cloth", pictures, memory="trained", **wrong)
+    with pytest.raises(ProductError, match="nearest or trained, not 'sideways'"):
+        learn_product(detector, "cloth", pictures, memory="sideways")
+    same = [load_image(_part(i)) for i in range(3)]
+    assert learn_product(detector, "plate", same).aligned
+    assert not learn_product(detector, "plate", same, memory="trained").aligned
+    monkeypatch.setattr("assistant.learning.CAPACITY", 4000)
+    with pytest.raises(ProductError, match="no room for so many"):
+        learn_product(detector, "cloth", pictures, memory="trained")

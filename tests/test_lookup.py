@@ -1,15 +1,21 @@
 """The file of a trained dictionary: comes back as it was, for the towers it was made for, or not at all."""
 
+import dataclasses
+import gc
 import json
+import weakref
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
+from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.sparse import SparseConfig, SparseDictionary
-from assistant.errors import WeightsError
-from assistant.lookup import TrainedDictionary, load_dictionary, user_dictionary
+from assistant.bundle import card_folder
+from assistant.errors import ProductError, WeightsError
+from assistant.inspector import Inspector
+from assistant.lookup import SUFFIX, TrainedDictionary, load_dictionary, require_dictionary, user_dictionary
 
 CONFIG = SparseConfig((6, 4), width=8, heads=2, nearest=5, scales=(1, 3))
 
@@ -99,3 +105,60 @@ def test_what_was_made_for_other_weights_is_not_used(shipped):
     with pytest.raises(WeightsError, match="made for other weights.*looktwice train dictionary") as caught:
         load_dictionary("toy", "new")
     assert str(shipped) in str(caught.value)
+
+
+def test_a_bundle_without_a_dictionary_says_how_to_make_one(shipped):
+    with pytest.raises(WeightsError, match="no trained dictionary.*`looktwice train dictionary`"):
+        require_dictionary("toy", "abc")
+    trained(1).save(shipped)
+    assert require_dictionary("toy", "abc").digest == trained(1).digest
+
+
+def test_a_digest_tells_weights_and_shapes_apart_and_nothing_else(tmp_path):
+    one, other = trained(1), trained(2)
+    assert len({one.digest, other.digest}) == 2
+    assert TrainedDictionary.load(one.save(tmp_path / "a.safetensors")).digest == one.digest
+    shape = dataclasses.replace(one.dictionary.config, nearest=7)
+    sharper = SparseDictionary(shape).eval()
+    sharper.load_state_dict(one.dictionary.state_dict())
+    assert dataclasses.replace(one, dictionary=sharper).digest != one.digest
+
+
+def test_a_memory_is_read_once_for_what_it_holds():
+    made = trained(1)
+    memory = Dictionary.build({0: torch.randn(3, 4, 10), 1: torch.randn(4, 3, 10)})
+    first = made.recall(memory)
+    assert made.recall(memory) is first
+    memory.remove(0)
+    assert made.recall(memory) is not first
+    with pytest.raises(ProductError, match="no room for so many"):
+        made.recall(Dictionary.build({0: torch.randn(12, 10)}))
+    with pytest.raises(ProductError, match="reads other patches"):
+        made.recall(Dictionary.build({0: torch.randn(3, 4, 9)}))
+
+
+def test_what_was_read_goes_with_its_memory():
+    made = trained(1)
+    memory = Dictionary.build({0: torch.randn(3, 4, 10)})
+    found = weakref.ref(made.recall(memory))
+    del memory
+    gc.collect()
+    assert found() is None
+
+
+def test_the_shipped_one_is_small_and_its_card_says_what_made_it():
+    path = card_folder() / f"pocket{SUFFIX}"
+    assert path.stat().st_size < 8_000_000
+    shipped = TrainedDictionary.load(path)
+    made = json.loads(shipped.card["config"])
+    assert shipped.bundle == "pocket" and made["views"]["anomalies"] and made["seed"] == 0
+    assert shipped.card["held_out"].startswith("image AUROC")
+    patches = normalize(torch.randn(1, 6, 6, shipped.dictionary.config.channels), dim=-1)
+    found = shipped.dictionary.look_up(patches, shipped.dictionary.remember(patches))
+    assert found.shape == (1, 6, 6) and float(found.mean()) < 0.2
+
+
+@pytest.mark.weights
+def test_the_shipped_one_fits_the_shipped_towers():
+    detector = Inspector.from_pretrained("pocket").detector
+    assert require_dictionary("pocket", detector.backbone.digest).dictionary.config.channels == 472

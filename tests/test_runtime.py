@@ -42,6 +42,33 @@ def test_an_answer_is_not_overwritten_by_the_next(compiled):
     assert all(torch.equal(a, b) for a, b in zip(first, kept, strict=True))
 
 
+def test_pictures_of_a_batch_go_through_one_after_the_other(compiled):
+    shapes = []
+
+    class Watched:
+        outputs = compiled._model.outputs
+
+        def create_infer_request(self):
+            asked = compiled._model.create_infer_request()
+
+            class Request:
+                def infer(self, inputs):
+                    shapes.append(inputs[0].shape)
+                    return asked.infer(inputs)
+
+            return Request()
+
+    watched = object.__new__(OpenVinoRuntime)
+    watched._model = Watched()
+    pixels = torch.randn(3, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    found = watched(pixels)
+    assert shapes == [(1, 3, 64, 96)] * 3  # together they would hold three times the memory
+    alone = [compiled(one) for one in pixels.split(1)]
+    assert all(
+        torch.equal(torch.cat(rows), both) for rows, both in zip(zip(*alone, strict=True), found, strict=True)
+    )
+
+
 def test_threads_get_their_own_answers(compiled):
     pixels = [torch.randn(1, 3, 64, 64 + 32 * i) for i in range(3)]
     expected = [compiled(p) for p in pixels]

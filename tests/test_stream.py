@@ -34,6 +34,26 @@ def test_no_more_than_asked_are_read_before_they_are_wanted(ahead):
     assert sorted(read) == list(range(20))
 
 
+@pytest.mark.parametrize(("rows", "ahead"), [(1, 8), (3, 3), (5, 2), (100, 2)])
+def test_fewer_are_read_ahead_where_they_are_large(monkeypatch, rows, ahead):
+    monkeypatch.setattr("assistant.stream.AHEAD_BYTES", 900)
+    drawn = []
+
+    def sources():
+        for i in range(20):
+            drawn.append(i)
+            yield i
+
+    def load(source):
+        if source == 4:
+            raise ImageError("broken")
+        return LoadedImage(np.zeros((rows, 30, 3), dtype=np.uint8), str(source))
+
+    entries = read_ahead(sources(), ahead=8, workers=2, load=load)
+    for asked, _ in enumerate(entries, start=1):
+        assert len(drawn) == min(20, asked + ahead)  # a broken one does not make those to come smaller
+
+
 def test_entries_come_in_order_even_if_the_first_takes_long():
     def slow(source):
         time.sleep(0.05 if source % 4 == 0 else 0)

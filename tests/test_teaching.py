@@ -1,6 +1,7 @@
 """Teaching: what is added is known at once, limits follow every change, and every change can be taken back."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 
 from assistant import learning, teaching
 from assistant.adapters.dictionary import Dictionary
-from assistant.errors import ImageError, ProductError
+from assistant.errors import ImageError, ProductError, WeightsError
 from assistant.inspector import Inspector
 from assistant.product import undo_path
 from assistant.store import ProductStore
@@ -531,3 +532,66 @@ def test_kept_pictures_say_the_same_as_the_files(either_inspector, good):
         pixels = good(1, *size)
         one, other = backbone.encode([pixels, expand(shrink(pixels, backbone))])
         assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(one.layers, other.layers, strict=True))
+
+
+@pytest.fixture
+def recalled(inspector, good, train_lookup):
+    train_lookup(1)
+    return inspector.learn("cloth", [good(i) for i in range(3)], memory="trained")
+
+
+def test_a_trained_memory_follows_what_is_taught_and_taken_away(inspector, recalled, good, spoiled, tmp_path):
+    before = scores(inspector, [good(9), good(20)], recalled)
+    taught = inspector.teach(recalled, good(9))
+    learned = inspector.learn("cloth", [*(good(i) for i in range(3)), good(9)], memory="trained")
+    assert taught.memory == "trained" and taught.calibration.n == 4
+    assert taught.calibration.scores == pytest.approx(learned.calibration.scores, abs=TOLERANCE)
+    assert scores(inspector, [good(9)], taught)[0] < before[0]
+    pixels, mask = spoiled[0]
+    knowing = inspector.teach(taught, pixels, "defect", "blot", mask)
+    assert scores(inspector, [pixels], knowing)[0] > scores(inspector, [pixels], taught)[0]
+    back = inspector.remove(taught, 3)
+    assert scores(inspector, [good(9), good(20)], back) == pytest.approx(before, abs=TOLERANCE)
+    undone = knowing.undo().undo()
+    assert content(undone, tmp_path / "undone") == content(recalled, tmp_path / "before")
+    assert np.array_equal(scores(inspector, [good(9), good(20)], undone), before)
+
+
+def test_a_trained_memory_survives_its_file(inspector, recalled, good, train_lookup):
+    inspector.save(recalled)
+    again = Inspector(inspector.backbone, inspector.store)
+    loaded = again.load("cloth")
+    assert loaded == recalled and loaded.memory == "trained" and not again.is_stale(loaded)
+    assert np.array_equal(scores(again, [good(9)], "cloth"), scores(inspector, [good(9)], recalled))
+
+
+def test_another_dictionary_or_none_makes_limits_stale(inspector, recalled, good, train_lookup):
+    train_lookup(2)
+    again = Inspector(inspector.backbone, inspector.store)
+    assert again.is_stale(recalled)
+    with pytest.raises(ProductError, match="--recalibrate"):
+        again.inspect([good(9)], recalled)
+    mended = again.recalibrate(recalled)
+    assert not again.is_stale(mended) and mended.calibration != recalled.calibration
+    assert scores(again, [good(9)], mended)[0] != scores(inspector, [good(9)], recalled)[0]
+    train_lookup(1).unlink()
+    none = Inspector(inspector.backbone, inspector.store)
+    assert none.is_stale(recalled)
+    with pytest.raises(WeightsError, match="looktwice train dictionary"):
+        none.inspect([good(9)], recalled)
+
+
+def test_a_trained_memory_that_is_full_takes_no_more(inspector, good, train_lookup, monkeypatch):
+    train_lookup(1)
+    monkeypatch.setattr(learning, "CAPACITY", 3 * 32 * 32)
+    full = inspector.learn("cloth", [good(i) for i in range(3)], memory="trained")
+    with pytest.raises(ProductError, match="no room for so many"):
+        inspector.teach(full, good(9))
+    assert len(full.dictionary) == 3 * 32 * 32 and not inspector.is_stale(full)
+
+
+def test_a_product_that_asks_for_the_nearest_says_nothing_of_it_in_its_file(product, recalled, tmp_path):
+    assert "memory" not in json.loads(product.state()[0]) and product.memory == "nearest"
+    assert json.loads(recalled.state()[0])["memory"] == "trained"
+    with pytest.raises(ProductError, match="nearest or trained"):
+        dataclasses.replace(product, memory="sideways")

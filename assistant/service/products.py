@@ -136,6 +136,7 @@ def _learn(service: Service, caller: Caller, upload: Upload[LearnOptions]) -> Pr
             target_false_alarm=options.target_false_alarm,
             views=options.views,
             tiles=options.tiles,
+            memory=options.memory,
         )
 
     return service.shelf.learn(options.name, make, caller.actor)

@@ -153,6 +153,7 @@ def summary_of(product: Product) -> dict[str, Any]:
         "aligned": product.aligned,
         "alike": product.alike,
         "tiles": product.tiles,
+        "memory": product.memory,
         "views": product.views,
         "created": product.created,
         "bytes": product.nbytes,

@@ -74,6 +74,7 @@ class LearnOptions(BaseModel):
     target_false_alarm: Target = 0.05
     views: Literal["plain", "flips", "turns"] = "plain"
     tiles: Annotated[int, Field(ge=1, le=4)] = 1
+    memory: Literal["nearest", "trained"] = "nearest"
     foreground: bool = False
     aligned: bool | None = None
 
@@ -266,6 +267,7 @@ _SUMMARY = {
     "aligned": False,
     "alike": True,
     "tiles": 1,
+    "memory": "nearest",
     "views": "plain",
     "created": _TAKEN,
     "bytes": 6_400_000,
@@ -292,6 +294,7 @@ class ProductRow(BaseModel):
     aligned: bool = False
     alike: bool = False
     tiles: int = 1
+    memory: str = "nearest"
     views: str = "plain"
     created: str | None = None
     bytes: int = 0

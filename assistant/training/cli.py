@@ -40,6 +40,9 @@ Work = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Decides every draw.")]
 Simulated = Annotated[int, typer.Option(min=0, help="Simulated defects for each good picture.")]
+Anomalies = Annotated[
+    list[str] | None, typer.Option("--anomaly", help="A kind of simulated defect; may be repeated; else all.")
+]
 LeaveOut = Annotated[
     list[str] | None, typer.Option("--leave-out", help="A kind of picture to leave out; may be repeated.")
 ]
@@ -57,6 +60,7 @@ def detector(
     rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 1e-3,
     seed: Seed = 0,
     simulated: Simulated = 2,
+    anomaly: Anomalies = None,
     precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "no",
     leave_out: LeaveOut = None,
     device: Device = None,
@@ -70,7 +74,7 @@ def detector(
     from assistant.training.detector import TrainConfig, train_detector
     from assistant.training.features import ViewConfig
 
-    views = ViewConfig(simulated=simulated, seed=seed)
+    views = ViewConfig(simulated, tuple(anomaly or ()), seed=seed)
     config = TrainConfig(epochs, batch, rate, seed=seed, precision=precision, views=views)
     out, work = _places(out or user_learned(bundle), work, bundle, SUFFIX)
     pictures = _read(data, leave_out, work)
@@ -93,6 +97,7 @@ def dictionary(
     ] = 0.5,
     seed: Seed = 0,
     simulated: Simulated = 2,
+    anomaly: Anomalies = None,
     leave_out: LeaveOut = None,
     device: Device = None,
 ) -> None:
@@ -105,7 +110,7 @@ def dictionary(
     from assistant.training.dictionary import DictionaryConfig, train_dictionary
     from assistant.training.features import ViewConfig
 
-    views = ViewConfig(simulated=simulated, seed=seed)
+    views = ViewConfig(simulated, tuple(anomaly or ()), seed=seed)
     config = DictionaryConfig(epochs, batch, rate, frozen=frozen, seed=seed, views=views)
     out, work = _places(out or user_dictionary(bundle), work, bundle, SUFFIX)
     pictures = _read(data, leave_out, work)

@@ -116,7 +116,7 @@ def _draw_calibration(rng: np.random.Generator) -> tuple[Mode, int, Calibration]
         return "zero-shot", 0, built_in(scores(int(rng.integers(150, 450))), "other things", target=target)
     if draw < 0.4:
         n = int(draw_log(rng, 4, 200))
-        return "batch", 0, calibrate_batch(scores(n), target=target, prior=Prior(spread=spread))
+        return "batch", 0, calibrate_batch(scores(n), target=target)
     n = int(rng.choice(_REFERENCES))
     if n == 1:
         return "few-shot", 1, calibrate([], [scores(4)], target=target, prior=Prior(spread, 4.0, 0.05, 0.2))

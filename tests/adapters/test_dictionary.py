@@ -228,3 +228,14 @@ def test_places_stay_with_their_entries():
     for entry, owner, (down, right) in zip(memory.entries, memory.owners, memory.places.tolist(), strict=True):
         there = grids[int(owner)][down * 4 // 1000, right * 5 // 1000]
         assert torch.allclose(entry.float(), there, atol=0.01)
+
+
+def test_a_reference_comes_back_as_the_grid_it_was_while_all_of_it_is_there():
+    wide, high = torch.randn(4, 7, 6), torch.randn(5, 3, 6)
+    memory = Dictionary.build({3: wide, 1: high})
+    assert torch.equal(memory.grid(3), wide.bfloat16()) and torch.equal(memory.grid(1), high.bfloat16())
+    memory.keep(torch.arange(len(memory)) != 5)
+    assert torch.equal(memory.grid(1), high.bfloat16())
+    for owner in (3, 9):
+        with pytest.raises(ValueError, match=f"whole picture of reference {owner}"):
+            memory.grid(owner)

@@ -206,3 +206,12 @@ def test_patches_of_another_shape_are_refused(shape):
         made.remember(torch.zeros(shape))
     with pytest.raises(ValueError, match="do not have 24 channels on a grid"):
         made.look_up(torch.zeros(shape), made.remember(patches(1, 2, 2)))
+
+
+@pytest.mark.parametrize(("entries", "count"), [(5, 5), (64, 64), (100, 3), (999, 16), (1024, 64), (517, 64)])
+def test_the_largest_are_those_of_topk(entries, count):
+    scores = torch.randn(20, entries, generator=torch.Generator().manual_seed(0))
+    best, which = sparse.largest(scores, count)
+    assert torch.equal(best.sort(descending=True).values, scores.topk(count).values)
+    assert torch.equal(scores.gather(1, which), best)
+    assert all(len(set(row)) == count for row in which.tolist())

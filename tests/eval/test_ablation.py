@@ -9,8 +9,11 @@ import pytest
 import torch
 import typer
 from PIL import Image
+from torch.nn.functional import normalize
 
 from assistant.adapters.patches import neighbourhood, top_mean
+from assistant.adapters.strength import Strengths
+from assistant.adapters.whole import Wholes
 from assistant.detector import MEMORY_SHARE, Detector
 from assistant.eval import ablation
 from assistant.eval.ablation import METRICS, ablate, main, mean_of, print_table
@@ -20,7 +23,7 @@ from assistant.eval.variants import DESCRIPTORS, VARIANTS, Draw, Picture
 from assistant.images import load_image
 from assistant.views import memory_views
 
-SHIPPED = "alignment auto"
+AUTO = "alignment auto"
 
 
 @pytest.fixture
@@ -89,7 +92,9 @@ def test_the_shipped_map_and_its_rivals_are_those_of_the_detector(backbones, dra
     for name, settings in (
         ("nearest neighbour", {}),
         ("alignment on", {"aligned": True}),
-        (SHIPPED, {"aligned": draw.lies_alike()}),
+        (AUTO, {"aligned": draw.lies_alike()}),
+        ("strength", {"strengths": draw.strengths()}),
+        ("as shipped", {"aligned": draw.lies_alike(), "strengths": draw.strengths()}),
     ):
         expected = detector.few_shot(features, memory, **settings)
         found = blend(VARIANTS[name].compare(picture, draw))
@@ -106,7 +111,7 @@ def test_each_variant_changes_the_map_or_the_score(drawn):
     base = plain.compare(picture, draw)[0]
     for name, variant in VARIANTS.items():
         found = variant.compare(picture, draw)[0]
-        if name in ("nearest neighbour", "foreground", SHIPPED):
+        if name in ("nearest neighbour", "foreground", "strength", "whole", "as shipped", AUTO):
             continue  # those depend on the set
         same = torch.equal(found, base) and torch.equal(variant.score(found), plain.score(base))
         assert not same, name
@@ -116,11 +121,29 @@ def test_each_variant_changes_the_map_or_the_score(drawn):
 
 def test_alignment_follows_what_the_references_say(drawn):
     picture, draw, _ = drawn()
-    auto, on, off = (VARIANTS[n].compare for n in (SHIPPED, "alignment on", "nearest neighbour"))
+    auto, on, off = (VARIANTS[n].compare for n in (AUTO, "alignment on", "nearest neighbour"))
     for alike, expected in ((True, on), (False, off)):
         draw.lies_alike = lambda alike=alike: alike
         assert torch.equal(auto(picture, draw)[0], expected(picture, draw)[0])
     assert (on(picture, draw)[0] >= off(picture, draw)[0] - 1e-3).all()
+
+
+def test_strength_and_the_picture_as_a_whole_count_as_they_do_for_a_product(drawn):
+    picture, draw, features = drawn()
+    base = VARIANTS["nearest neighbour"].compare(picture, draw)[0]
+    usual = draw.strengths()
+    weak = Strengths(usual.limits - 1.0, usual.owners)  # good patches that respond far less
+    draw.strengths = lambda: weak
+    for name in ("strength", "as shipped"):
+        assert float((VARIANTS[name].compare(picture, draw)[0] - base).mean()) > 0
+    signatures = draw.detector.signature(features)
+    other = normalize(torch.rand(2, signatures.shape[1], generator=torch.Generator().manual_seed(0)), dim=1)
+    alike = Wholes(other.half(), (0, 1))
+    draw.wholes = lambda: alike
+    for name in ("whole", "as shipped"):
+        lifted = VARIANTS[name].lift(picture, draw)
+        assert float(lifted) > 0 and torch.equal(lifted, draw.detector.lift(features, alike))
+    assert float(VARIANTS["strength"].lift(picture, draw)) == 0
 
 
 def test_a_foreground_blanks_distance_and_rarity(drawn):
@@ -226,7 +249,7 @@ def test_an_unknown_variant_is_refused_before_anything_is_loaded():
 def test_memories_go_when_their_draw_does(drawn):
     picture, draw, _ = drawn()
     VARIANTS["subspace, scaled to rarity"].compare(picture, draw)
-    VARIANTS[SHIPPED].compare(picture, draw)
+    VARIANTS[AUTO].compare(picture, draw)
     memory = weakref.ref(draw.memory("shipped", "plain"))
     assert memory() is not None
     del draw, picture

@@ -52,6 +52,7 @@ class Oracle:
 
     def __post_init__(self) -> None:
         self.backbone = SimpleNamespace(card=SimpleNamespace(name="pocket"), digest="abc")
+        self.detector = SimpleNamespace(trained=SimpleNamespace(digest="one"))
         self.learned: list[tuple[str, ...]] = []
         self.seen: list[str] = []
         self.batches = 0
@@ -62,12 +63,12 @@ class Oracle:
             raise CalibrationError("There are no limits.")
         return Limits("pocket", "abc", "a few", (0.1, 0.2))
 
-    def learn(self, name: str, references: Sequence[Path], *, views: str) -> Any:
+    def learn(self, name: str, references: Sequence[Path], *, views: str, memory: str) -> Any:
         from assistant.product import check_name
 
         check_name(name)
         self.learned.append(tuple(path.name for path in references))
-        return SimpleNamespace(references=self.learned[-1], views=views)
+        return SimpleNamespace(references=self.learned[-1], views=views, memory=memory)
 
     def inspect_many(self, images: Iterator[Path], products: Sequence[Any]) -> Iterator[list[Inspection]]:
         for path in images:
@@ -226,6 +227,8 @@ def test_results_of_other_settings_are_neither_used_nor_overwritten(dataset: Dat
         run_benchmark(Oracle(SCORES), [dataset], shots=[0], seeds=2, out=out)
     with pytest.raises(LooktwiceError, match="differs in: limits"):
         run_benchmark(Oracle(SCORES, has_limits=False), [dataset], shots=[0], out=out)
+    with pytest.raises(LooktwiceError, match="differs in: memory"):
+        run_benchmark(Oracle(SCORES), [dataset], shots=[0], memory="trained", out=out)
     assert out.read_bytes() == before
     out.write_text("{")
     with pytest.raises(LooktwiceError, match="no results"):
@@ -244,7 +247,7 @@ def test_requests_that_make_no_sense_are_refused_before_any_work(dataset: Datase
     oracle = Oracle(SCORES)
     with pytest.raises(DatasetError, match="6 good training pictures"):
         run_benchmark(oracle, [replace(dataset, name="first"), dataset], shots=[7])
-    for wrong in ({"seeds": 0}, {"shots": [-1]}):
+    for wrong in ({"seeds": 0}, {"shots": [-1]}, {"memory": "sideways"}, {"memory": "trained", "views": "flips"}):
         with pytest.raises(LooktwiceError):
             run_benchmark(oracle, [dataset], **wrong)
     with pytest.raises(LooktwiceError, match="Two datasets are called shop/plate"):

@@ -136,14 +136,28 @@ def _as_drawn(group: Group) -> Group:
     return Group(group.name, tuple(group.pictures[i] for i in order), True)
 
 
-def test_the_prior_by_hand() -> None:
-    # Mean 0.04, sample variance 0.0004: weight 4 + 2 * 0.0016 / 0.0004.
-    spreads = [Spread("a", 0.02, (0.1, 0.3)), Spread("b", 0.04, (0.5,)), Spread("c", 0.06, (0.7,))]
+def test_the_prior_is_what_the_products_were_drawn_from() -> None:
+    rng = np.random.default_rng(0)
+    variances = 0.01 * 5.0 / rng.chisquare(5.0, size=4000)
+    spreads = [Spread("", v * rng.chisquare(40) / 40, (0.1,), 40) for v in variances]
     prior = fit_prior(spreads)
-    assert prior.spread == pytest.approx(0.2)
-    assert prior.weight == pytest.approx(12.0)
+    assert prior.spread == pytest.approx(0.1, rel=0.03)
+    assert prior.weight == pytest.approx(5.0, rel=0.1)
+
+
+def test_one_product_that_varies_much_makes_the_prior_light_and_not_wide() -> None:
+    spreads = [Spread(n, v, (0.0,), 50) for n, v in (("a", 0.05), ("b", 0.002), ("c", 0.003))]
+    prior = fit_prior(spreads)
+    assert prior.weight < 2
+    assert prior.spread < 0.1 < math.sqrt(np.mean([s.variance for s in spreads]))
+
+
+def test_the_gap_by_hand() -> None:
+    spreads = [Spread("a", 0.02, (0.1, 0.3), 40, 0.01), Spread("b", 0.04, (0.5, 0.7), 40, 0.03)]
+    prior = fit_prior(spreads)
     assert prior.gap == pytest.approx(0.4)
-    assert prior.gap_spread == pytest.approx(np.std([0.1, 0.3, 0.5, 0.7], ddof=1), rel=1e-3)
+    expected = math.sqrt(np.var([0.1, 0.3, 0.5, 0.7], ddof=1) + 0.02)
+    assert prior.gap_spread == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_prior_of_products_that_agree_is_bounded() -> None:

@@ -39,6 +39,14 @@ def test_a_product_says_whether_its_pictures_are_alike_as_wholes(client, mixed):
         assert set(example) == set(schemas[name]["properties"]) - {"error"}, "an example shows every field"
 
 
+def test_a_trained_memory_is_refused_in_one_sentence_where_nothing_was_trained(client, good, train_lookup):
+    refused = learn(client, "cloth", [good(1), good(2)], memory="trained")
+    assert refused.status_code == 422 and "looktwice train dictionary" in refused.json()["detail"]
+    train_lookup(1)
+    made = learn(client, "cloth", [good(1), good(2)], memory="trained")
+    assert made.status_code == 201 and made.json()["memory"] == "trained"
+
+
 def test_a_product_can_be_learned_from_base64_with_masks(client, good):
     mask = np.zeros((160, 160, 3), np.uint8)
     mask[40:120, 40:120] = 255
