@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -38,6 +38,13 @@ LEAST_IOU = 0.1
 FALSE_ALARMS = 0.05
 MARGIN = 4
 """Pixels around a box that are mended too: annotations are not exact."""
+
+WAYS: dict[str, dict[str, Any]] = {
+    "aligned": {"aligned": True},
+    "not aligned": {"aligned": False},
+    "trained": {"aligned": False, "memory": "trained"},
+}
+"""How a template is learned, by name; a trained memory looks at whole pictures only."""
 
 Box = tuple[int, int, int, int]
 Pixels = NDArray[np.uint8]
@@ -127,14 +134,19 @@ def is_hit(box: Box, region: Box, least: float = LEAST_IOU) -> bool:
     return shared > least * (_area(box) + _area(region) - shared)
 
 
+def ways_of(tiles: int) -> dict[str, dict[str, Any]]:
+    """The ways to learn a template that allow so many tiles."""
+    return {name: how | {"tiles": tiles} for name, how in WAYS.items() if tiles == 1 or "memory" not in how}
+
+
 def inspect_boards(
     inspector: Inspector, boards: Iterable[Board], tiles: int = 1
-) -> Iterator[dict[bool, tuple[Inspection, Inspection]]]:
-    """Each board and its mended self, with the template as an aligned reference, True, and as any other, False."""
+) -> Iterator[dict[str, tuple[Inspection, Inspection]]]:
+    """Each board and its mended self, by the way in which its template was learned."""
+    ways = ways_of(tiles)
     for board in boards:
         pixels, template = load_image(board.test.image).pixels, load_image(board.template.image).pixels
-        ways = (True, False)
-        products = [inspector.learn("board", [template], aligned=way, tiles=tiles) for way in ways]
+        products = [inspector.learn("board", [template], **how) for how in ways.values()]
         pictures = [pixels, mend(pixels, template, board.boxes)]
         spoiled, mended = inspector.inspect_many(pictures, products)
         yield {way: (spoiled[i], mended[i]) for i, way in enumerate(ways)}
@@ -142,9 +154,9 @@ def inspect_boards(
 
 def measure_templates(
     inspector: Inspector, dataset: Dataset, limit: int | None, tiles: int = 1
-) -> dict[bool, Tally]:
-    """What templates find, by whether they count as aligned."""
-    tallies = {True: Tally(), False: Tally()}
+) -> dict[str, Tally]:
+    """What templates find, by the way in which they were learned."""
+    tallies = {way: Tally() for way in ways_of(tiles)}
     boards = read_boards(dataset, limit)
     with console.progress(dataset.name, len(boards)) as step:
         for done, (board, found) in enumerate(
@@ -167,10 +179,10 @@ def main(
     for dataset in open_datasets(datasets):
         tallies = measure_templates(inspector, dataset, limit, tiles)
         figures = {way: tally.figures() for way, tally in tallies.items()}
-        boards = len(tallies[True].rows)
-        table = Table("", "aligned", "not aligned", title=f"{dataset.name}, {boards} boards, {tiles} tiles a side")
-        for name in figures[True]:
-            table.add_row(name, *(f"{figures[way][name]:.3f}" for way in (True, False)))
+        boards = len(tallies["aligned"].rows)
+        table = Table("", *figures, title=f"{dataset.name}, {boards} boards, {tiles} tiles a side")
+        for name in figures["aligned"]:
+            table.add_row(name, *(f"{found[name]:.3f}" for found in figures.values()))
         Console().print(table)
 
 
