@@ -48,8 +48,8 @@ APART = 4.0
 Normal scores split in the middle come to 2.6, so one kind is not taken for two."""
 
 WIDE = 0.13
-"""The spread of log-scores that good pictures of a batch are taken to have, worth `WIDE_WEIGHT` of its scores: what
-lies below its centre alone makes a limit that is too low."""
+"""The spread of log-scores that good pictures of a batch are taken to have, worth `WIDE_WEIGHT` of its scores:
+what lies below its centre makes a limit that is too low by itself."""
 
 WIDE_WEIGHT = 5.0
 

@@ -24,7 +24,7 @@ from assistant.calibration import Calibration, Prior, calibrate_batch, check_tar
 from assistant.detector import Detector
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
 from assistant.images import Source
-from assistant.inspection import WHOLE_DIFFERS, Answer, AskedMode, DefectType, Inspection, Mode, Region
+from assistant.inspection import WHOLE_DIFFERS, Answer, AskedMode, DefectType, Inspection, Mode
 from assistant.intake import is_lazy, walk_sources
 from assistant.lanes import Lanes
 from assistant.language.conversation import converse, prompt_for
@@ -34,7 +34,7 @@ from assistant.learning import Tell, learn_product, rule_of
 from assistant.limits import Limits, load_limits
 from assistant.product import Product
 from assistant.reader import Reader, Types
-from assistant.regions import find_regions
+from assistant.scored import Scored
 from assistant.sight import Sight
 from assistant.store import ProductStore
 from assistant.stream import Entry, in_batches, read_ahead
@@ -292,12 +292,12 @@ class Inspector(Teaching):
                 maps, contrast = look_closer(detector, seen, maps, product)
                 lift = float(detector.lift(seen, product.wholes, product.looked_at, product.foreground)[0])
                 usual = detector.usual_lift(product.wholes)
-            score = float(detector.score(maps, product.looked_at if product else None)[0]) + lift
+            by_map = float(detector.score(maps, product.looked_at if product else None)[0])
             types = self.reader.ranker(sight.reading)
             if product and contrast is not None:
                 types = self._known_first(product, seen, contrast, types)
             mode: Mode = "few-shot" if product else "zero-shot"
-            yield self._conclude(sight, maps[0], score, mode, limit, product, types, lift, usual)
+            yield self._conclude(sight, maps[0], Scored(by_map + lift, lift, usual), mode, limit, product, types)
 
     def _run_batch(
         self, sources: Iterable[Any], target: float, tell: Callable[[float], None] | None
@@ -330,51 +330,36 @@ class Inspector(Teaching):
                 continue
             found, score = next(results)
             types = self.reader.ranker(sight.reading)
-            yield _timed(self._conclude(sight, found, score, "batch", calibration, None, types), ms)
+            yield _timed(self._conclude(sight, found, Scored(score), "batch", calibration, None, types), ms)
 
     def _conclude(
         self,
         sight: Sight,
         found: Tensor,
-        score: float,
+        score: Scored,
         mode: Mode,
         calibration: Calibration,
         product: Product | None,
         types: Types | None,
-        lift: float = 0.0,
-        usual: float = 0.0,
     ) -> Inspection:
-        verdict = calibration.verdict(score)
         looked_at = product.looked_at if product else None
         share = self.detector.at(product.tiles if product else 1).share
-        focused = self.reader.focus(found, sight.reading, share, looked_at)
-        coarse = focused.float().cpu().numpy()
-        regions: tuple[Region, ...] = ()
-        if verdict != "good":
-            # Places that are strange by themselves are cut out as in a picture that is usual as a whole; where
-            # there is none, all that the whole lifts over the limit is one.
-            own = min(lift, usual)
-            local = calibration.verdict(score - lift + own)
-            own, local = (own, local) if local != "good" else (lift, verdict)
-            limit = calibration.threshold if local == "defect" else calibration.review_threshold
-            raised = np.where(coarse > 0, coarse + np.float32(own), coarse)  # what is not looked at stays 0
-            size = sight.width, sight.height
-            regions = find_regions(raised, limit, *size, calibration.p_value, types, lift - own)
+        coarse = self.reader.focus(found, sight.reading, share, looked_at).float().cpu().numpy()
         return Inspection(
             path=sight.path,
             mode=mode,
-            score=score,
-            p_value=calibration.p_value(score),
+            score=score.value,
+            p_value=calibration.p_value(score.value),
             threshold=calibration.threshold,
             review_threshold=calibration.review_threshold,
-            verdict=verdict,
-            regions=regions,
+            verdict=calibration.verdict(score.value),
+            regions=score.regions(coarse, calibration, (sight.width, sight.height), types),
             width=sight.width,
             height=sight.height,
             evidence=calibration.evidence,
             scale=(0.75 * calibration.threshold, 1.75 * calibration.threshold),
             looks_like=self.backbone.recognise(sight.vector),
-            notices=sight.notices + ((WHOLE_DIFFERS,) if calibration.verdict(score - lift) != verdict else ()),
+            notices=sight.notices + ((WHOLE_DIFFERS,) if score.whole_differs(calibration) else ()),
             bundle=self.backbone.card.name,
             weights=self.backbone.digest,
             product=product.name if product else None,

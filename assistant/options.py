@@ -39,7 +39,8 @@ Tiles = Annotated[
     int, typer.Option("--tiles", help="Cut pictures into so many tiles a side, 1 to 4, to see small defects.")
 ]
 Memory = Annotated[
-    str, typer.Option("--memory", help="nearest, or trained: by the dictionary that the bundle ships or you trained.")
+    str,
+    typer.Option("--memory", help="nearest, or trained: by the dictionary that is shipped or your own."),
 ]
 ExplainerName = Annotated[
     str | None,
