@@ -63,7 +63,7 @@ def test_a_false_alarm_lowers_the_score_and_can_be_taken_back(page, front):
 
 def test_a_batch_says_what_it_cannot_read_and_is_still_there_after_a_reload_and_a_restart(page, front, plate):
     panel = visit(page, front, "Batch")
-    parts = [front.part(f"lot {i}.png", 10 + i, defect=i < 2) for i in range(5)]
+    parts = [front.part(f"lot {i}.png", number, defect=i < 2) for i, number in enumerate((10, 11, 12, 13, 15))]
     upload(panel, [*parts, front.broken()])
     choose(panel, "Saved product", plate)
     panel.get_by_label("Lot (optional)").fill("morning")
@@ -159,7 +159,7 @@ def test_two_visitors_never_see_each_other(open_page, front, plate):
     first = inspect(one, [front.part("secret of one.png", 4, mark=True)], plate)
     answer = ask(first, "Where is it?")
     expect(other.locator("#verdict .subject")).to_have_count(0)
-    second = inspect(other, [front.part("secret of two.png", 5)], plate)
+    second = inspect(other, [front.part("secret of two.png", 7)], plate)
     assert judged(one)[0] == "DEFECT" and judged(other)[0] == "GOOD"
     ask(second, "Compared with what?")
     assert ask(first, "How sure are you?") != answer

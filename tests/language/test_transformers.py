@@ -271,7 +271,7 @@ def test_closing_ends_the_work(model_folder, prompt):
     next(stream)
     start = time.monotonic()
     stream.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # what earlier tests left may have ended too
     closing = time.monotonic() - start
     start = time.monotonic()
     list(one.stream(prompt))
