@@ -148,3 +148,11 @@ def copy_of(memory: Dictionary, device: torch.device | str | None = None) -> Dic
     if len(memory):
         copy.load_state_dict(memory.state_dict())
     return copy
+
+
+def less(memory: Dictionary, owner: int) -> Dictionary:
+    """Another memory without what this one holds of an owner; thinned, it may hold nothing of it."""
+    copy = copy_of(memory)
+    if owner in copy.ids():
+        copy.remove(owner)
+    return copy

@@ -23,7 +23,7 @@ from assistant.calibration import Prior, calibrate, check_target
 from assistant.detector import ALIGNED, ALIKE, MEMORY_SHARE, STRENGTH_SHARE, WHOLE_SHARE, Detector
 from assistant.errors import ProductError
 from assistant.images import LoadedImage
-from assistant.known import copy_of, lift
+from assistant.known import less, lift
 from assistant.pictures import digest_of, draw, expand, shrink
 from assistant.product import MEMORIES, Product, Reference, check_name, look_at
 from assistant.views import jittered_views, memory_views
@@ -241,13 +241,10 @@ def score_thinned(detector: Detector, product: Product, seen: Mapping[int, Featu
 
 def _without(product: Product, owner: int) -> Product:
     """What a product compares pictures with, less what it knows from one of its references."""
-    memory = copy_of(product.dictionary)
-    if owner in memory.ids():  # the coreset may have left nothing of it
-        memory.remove(owner)
     wholes, strengths = product.wholes, product.strengths
     return replace(
         product,
-        dictionary=memory,
+        dictionary=less(product.dictionary, owner),
         wholes=wholes and wholes.drop(owner),
         strengths=strengths and strengths.drop(owner),
     )

@@ -24,7 +24,7 @@ from assistant.errors import ImageError, ProductError, WeightsError
 from assistant.images import LoadedImage, load_image
 from assistant.inspection import Inspection
 from assistant.intake import walk_sources
-from assistant.known import KnownDefect, choose_patches, copy_of, lift
+from assistant.known import KnownDefect, choose_patches, copy_of, less, lift
 from assistant.learning import calibrate_again, check_masks, check_roi, rule_of
 from assistant.pictures import digest_of, draw, shrink
 from assistant.product import Change, Product, Reference
@@ -113,9 +113,7 @@ class Teaching(ABC):
             raise ProductError(
                 f"The product {product.name!r} rests on {named[id]!r} alone: learn another instead."
             )
-        memory = copy_of(product.dictionary)
-        if id in memory.ids():  # the coreset may have left nothing of it
-            memory.remove(id)
+        memory = less(product.dictionary, id)
         return self._follow(product, change, dictionary=memory, references=left, pictures=pictures)
 
     def remask(self, product: Product, roi: Mask | None = None, ignore: Mask | None = None) -> Product:

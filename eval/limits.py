@@ -164,8 +164,11 @@ def fit_prior(spreads: Sequence[Spread]) -> Prior:
     logs = np.log([max(s.variance, 1e-12) for s in spreads])
     degrees = np.array([s.degrees for s in spreads], float)
     centred = logs - digamma(degrees / 2) + np.log(degrees / 2)
-    scatter = float(centred.var(ddof=1) - polygamma(1, degrees / 2).mean()) if len(spreads) > 1 else 0.0
-    weight = next((w for w in WEIGHTS if float(polygamma(1, w / 2)) <= scatter), WEIGHTS[-1])
+    if len(spreads) > 1:
+        scatter = float(centred.var(ddof=1) - polygamma(1, degrees / 2).mean())
+        weight = next((w for w in WEIGHTS if float(polygamma(1, w / 2)) <= scatter), WEIGHTS[-1])
+    else:
+        weight = Prior().weight  # one product does not tell how much others differ from it
     spread = math.exp((float(centred.mean()) + float(digamma(weight / 2)) - math.log(weight / 2)) / 2)
     gaps = np.array([gap for s in spreads for gap in s.gaps])
     between = float(gaps.var(ddof=1)) if len(gaps) > 1 else 0.0

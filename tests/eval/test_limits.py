@@ -160,6 +160,11 @@ def test_the_gap_by_hand() -> None:
     assert prior.gap_spread == pytest.approx(expected, rel=1e-3)
 
 
+def test_one_product_says_nothing_about_how_products_differ() -> None:
+    prior = fit_prior([Spread("a", 0.04, (0.2, 0.3), 400)])
+    assert prior.weight == Prior().weight < fit_prior([Spread(n, 0.04, (0.2,)) for n in "ab"]).weight
+
+
 def test_the_prior_of_products_that_agree_is_bounded() -> None:
     alike = fit_prior([Spread("a", 0.04, (0.2, 0.2)), Spread("b", 0.04, (0.2, 0.2))])
     assert (alike.weight, alike.gap_spread) == (20.0, 0.01)
