@@ -67,9 +67,7 @@ class KnownDefects:
 
     def without(self, id: int) -> KnownDefects:
         """These but for one."""
-        memory = copy_of(self.dictionary)
-        if id in memory.ids():  # the coreset may have left nothing of it
-            memory.remove(id)
+        memory = less(self.dictionary, id)
         kept = tuple(defect for defect in self.defects if defect.id != id)
         return KnownDefects(kept, memory) if len(memory) else KnownDefects(kept)
 
