@@ -25,13 +25,13 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from assistant.errors import LooktwiceError
 from assistant.face import batch_place, history_place, inspect_place, teach_place
-from assistant.face.desk import Desk
+from assistant.face.shared import Desk
 from assistant.face.theme import CSS, FONT
 from assistant.face.tool import offer_tool, require_mcp
 from assistant.face.words import sentence
-from assistant.history import History, default_history
-from assistant.images import DEFAULT_LIMITS
+from assistant.images.load import DEFAULT_LIMITS
 from assistant.inspector import Inspector
+from assistant.records.history import History, default_history
 
 WAITING = 16  # requests that may wait for the inspector before one is told that it is busy
 SESSIONS = 100

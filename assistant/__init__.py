@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from assistant.errors import ImageError, LooktwiceError
-    from assistant.images import load_image
+    from assistant.images.load import load_image
     from assistant.inspection import Answer, Inspection, Region
     from assistant.inspector import Inspector
     from assistant.overlay import draw_overlay
-    from assistant.product import Product
+    from assistant.products.product import Product
 
     __version__: str
 
@@ -37,10 +37,10 @@ _HOMES = {
     "Inspection": "inspection",
     "Inspector": "inspector",
     "LooktwiceError": "errors",
-    "Product": "product",
+    "Product": "products.product",
     "Region": "inspection",
     "draw_overlay": "overlay",
-    "load_image": "images",
+    "load_image": "images.load",
 }
 
 

@@ -83,7 +83,7 @@ class Region:
 class Evidence:
     """Where a threshold comes from, so that a reader can judge how far to trust it.
 
-    `method` names the rule (see `assistant.calibration`), `origin` says it in one sentence. `n` is the number
+    `method` names the rule (see `detection.calibration`), `origin` says it in one sentence. `n` is the number
     of different good pictures behind it, 0 for a built-in limit. `target_false_alarm` is the share of good
     pictures that the threshold is set to reject. `smallest_p` is 1 / (n + 1): a p-value below it rests on the
     fitted curve and not on counting.
@@ -164,7 +164,7 @@ class Inspection:
         """The anomaly map [height, width] float32 in pixels of the displayed picture."""
         if self.coarse_map is None or self.width is None or self.height is None:
             raise ValueError("this inspection carries no anomaly map (it was read from JSON or is an error)")
-        from assistant.geometry import to_picture  # geometry imports Position from here
+        from assistant.images.geometry import to_picture  # geometry imports Position from here
 
         return to_picture(self.coarse_map, self.width, self.height)
 

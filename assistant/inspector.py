@@ -19,26 +19,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assistant.backbone import Backbone, Features
-from assistant.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
-from assistant.detector import Detector
+from assistant.detection.built_in import Limits, load_limits
+from assistant.detection.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
+from assistant.detection.detector import Detector
+from assistant.detection.reader import Reader, Types
+from assistant.detection.scored import Scored
+from assistant.detection.sight import Sight
+from assistant.detection.threads import Lanes
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
-from assistant.images import Source
+from assistant.images.load import Source
+from assistant.images.reading import Entry, in_batches, read_ahead
+from assistant.images.sources import is_lazy, walk_sources
 from assistant.inspection import WHOLE_DIFFERS, Answer, AskedMode, DefectType, Inspection, Mode
-from assistant.intake import is_lazy, walk_sources
-from assistant.lanes import Lanes
 from assistant.language.conversation import converse, prompt_for
 from assistant.language.explainer import Explainer
-from assistant.learned import load_learned
-from assistant.learning import Tell, learn_product, rule_of
-from assistant.limits import Limits, load_limits
-from assistant.product import Product
-from assistant.reader import Reader, Types
-from assistant.scored import Scored
-from assistant.sight import Sight
-from assistant.store import ProductStore
-from assistant.stream import Entry, in_batches, read_ahead
-from assistant.teaching import Teaching, look_closer
+from assistant.models.backbone import Backbone, Features
+from assistant.models.trained_adapter import load_learned
+from assistant.products.learning import Tell, learn_product, rule_of
+from assistant.products.product import Product
+from assistant.products.store import ProductStore
+from assistant.products.teaching import Teaching, look_closer
 
 
 class Inspector(Teaching):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from assistant.geometry import to_picture
+from assistant.images.geometry import to_picture
 
 if TYPE_CHECKING:
     from assistant.inspection import Inspection, Region

@@ -17,19 +17,19 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from assistant import console
+from assistant.commands import console
 from assistant.errors import CalibrationError, LooktwiceError
 from assistant.eval.datasets import Dataset, Sample
 from assistant.eval.metrics import average_precision, f1_max, image_auroc, overkill_at_escape, verdict_rates
 from assistant.eval.pixels import PixelMetrics
 from assistant.eval.results import Figure, Row, average, print_table, read_rows, to_markdown, write_rows
-from assistant.geometry import to_picture
+from assistant.images.geometry import to_picture
 from assistant.inspection import Inspection, Mode
-from assistant.learning import check_memory
+from assistant.products.learning import check_memory
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
-    from assistant.product import Product
+    from assistant.products.product import Product
 
 __all__ = ["Figure", "Row", "average", "print_table", "run_benchmark", "to_markdown"]
 

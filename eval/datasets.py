@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from assistant.errors import LooktwiceError
-from assistant.images import load_image
-from assistant.intake import EXTENSIONS
+from assistant.images.load import load_image
+from assistant.images.sources import EXTENSIONS
 
 Cell = Literal["mono", "poly"]
 

@@ -15,12 +15,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from assistant import console
+from assistant.commands import console
+from assistant.commands.outputs import Outputs, record
 from assistant.eval.datasets import Dataset, Sample, read_elpv
 from assistant.eval.metrics import image_auroc
 from assistant.inspection import Inspection
 from assistant.language import explain
-from assistant.run import Outputs, record
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector

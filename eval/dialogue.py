@@ -22,8 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assistant import console
-from assistant.backbone import Backbone
+from assistant.commands import console
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_datasets
 from assistant.eval.dialogue_questions import Asked, Case, draw_questions, make_case
@@ -39,9 +38,10 @@ from assistant.eval.dialogue_scores import (
 )
 from assistant.eval.dialogue_speakers import SPEAKERS, Answers, Asking, Speaker, load_speaker
 from assistant.eval.questions import Question, judge, read_questions
-from assistant.images import load_image
+from assistant.images.load import load_image
 from assistant.inspector import Inspector
 from assistant.language.explainer import Prompt, Subject
+from assistant.models.backbone import Backbone
 
 Figures = dict[str, tuple[Figure, Figure | None]]
 """By measure: as written and, where the guard can change it, as shown."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.eval.datasets import Sample
-from assistant.geometry import position_of
+from assistant.images.geometry import position_of
 from assistant.inspection import DefectType, Inspection
 from assistant.language.wording import at
 from assistant.prompts.defects import DEFECTS

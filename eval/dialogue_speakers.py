@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assistant.backbone import Backbone
 from assistant.errors import ExplainerError, LooktwiceError
 from assistant.files import write_atomically
 from assistant.language.conversation import fit
 from assistant.language.explainer import Explainer, Prompt
 from assistant.language.loading import POCKET, TEMPLATE, load_explainer
 from assistant.language.several import answer_several
+from assistant.models.backbone import Backbone
 
 if TYPE_CHECKING:
     from assistant.language.pocket import PocketExplainer

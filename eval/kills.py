@@ -21,14 +21,14 @@ from typing import Annotated
 
 import typer
 
-from assistant.history import History
-from assistant.intake import find_images
-from assistant.record import Query
+from assistant.images.sources import find_images
+from assistant.records.entries import Query
+from assistant.records.history import History
 
 
 def run_until_killed(arguments: list[str], after: float | None) -> list[str]:
     """The paths that a program showed as finished; `after` so many seconds from the first of them it is killed."""
-    command = [sys.executable, "-c", "from assistant.cli import main; main()", "batch", *arguments]
+    command = [sys.executable, "-c", "from assistant.commands.main import main; main()", "batch", *arguments]
     program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     if program.stdout is None:
         raise RuntimeError("a program without output")

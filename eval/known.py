@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from assistant import console
+from assistant.commands import console
 from assistant.eval.datasets import Dataset, Sample, open_datasets
 from assistant.eval.metrics import image_auroc
-from assistant.images import load_image
+from assistant.images.load import load_image
 from assistant.inspection import Inspection
 from assistant.inspector import Inspector
-from assistant.product import Product
+from assistant.products.product import Product
 
 REFERENCES = 4
 WAYS = (("no example", 0, True), ("1", 1, True), ("2", 2, True), ("4", 4, True), ("4, no outlines", 4, False))

@@ -23,14 +23,14 @@ from torch import Tensor
 from assistant.adapters.patches import join_layers, top_mean
 from assistant.adapters.rarity import rarity
 from assistant.adapters.visual import centre, focus
-from assistant.backbone import Backbone, Features
 from assistant.eval.benchmark import SIDE
 from assistant.eval.datasets import Dataset, Sample, open_datasets
 from assistant.eval.metrics import image_auroc
 from assistant.eval.pixels import PixelMetrics
-from assistant.geometry import to_picture
-from assistant.images import load_image
-from assistant.learned import WEIGHT, Learned
+from assistant.images.geometry import to_picture
+from assistant.images.load import load_image
+from assistant.models.backbone import Backbone, Features
+from assistant.models.trained_adapter import WEIGHT, Learned
 
 SHARE = 0.01
 BINS = 2**14  # bounds the error of pixel metrics near 0.001, and the memory of many variants at once

@@ -19,19 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
-from assistant import console
-from assistant.calibration import Prior
+from assistant.commands import console
+from assistant.detection.built_in import Limits, merge_sources, user_limits
+from assistant.detection.calibration import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
-from assistant.images import load_image
+from assistant.images.load import load_image
+from assistant.images.reading import in_batches, read_ahead
+from assistant.images.sources import find_images
+from assistant.images.views import jittered_views
 from assistant.inspector import Inspector
-from assistant.intake import find_images
-from assistant.limits import Limits, merge_sources, user_limits
-from assistant.stream import in_batches, read_ahead
-from assistant.views import jittered_views
 
 if TYPE_CHECKING:
-    from assistant.product import Product
+    from assistant.products.product import Product
 
 MOST = 60
 """Pictures taken of a group, at most, so that no group outvotes the others."""
@@ -154,7 +154,7 @@ def measure_spread(inspector: Inspector, group: Group, *, draws: int = DRAWS, se
 
 
 def fit_prior(spreads: Sequence[Spread]) -> Prior:
-    """The prior of `assistant.calibration` from what products show.
+    """The prior of `assistant.detection.calibration` from what products show.
 
     `spread` and `weight` are those of a scaled inverse chi-square, from the moments of the logarithms of the
     products' variances (Smyth 2004, section 6.2), the weight held between 1 and 20: typical products decide, and

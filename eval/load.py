@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.errors import LooktwiceError
-from assistant.intake import shown_name
+from assistant.images.sources import shown_name
 
 PATIENCE = 120.0  # seconds that a client waits for an answer
 

@@ -15,20 +15,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from assistant import console
-from assistant.bundle import stays_inside
+from assistant.commands import console
 from assistant.errors import ExplainerError, ImageError, LooktwiceError
 from assistant.eval.datasets import DatasetError
 from assistant.eval.mmad_answers import Answered, Answers
 from assistant.eval.mmad_scores import Scores, score_answers
-from assistant.images import LoadedImage, load_image
+from assistant.images.load import LoadedImage, load_image
 from assistant.language.choices import decide, read_letter
 from assistant.language.explainer import Explainer, Prompt, Subject
+from assistant.models.card import stays_inside
 from assistant.prompts.instruct import offer_choice
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
-    from assistant.product import Product
+    from assistant.products.product import Product
 
 Template = Literal["similar", "random"]
 """Which good part: the one most like the picture, or any. The numbers published for MMAD mostly use any."""

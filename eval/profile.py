@@ -21,11 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.adapters.rarity import rarity
-from assistant.images import load_image
+from assistant.detection.regions import find_regions
+from assistant.images.load import load_image
+from assistant.images.sources import find_images
 from assistant.inspector import Inspector
-from assistant.intake import find_images
-from assistant.product import Product
-from assistant.regions import find_regions
+from assistant.products.product import Product
 
 T = TypeVar("T")
 

@@ -16,12 +16,12 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from assistant.backbone import Backbone
+from assistant.detection.reader import Reader
 from assistant.eval.datasets import open_datasets
-from assistant.images import load_image
+from assistant.images.load import load_image
 from assistant.inspection import UNKNOWN
-from assistant.learned import load_learned
-from assistant.reader import Reader
+from assistant.models.backbone import Backbone
+from assistant.models.trained_adapter import load_learned
 
 SAME: dict[str, frozenset[str]] = {
     "broken_large": frozenset({"broken edge", "hole", "missing part"}),

@@ -30,7 +30,7 @@ VIT = {
 @functools.cache
 def _pocket_is_missing():
     from assistant.errors import WeightsError
-    from assistant.weights import bundle_folder
+    from assistant.models.cache import bundle_folder
 
     try:
         bundle_folder("pocket")
@@ -102,7 +102,7 @@ def tiny_home(tiny_folder, monkeypatch):
 @pytest.fixture(scope="session")
 def backbones(tiny_folder):
     """{"tiny-cnn": ..., "tiny-vit": ...}: backbones in torch on the CPU, safe to share."""
-    from assistant.backbone import Backbone
+    from assistant.models.backbone import Backbone
 
     with pytest.MonkeyPatch.context() as patch:
         _move_in(patch, tiny_folder)
@@ -113,7 +113,7 @@ def backbones(tiny_folder):
 def inspector(tiny_home, tmp_path, backbones):
     """A fresh inspector with the convolutional tower."""
     from assistant.inspector import Inspector
-    from assistant.store import ProductStore
+    from assistant.products.store import ProductStore
 
     return Inspector(backbones["tiny-cnn"], ProductStore(tmp_path / "products"))
 
@@ -121,9 +121,9 @@ def inspector(tiny_home, tmp_path, backbones):
 @pytest.fixture
 def train_lookup(tiny_home, backbones, tmp_path, monkeypatch):
     """train_lookup(seed): keep a dictionary for the convolutional tower as a user's own, by default untrained."""
-    from assistant.lookup import user_dictionary
+    from assistant.models.trained_dictionary import user_dictionary
 
-    monkeypatch.setattr("assistant.lookup.cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("assistant.models.trained_dictionary.cache_root", lambda: tmp_path / "cache")
 
     def keep(seed=None):
         made = _make_dictionary(backbones["tiny-cnn"], seed)
@@ -136,7 +136,7 @@ def train_lookup(tiny_home, backbones, tmp_path, monkeypatch):
 def either_inspector(request, tiny_home, tmp_path, backbones):
     """A fresh inspector with each kind of tower in turn."""
     from assistant.inspector import Inspector
-    from assistant.store import ProductStore
+    from assistant.products.store import ProductStore
 
     return Inspector(backbones[request.param], ProductStore(tmp_path / "products"))
 
@@ -202,8 +202,8 @@ def _make_dictionary(backbone, seed):
     import torch
 
     from assistant.adapters.sparse import SparseConfig, SparseDictionary
-    from assistant.detector import Detector
-    from assistant.lookup import TrainedDictionary
+    from assistant.detection.detector import Detector
+    from assistant.models.trained_dictionary import TrainedDictionary
 
     channels = Detector(backbone).tokens(backbone.encode([_weave(0)])[0]).shape[-1]
     torch.manual_seed(seed or 0)
@@ -218,8 +218,8 @@ def _make_dictionary(backbone, seed):
 
 def _move_in(patch, folder):
     patch.setenv("LOOKTWICE_CACHE", str(folder))
-    patch.setattr("assistant.bundle.card_folder", lambda: folder / "cards")
-    patch.setattr("assistant.limits.card_folder", lambda: folder / "cards")
+    patch.setattr("assistant.models.card.card_folder", lambda: folder / "cards")
+    patch.setattr("assistant.detection.built_in.card_folder", lambda: folder / "cards")
 
 
 def _card_text(name, card):
@@ -256,8 +256,8 @@ def _fill_cnn(folder):
     from open_clip.timm_model import TimmModel
     from safetensors.torch import save_file
 
-    from assistant.runtime import GRAPH, export_graph
-    from assistant.towers import CLASSES, build_image_tower
+    from assistant.models.runtime import GRAPH, export_graph
+    from assistant.models.towers import CLASSES, build_image_tower
 
     torch.manual_seed(11)
     trunk = TimmModel("test_efficientnet", embed_dim=0, image_size=128, pool="avg", proj="none").trunk
@@ -268,7 +268,7 @@ def _fill_cnn(folder):
     save_file({"names": names}, folder / CLASSES)
     (folder / "classes.json").write_text(json.dumps(["bolt", "cable", "cloth", "screw", "tile", "wafer"]))
     _fill_sentences(folder / "text")
-    from assistant.bundle import read_card
+    from assistant.models.card import read_card
 
     card = read_card(_card_text("tiny-cnn", CARDS["tiny-cnn"]))
     export_graph(build_image_tower(card, folder), folder / GRAPH)
@@ -307,11 +307,11 @@ def _fill_vit(folder):
 
 def _finish(folder):
     """Manifests, as a pull leaves them, and built-in limits from woven pictures."""
-    from assistant.backbone import Backbone
-    from assistant.bundle import load_card
-    from assistant.detector import Detector
-    from assistant.limits import Limits, user_limits
-    from assistant.weights import write_manifest
+    from assistant.detection.built_in import Limits, user_limits
+    from assistant.detection.detector import Detector
+    from assistant.models.backbone import Backbone
+    from assistant.models.cache import write_manifest
+    from assistant.models.card import load_card
 
     for name in CARDS:
         write_manifest(folder / "bundles" / name, load_card(name), {})

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from assistant.errors import ImageError, ProductError
-from assistant.images import load_image
+from assistant.images.load import load_image
 from assistant.inspection import Answer, Evidence, Inspection, Region
-from assistant.product import Change
+from assistant.products.product import Change
 
 ORIGIN = "estimated for 5 % false alarms from <b>4</b> good pictures"
 STEP = 0.3  # by which a score moves with each correction

@@ -24,10 +24,10 @@ from stub_inspector import StubInspector
 
 from assistant.errors import LooktwiceError, WeightsError
 from assistant.face import words
+from assistant.face.frontend import load_frontend
 from assistant.face.words import OPENING
-from assistant.frontend import load_frontend
 from assistant.inspection import Answer
-from assistant.record import Turn
+from assistant.records.entries import Turn
 
 app = load_frontend()
 

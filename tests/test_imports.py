@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-import assistant.bundle, assistant.limits
+import assistant.models.card, assistant.detection.built_in
 from assistant import Inspector
 
 cards = Path(sys.argv[1]) / "cards"
-assistant.bundle.card_folder = assistant.limits.card_folder = lambda: cards
+assistant.models.card.card_folder = assistant.detection.built_in.card_folder = lambda: cards
 inspector = Inspector.from_pretrained("tiny-cnn", device="cpu", runtime="openvino")
 pictures = np.random.default_rng(0).integers(0, 255, (4, 96, 96, 3), dtype=np.uint8)
 product = inspector.learn("noise", list(pictures[:3]))

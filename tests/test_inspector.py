@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
+from assistant.detection.built_in import Limits
+from assistant.detection.threads import Lanes
 from assistant.errors import CalibrationError, LooktwiceError, ProductError, WeightsError
 from assistant.inspection import WHOLE_DIFFERS, Answer, Inspection
 from assistant.inspector import Inspector
-from assistant.lanes import Lanes
 from assistant.language.conversation import prompt_for
 from assistant.language.guard import guard
-from assistant.limits import Limits
 
 TOLERANCE = 1e-4
 SIZES = [(640, 200), (97, 301), (333, 333)]

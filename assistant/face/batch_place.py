@@ -12,13 +12,13 @@ import gradio as gr
 from assistant.errors import LooktwiceError
 from assistant.face.batch_show import NO_RUN, NOTHING, STYLE, list_errors, list_runs, show_chart, show_standing
 from assistant.face.batch_steps import MOST_SHOWN, Filter, Floor, Wish, only_pictures
-from assistant.face.desk import QUIET, Desk
+from assistant.face.downloads import TakeAway, lay_out_take_away, wire_take_away
 from assistant.face.exports import Ending
 from assistant.face.listing import lay_out_listing, picked
-from assistant.face.take_away import TakeAway, lay_out_take_away, wire_take_away
+from assistant.face.shared import QUIET, Desk
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence
-from assistant.intake import EXTENSIONS
+from assistant.images.sources import EXTENSIONS
 
 WITHOUT = (
     "A batch is kept in the history, row by row, and this server keeps none: "

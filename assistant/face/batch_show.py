@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from assistant.batch_run import Run
 from assistant.face.batch_steps import MOST_ERRORS, Standing, View
 from assistant.face.chart import draw_histogram
 from assistant.face.exports import show_time
 from assistant.face.listing import BADGES, Entry, show_counts, show_listing
 from assistant.face.worker import Doing, Failure
-from assistant.intake import shown_name
+from assistant.images.sources import shown_name
+from assistant.records.batch_run import Run
 
 NO_RUN = "Choose pictures and press <b>Start batch</b>, or open a run from the list."
 NOTHING = "There is no run yet."

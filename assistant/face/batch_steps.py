@@ -11,18 +11,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from assistant.batch_run import Run
-from assistant.batches import plan_batch
 from assistant.errors import LooktwiceError
-from assistant.face.depot import Depot
-from assistant.face.desk import Desk
 from assistant.face.exports import Ending, Exports, show_time
+from assistant.face.shared import Desk
+from assistant.face.upload_store import Depot
 from assistant.face.worker import Worker
-from assistant.history import History
+from assistant.images.sources import EXTENSIONS, find_images, shown_name
 from assistant.inspection import AskedMode
-from assistant.intake import EXTENSIONS, find_images, shown_name
 from assistant.language.wording import number
-from assistant.record import Found, Kept, Query
+from assistant.records.batch_run import Run
+from assistant.records.batches import plan_batch
+from assistant.records.entries import Found, Kept, Query
+from assistant.records.history import History
 
 Filter = Literal["all", "defect", "review", "good", "error"]
 Standing = Literal["at work", "waiting", "halted", "done", "purged"]

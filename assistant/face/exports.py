@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from assistant.errors import LooktwiceError
-from assistant.history import History
-from assistant.record import Kept, Query
+from assistant.records.entries import Kept, Query
+from assistant.records.history import History
 
 if TYPE_CHECKING:
     from assistant.reports import Entry

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from assistant.errors import HistoryError
-from assistant.face.desk import QUIET, Desk
+from assistant.face.downloads import TakeAway, lay_out_take_away, wire_take_away
 from assistant.face.exports import Ending, Exports
 from assistant.face.history_steps import (
     ANY,
@@ -29,10 +29,10 @@ from assistant.face.history_steps import (
 from assistant.face.listing import BADGES, lay_out_listing, picked, show_counts, show_listing
 from assistant.face.result import ResultView, cleared, filled, lay_out_result
 from assistant.face.session import Shown
-from assistant.face.take_away import TakeAway, lay_out_take_away, wire_take_away
+from assistant.face.shared import QUIET, Desk
 from assistant.face.words import sentence, show_chat
-from assistant.history import History
-from assistant.record import Query
+from assistant.records.entries import Query
+from assistant.records.history import History
 
 WITHOUT = "This server keeps no history: start it without <code>--no-history</code>."
 WELCOME = "Open an inspection from the list: its picture, its verdict and its conversation come back."

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import get_args
 
 from assistant.errors import HistoryError
-from assistant.face.depot import Depot
 from assistant.face.exports import show_time
 from assistant.face.listing import Entry
 from assistant.face.session import Shown
-from assistant.history import History
-from assistant.intake import shown_name
+from assistant.face.upload_store import Depot
+from assistant.images.sources import shown_name
 from assistant.language.wording import number
-from assistant.record import Found, Kept, Page, Query
+from assistant.records.entries import Found, Kept, Page, Query
+from assistant.records.history import History
 
 PAGE = 50
 """Inspections on a page."""

@@ -11,7 +11,6 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from assistant.face.desk import QUIET, WORK, Desk
 from assistant.face.examples import EXAMPLES, make_example
 from assistant.face.result import Look, ResultView, cleared, filled, lay_out_result
 from assistant.face.session import (
@@ -22,11 +21,12 @@ from assistant.face.session import (
     show_result,
     undo_correction,
 )
+from assistant.face.shared import QUIET, WORK, Desk
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence, show_error, show_notes
-from assistant.intake import EXTENSIONS
+from assistant.images.sources import EXTENSIONS
 from assistant.language.wording import number
-from assistant.teaching import Correction
+from assistant.products.teaching import Correction
 
 WELCOME = (
     "Drop, paste or take one or several pictures and press <b>Inspect</b>. With a saved product, or a few good "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from assistant.errors import ImageError
-from assistant.images import load_image
+from assistant.images.load import load_image
 
 Mask = NDArray[np.bool_]
 

@@ -19,8 +19,8 @@ import gradio as gr
 from PIL import Image
 
 from assistant.errors import LooktwiceError
-from assistant.face.desk import QUIET, WORK, Desk
 from assistant.face.session import LONGEST_QUESTION, Shown, stream_chat
+from assistant.face.shared import QUIET, WORK, Desk
 from assistant.face.words import (
     COLUMNS,
     QUESTIONS,
@@ -30,9 +30,9 @@ from assistant.face.words import (
     show_regions,
     show_verdict,
 )
-from assistant.images import load_image
+from assistant.images.load import load_image
+from assistant.images.sources import shown_name
 from assistant.inspection import Inspection
-from assistant.intake import shown_name
 from assistant.overlay import colorize, draw_boxes, draw_overlay, shown_size
 
 VIEWS = ("Overlay", "Compare", "Map", "Original")

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from assistant.errors import HistoryError, LooktwiceError
-from assistant.face.desk import ACTOR, Desk
+from assistant.face.shared import ACTOR, Desk
 from assistant.face.words import OPENING, say, sentence
-from assistant.images import load_image
+from assistant.images.load import load_image
+from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection
-from assistant.intake import shown_name
 from assistant.language.wording import number
 from assistant.overlay import draw_overlay
-from assistant.product import Change, Product
-from assistant.record import Turn, shrink
-from assistant.teaching import Correction
+from assistant.products.product import Change, Product
+from assistant.products.teaching import Correction
+from assistant.records.entries import Turn, shrink
 
 MOST_PICTURES = 50
 MOST_REFERENCES = 100

@@ -11,9 +11,9 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.face.desk import Desk
 from assistant.face.masks import IGNORE, LOOK
 from assistant.face.painter import lay_out_painter
+from assistant.face.shared import Desk
 from assistant.face.teach_steps import Shown
 from assistant.face.teach_view import (
     WELCOME,
@@ -28,9 +28,9 @@ from assistant.face.teach_view import (
     undo_label,
 )
 from assistant.face.uploads import refuse_addresses
-from assistant.intake import EXTENSIONS
-from assistant.product import Product
-from assistant.teaching import LONGEST_LABEL
+from assistant.images.sources import EXTENSIONS
+from assistant.products.product import Product
+from assistant.products.teaching import LONGEST_LABEL
 
 Update = dict[Any, Any]
 """Widgets with what they show next; all others stay as they are."""

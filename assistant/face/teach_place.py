@@ -8,8 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.face.desk import QUIET, WORK, Desk
 from assistant.face.masks import read_drawing, show_drawing, split_masks, whole_mask
+from assistant.face.shared import QUIET, WORK, Desk
 from assistant.face.teach_layout import (
     TeachView,
     Update,
@@ -29,9 +29,9 @@ from assistant.face.teach_view import (
     shown_references,
 )
 from assistant.face.uploads import uploaded_path
-from assistant.images import load_image
-from assistant.product import Product
-from assistant.service.shelf import Shelf
+from assistant.images.load import load_image
+from assistant.products.live_store import Shelf
+from assistant.products.product import Product
 
 Upload = dict[str, Any]
 

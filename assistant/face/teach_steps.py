@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from assistant.errors import ProductError
-from assistant.face.desk import ACTOR
+from assistant.face.shared import ACTOR
 from assistant.inspector import Inspector
-from assistant.learning import Tell
-from assistant.product import Product, check_name
-from assistant.service.shelf import Shelf
+from assistant.products.learning import Tell
+from assistant.products.live_store import Shelf
+from assistant.products.product import Product, check_name
 
 MOST_PICTURES = 200
 

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from assistant.calibration import Calibration
-from assistant.changes import last_changes
+from assistant.detection.calibration import Calibration
 from assistant.face.chart import Axis, draw_limits
 from assistant.face.masks import IGNORE, LOOK, show_drawing
 from assistant.face.words import sentence
 from assistant.files import write_atomically
 from assistant.language.wording import count, number, percent, plain
-from assistant.pictures import expand
-from assistant.product import Product, Reference
+from assistant.products.changes import last_changes
+from assistant.products.kept_pictures import expand
+from assistant.products.product import Product, Reference
 
 TARGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 MOST_SHOWN = 120

@@ -18,10 +18,10 @@ import gradio as gr
 from gradio.events import api
 
 from assistant.errors import LooktwiceError
-from assistant.face.desk import WORK, Desk
 from assistant.face.session import Session, Shown, inspect_pictures, stream_chat
+from assistant.face.shared import WORK, Desk
 from assistant.face.words import say, sentence
-from assistant.images import DEFAULT_LIMITS
+from assistant.images.load import DEFAULT_LIMITS
 
 ABOUT = (
     "Looks for defects in one picture of a part. picture: the file (PNG, JPEG, BMP, TIFF or WebP) in base64. "

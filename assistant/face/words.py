@@ -13,7 +13,7 @@ from assistant.errors import LooktwiceError
 from assistant.inspection import Answer, Inspection
 from assistant.language.wording import number
 from assistant.overlay import colorize
-from assistant.record import Turn
+from assistant.records.entries import Turn
 
 OPENING = "What did you find?"
 """The question that every conversation about a result begins with; nobody asked it."""

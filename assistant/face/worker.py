@@ -8,12 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from assistant.batches import run_batch
 from assistant.errors import LooktwiceError, ProductError
-from assistant.face.depot import Depot
+from assistant.face.upload_store import Depot
 from assistant.face.words import sentence
-from assistant.history import History
 from assistant.inspector import Inspector
+from assistant.records.batches import run_batch
+from assistant.records.history import History
 
 MOST_WAITING = 20
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.geometry import position_of
+from assistant.images.geometry import position_of
 from assistant.inspection import UNKNOWN, Inspection
 from assistant.prompts.defects import find_defect
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from assistant.language.comparing import drop_relations
 from assistant.language.intents import KIND
-from assistant.language.unheld import CANNOT_TELL, CLAUSES
+from assistant.language.unsupported import CANNOT_TELL, CLAUSES
 
 _SIDE = r"(?:top|bottom|upper|lower|left|right|cent(?:er|re)|middle|cent(?:er|re)d)"
 _SIDE_NAMES = {"upper": "top", "lower": "bottom", "middle": "center", "centre": "center", "centered": "center",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from assistant.errors import ExplainerError, LooktwiceError
-from assistant.images import Source, load_image
+from assistant.images.load import Source, load_image
 from assistant.inspection import Answer, Inspection
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
 from assistant.language.guard import Draft, fall_back, guard

@@ -20,7 +20,7 @@ from assistant.language.repairs import repair
 from assistant.language.replies import find_untold, opens_with_reply, resolve, tells_not
 from assistant.language.sentences import clean, list_words, mask, spell, split_sentences
 from assistant.language.several import answer_several, cite_picture
-from assistant.language.unheld import read_beyond
+from assistant.language.unsupported import read_beyond
 from assistant.language.unusable import find_fault
 
 REPLACED = "A sentence that contradicted the evidence was replaced."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from assistant.language.beyond import BEYOND
+from assistant.language.unanswerable import BEYOND
 from assistant.prompts.defects import DEFECTS
 
 

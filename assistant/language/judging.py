@@ -35,7 +35,7 @@ from assistant.language.figures import (
 from assistant.language.sentences import bind_regions, cite
 from assistant.language.stances import Stance, read_stances
 from assistant.language.statements import numbers
-from assistant.language.unheld import read_beyond, read_comparison, speaks_generally
+from assistant.language.unsupported import read_beyond, read_comparison, speaks_generally
 from assistant.prompts.defects import find_defect
 
 Finding = tuple[str, tuple[str, ...]]

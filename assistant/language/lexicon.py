@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from assistant.language.intents import KIND
 from assistant.language.sentences import NAME
-from assistant.language.unheld import CANNOT_TELL
+from assistant.language.unsupported import CANNOT_TELL
 
 _GRAMMAR = """
 a alone an the this that these those it its itself they them their there here he she i me my we us our you

@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assistant.bundle import Bundle, HubFolder, card_names, load_card
 from assistant.errors import ExplainerError
-from assistant.weights import bundle_folder
+from assistant.models.cache import bundle_folder
+from assistant.models.card import Bundle, HubFolder, card_names, load_card
 
 if TYPE_CHECKING:
-    from assistant.backbone import Backbone
     from assistant.language.explainer import Explainer
+    from assistant.models.backbone import Backbone
 
 TEMPLATE = "template"
 POCKET = "pocket"
@@ -64,8 +64,8 @@ def _has_large_model(card: Bundle) -> bool:
 
 
 def _load_pocket(backbone: Backbone | None, device: str | None) -> Explainer:
-    from assistant.backbone import Backbone
     from assistant.language.pocket import PocketExplainer
+    from assistant.models.backbone import Backbone
 
     if backbone is None or _has_large_model(backbone.card):
         backbone = Backbone.load(POCKET, device=device)

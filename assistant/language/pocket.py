@@ -16,16 +16,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from assistant.backbone import Backbone
 from assistant.errors import ExplainerError
 from assistant.language.decoder import CompiledDecoder, Decoder, Reading, TorchDecoder, can_compile
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.sequence import Sequence, end_ids, tokenize
 from assistant.language.tuned import LORA, PROJECTOR, Sighted, find_tuned, load_sighted, merge_lora
 from assistant.language.visual_tokens import see
+from assistant.models.backbone import Backbone
+from assistant.models.cache import bundle_folder
+from assistant.models.pull import without_bars
 from assistant.prompts.chat import converse
-from assistant.pull import without_bars
-from assistant.weights import bundle_folder
 
 CONTEXT = 2048
 """Tokens that are read at most; the model could read more, but not within a second."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from assistant.inspection import Inspection, Region
-from assistant.language.beyond import NO_PICTURE
 from assistant.language.places import count_regions, grade, locate, measure, name_type, say_none
 from assistant.language.statements import (
     advise,
@@ -18,6 +17,7 @@ from assistant.language.statements import (
     state_rarity,
     state_verdict,
 )
+from assistant.language.unanswerable import NO_PICTURE
 from assistant.language.wording import LISTED, Sentences, number
 
 NO_WAY = {

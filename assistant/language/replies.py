@@ -10,12 +10,12 @@ import re
 
 from assistant.inspection import Inspection
 from assistant.language import intents, verdict_words
-from assistant.language.beyond import NO_PICTURE
 from assistant.language.clauses import normalize, split_clauses
 from assistant.language.intents import match_intent
 from assistant.language.reading import read_clause
 from assistant.language.repairs import NO_WAY
 from assistant.language.sentences import clean, mask, spell
+from assistant.language.unanswerable import NO_PICTURE
 
 _THEY = r"(?:it|this|that|there|they|i|we|you|he|she|the \w+|this \w+)"
 _AUX = (

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from assistant.inspection import WHOLE_DIFFERS, Answer, Inspection
-from assistant.language.beyond import NO_PICTURE
 from assistant.language.clauses import is_foreign, split_clauses
 from assistant.language.intents import PER_REGION
 from assistant.language.places import (
@@ -38,6 +37,7 @@ from assistant.language.statements import (
     state_record,
     state_verdict,
 )
+from assistant.language.unanswerable import NO_PICTURE
 from assistant.language.wording import Sentences, list_names, number, quote
 
 TURNS = 20  # turns of the conversation that are read

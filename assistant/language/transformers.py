@@ -19,8 +19,8 @@ import torch
 from assistant.errors import ExplainerError
 from assistant.language.explainer import Prompt
 from assistant.language.views import View, show
+from assistant.models.towers import pick_device
 from assistant.prompts.instruct import Message, lay_out
-from assistant.towers import pick_device
 
 ANSWER = 320
 """Tokens that an answer may take."""

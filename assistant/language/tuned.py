@@ -20,10 +20,10 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from assistant.adapters.projector import Projector, ProjectorConfig
-from assistant.bundle import card_folder
 from assistant.errors import ExplainerError
 from assistant.files import write_atomically
-from assistant.weights import cache_root
+from assistant.models.cache import cache_root
+from assistant.models.card import card_folder
 
 SCHEMA = 1
 SUFFIX = ".language"

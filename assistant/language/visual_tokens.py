@@ -17,8 +17,8 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from assistant.adapters.patches import join_layers
 from assistant.adapters.projector import GRID, REGIONS
-from assistant.backbone import Backbone, Features
 from assistant.inspection import Inspection
+from assistant.models.backbone import Backbone, Features
 
 AROUND = 0.5
 """How much is shown around a region, as a share of its longer side, on each side."""

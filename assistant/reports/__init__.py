@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assistant.errors import LooktwiceError
 from assistant.files import write_atomically
-from assistant.intake import shown_name
+from assistant.images.sources import shown_name
 from assistant.reports.content import MOST_SHOWN, Entry, Lot, Report, report_inspection, report_lot
 from assistant.reports.pictures import Picture, draw_from_file, read_from_file
 

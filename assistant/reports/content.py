@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from assistant.inspection import Evidence, Inspection
-from assistant.record import Turn
+from assistant.records.entries import Turn
 from assistant.reports.pictures import Picture
 from assistant.reports.words import LABELS, kind_of, say_origin, say_setting, say_size, say_time
 

@@ -24,7 +24,7 @@ def draw_from_file(inspection: Inspection) -> Callable[[], Image.Image]:
     """The overlay of an inspection, drawn when it is asked for from the picture at its path."""
 
     def draw() -> Image.Image:
-        from assistant.images import load_image
+        from assistant.images.load import load_image
         from assistant.overlay import draw_overlay
 
         return draw_overlay(load_image(inspection.path).pixels, inspection)
@@ -36,7 +36,7 @@ def read_from_file(inspection: Inspection) -> Callable[[], NDArray[np.uint8]]:
     """The picture at the path of an inspection as it is displayed, read when it is asked for."""
 
     def read() -> NDArray[np.uint8]:
-        from assistant.images import load_image
+        from assistant.images.load import load_image
 
         return load_image(inspection.path).pixels
 

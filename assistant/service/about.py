@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 import assistant
 from assistant.service.access import Operator, Served
 from assistant.service.metrics import MEDIA_TYPE
-from assistant.service.wire import Health, Version
+from assistant.service.schemas import Health, Version
 
 router = APIRouter(tags=["about"])
 

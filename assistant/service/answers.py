@@ -17,9 +17,9 @@ from assistant.language.explainer import Prompt
 from assistant.service.access import Operator, Served
 from assistant.service.inspections import find_kept
 from assistant.service.problems import Problem, failure_response, problem_response
+from assistant.service.schemas import AnswerRow, AskBody
 from assistant.service.state import Service
 from assistant.service.uploads import decode
-from assistant.service.wire import AnswerRow, AskBody
 
 router = APIRouter(tags=["answers"])
 

@@ -12,15 +12,15 @@ from starlette.middleware.cors import CORSMiddleware
 
 import assistant
 from assistant.inspector import Inspector
+from assistant.products.live_store import MissingProduct, TakenName, UnkeptProduct, UnusableProduct
 from assistant.service import about, answers, inspections, products
+from assistant.service.disconnects import ClientGone
 from assistant.service.documents import document, methods_of, problem_responses
 from assistant.service.gate import Gate
 from assistant.service.keys import KeyRing
-from assistant.service.patience import ClientGone
 from assistant.service.problems import handle_problems, problem_response
 from assistant.service.records import Records
 from assistant.service.settings import ServiceSettings
-from assistant.service.shelf import MissingProduct, TakenName, UnkeptProduct, UnusableProduct
 from assistant.service.state import Service
 
 DESCRIPTION = (

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.routing import compile_path
 
 from assistant.service.problems import MEDIA_TYPE
-from assistant.service.wire import InspectBody, LearnBody, ProblemRow, TeachBody
+from assistant.service.schemas import InspectBody, LearnBody, ProblemRow, TeachBody
 
 _REF = "#/components/schemas/{model}"
 _BODIES = (InspectBody, LearnBody, TeachBody)

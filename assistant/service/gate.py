@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assistant.service.limits import Load
 from assistant.service.metrics import Metrics
 from assistant.service.problems import Problem, busy, failure_response, problem_response
+from assistant.service.quotas import Load
 from assistant.service.settings import ServiceSettings
 
 HEALTH = "/v1/health"

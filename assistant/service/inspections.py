@@ -10,18 +10,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from assistant import record
 from assistant.errors import LooktwiceError
 from assistant.inspection import Inspection
+from assistant.records import entries as record
 from assistant.service.access import Operator, Served
-from assistant.service.batching import How, QueueFull, Task
+from assistant.service.disconnects import wait_for_all
 from assistant.service.documents import takes_pictures
-from assistant.service.patience import wait_for_all
+from assistant.service.gathering import How, QueueFull, Task
 from assistant.service.problems import Problem, busy, failure_sentence, one_sentence
 from assistant.service.records import Kept
+from assistant.service.schemas import InspectBody, InspectionRow, InspectionRows, InspectOptions, When
 from assistant.service.state import Service
 from assistant.service.uploads import Picture, Upload, read_upload
-from assistant.service.wire import InspectBody, InspectionRow, InspectionRows, InspectOptions, When
 
 router = APIRouter(tags=["inspections"])
 

@@ -11,16 +11,14 @@ from fastapi import APIRouter, Path, Request, Response
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
-from assistant.images import load_image
-from assistant.product import Product, check_name
+from assistant.images.load import load_image
+from assistant.products.live_store import detail_of
+from assistant.products.product import Product, check_name
 from assistant.service.access import Caller, Engineer, Operator, Served
+from assistant.service.disconnects import wait_for_one
 from assistant.service.documents import takes_pictures
-from assistant.service.patience import wait_for_one
 from assistant.service.problems import Problem
-from assistant.service.shelf import detail_of
-from assistant.service.state import Service
-from assistant.service.uploads import Picture, Upload, read_upload
-from assistant.service.wire import (
+from assistant.service.schemas import (
     LearnBody,
     LearnOptions,
     ProductDetail,
@@ -29,6 +27,8 @@ from assistant.service.wire import (
     TeachBody,
     TeachOptions,
 )
+from assistant.service.state import Service
+from assistant.service.uploads import Picture, Upload, read_upload
 
 router = APIRouter(tags=["products"])
 

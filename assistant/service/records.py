@@ -15,9 +15,9 @@ from itertools import islice
 from typing import Protocol
 
 from assistant.errors import HistoryError
-from assistant.history import History
 from assistant.inspection import Inspection
-from assistant.record import Query, as_text
+from assistant.records.entries import Query, as_text
+from assistant.records.history import History
 
 
 class Kept(Protocol):

@@ -21,8 +21,8 @@ from assistant.service.settings import LOOPBACK, ServiceSettings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from assistant.history import History
     from assistant.inspector import Inspector
+    from assistant.records.history import History
     from assistant.service.records import Records
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
@@ -141,7 +141,7 @@ def draining_server(uvicorn: Any, app: FastAPI, config: Any) -> Any:
 
 def mount_page(app: FastAPI, inspector: Inspector, host: str, port: int, history: History | None = None) -> None:
     """Show the browser front end at "/", beside the service; both keep inspections in the same `history`."""
-    from assistant.frontend import load_frontend
+    from assistant.face.frontend import load_frontend
 
     frontend = load_frontend()
     frontend.shield_environment()

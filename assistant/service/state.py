@@ -5,14 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from assistant.inspector import Inspector
-from assistant.service.batching import Batcher
+from assistant.products.live_store import Shelf
+from assistant.service.answering import Speaker
+from assistant.service.gathering import Batcher
 from assistant.service.keys import KeyRing
-from assistant.service.limits import Load, Rates
 from assistant.service.metrics import Metrics
+from assistant.service.quotas import Load, Rates
 from assistant.service.records import MemoryRecords, Records
 from assistant.service.settings import ServiceSettings
-from assistant.service.shelf import Shelf
-from assistant.service.speaking import Speaker
 
 
 class Service:

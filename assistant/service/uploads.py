@@ -15,10 +15,10 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from assistant.errors import ImageError
-from assistant.images import load_image
-from assistant.intake import shown_name
+from assistant.images.load import load_image
+from assistant.images.sources import shown_name
 from assistant.service.problems import Problem
-from assistant.service.wire import PictureIn
+from assistant.service.schemas import PictureIn
 
 Options = TypeVar("Options", bound=BaseModel)
 MOST_FIELDS = 32

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from assistant.adapters.visual import TEMPERATURE, AdapterConfig, VisualAdapter
-from assistant.backbone import Backbone
+from assistant.models.backbone import Backbone
 from assistant.prompts.ensemble import defect_vectors, state_vectors
 from assistant.prompts.learnable import ContextConfig, LearnableContext, LearnedDirections
 from assistant.training import losses

@@ -17,8 +17,8 @@ from typing import Literal
 from PIL import Image
 
 from assistant.errors import ImageError, TrainingError
-from assistant.images import load_image
-from assistant.intake import find_images
+from assistant.images.load import load_image
+from assistant.images.sources import find_images
 from assistant.prompts.defects import DEFECTS, find_defect
 
 GOOD = "good"

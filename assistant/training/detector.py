@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from assistant.backbone import Backbone
 from assistant.errors import TrainingError
-from assistant.learned import Learned
+from assistant.models.backbone import Backbone
+from assistant.models.trained_adapter import Learned
 from assistant.training.branches import Branches, build_branches
 from assistant.training.checkpoint import load_checkpoint, save_checkpoint
 from assistant.training.dataset import TrainingData, split_kinds

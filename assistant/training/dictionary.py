@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from assistant.adapters.patches import neighbourhood
 from assistant.adapters.sparse import SparseConfig, SparseDictionary
-from assistant.backbone import Backbone
 from assistant.errors import TrainingError
-from assistant.lookup import TrainedDictionary
+from assistant.models.backbone import Backbone
+from assistant.models.trained_dictionary import TrainedDictionary
 from assistant.prompts.ensemble import state_vectors
 from assistant.training import losses
 from assistant.training.branches import compare, thin

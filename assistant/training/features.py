@@ -22,14 +22,14 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from assistant.adapters.patches import join_layers
-from assistant.backbone import Backbone, resize
 from assistant.errors import ImageError, TrainingError
 from assistant.files import write_atomically
-from assistant.images import load_image
+from assistant.images.load import load_image
+from assistant.models.backbone import Backbone, resize
+from assistant.models.cache import load_tensors
 from assistant.prompts.defects import DEFECTS
 from assistant.training.dataset import Example, TrainingData
 from assistant.training.synthesis import KINDS, disturb, simulate
-from assistant.weights import load_tensors
 
 SHARD = 64  # examples in a file
 GREY = 0.4  # of all pictures are shown without colour, as many cameras in inspection have none

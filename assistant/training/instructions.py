@@ -18,10 +18,10 @@ from PIL import Image
 
 from assistant.errors import ImageError, LooktwiceError, TrainingError
 from assistant.files import write_atomically
-from assistant.images import load_image
+from assistant.images.load import load_image
 from assistant.inspection import Inspection, Verdict
 from assistant.training.dataset import Example, TrainingData
-from assistant.training.looks import look_at
+from assistant.training.outline_facts import look_at
 from assistant.training.outlined import draw_inspection
 from assistant.training.phrasings import Split
 from assistant.training.scene import Mask, Pixels

@@ -15,7 +15,7 @@ from torch import Tensor
 from assistant.adapters.patches import join_layers
 from assistant.adapters.rarity import rarity
 from assistant.adapters.visual import centre, focus
-from assistant.learned import WEIGHT, TypeScale
+from assistant.models.trained_adapter import WEIGHT, TypeScale
 from assistant.training.branches import Branches, compare
 from assistant.training.features import Views
 from assistant.training.losses import FREE, FULL, picture_logits

@@ -21,15 +21,15 @@ import torch
 from torch import Tensor, nn
 
 from assistant.adapters.projector import Projector
-from assistant.backbone import Backbone
 from assistant.errors import TrainingError
 from assistant.language.pocket import load_language
 from assistant.language.tuned import PROJECTOR, Sighted, save_lora
+from assistant.models.backbone import Backbone
 from assistant.training.checkpoint import load_checkpoint, save_checkpoint
+from assistant.training.conversation_features import gather_sights
 from assistant.training.conversations import Conversation, split_conversations
 from assistant.training.earlier import Earlier
 from assistant.training.lessons import Batch, Lesson, in_batches, lay_batch, make_lessons
-from assistant.training.sights import gather_sights
 from assistant.training.untrained import add_lora, draw_projector
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from assistant.calibration import Calibration, Prior, built_in, calibrate, calibrate_batch
-from assistant.geometry import fit_size
+from assistant.detection.calibration import Calibration, Prior, built_in, calibrate, calibrate_batch
+from assistant.detection.regions import find_regions
+from assistant.images.geometry import fit_size
 from assistant.inspection import UNKNOWN, DefectType, Inspection, Mode, Region, Verdict
 from assistant.language.wording import number
 from assistant.prompts.defects import DEFECTS
-from assistant.regions import find_regions
 from assistant.training.noise import Plane, draw_fractal
 from assistant.training.scene import Mask, draw_log
 

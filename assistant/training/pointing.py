@@ -9,7 +9,7 @@ from __future__ import annotations
 from assistant.inspection import Inspection, Region
 from assistant.language.wording import at, number, percent, quote, refer
 from assistant.training.causes import OFTEN
-from assistant.training.looks import Look
+from assistant.training.outline_facts import Look
 from assistant.training.wordings import Case, Wordings, spot, spots, stands
 
 OFF = 0.08

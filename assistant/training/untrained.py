@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from assistant.adapters.projector import Projector, ProjectorConfig
-from assistant.backbone import Backbone
 from assistant.errors import TrainingError
 from assistant.language.visual_tokens import sizes_of
+from assistant.models.backbone import Backbone
 
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The layers that get a LoRA, by transformers' names."""

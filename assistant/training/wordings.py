@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from assistant.inspection import Inspection, Region
 from assistant.language.statements import CLOSE, numbers
 from assistant.language.wording import at, number, refer
-from assistant.training.looks import Look
+from assistant.training.outline_facts import Look
 
 Wordings = list[str]
 """Ways to say the same thing; empty where a topic does not fit a record."""

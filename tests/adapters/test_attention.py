@@ -10,7 +10,7 @@ from open_clip.transformer import VisionTransformer
 
 from assistant.adapters.attention import attend_values, read_values, value_blocks
 from assistant.errors import WeightsError
-from assistant.towers import PatchTower, build_image_tower
+from assistant.models.towers import PatchTower, build_image_tower
 
 BLOCKS, WIDTH, HEADS, PATCH = 5, 32, 2, 8
 
@@ -179,6 +179,6 @@ def test_a_card_that_asks_for_a_path_that_the_tower_lacks_ends_in_one_sentence(b
     folder, card = tiny_home / "bundles" / "tiny-vit", backbones["tiny-vit"].card
     image = replace(card.image, attention="vv")
     resnet = SimpleNamespace(visual=torch.nn.Conv2d(3, 8, 3))
-    monkeypatch.setattr("assistant.towers._build_clip", lambda *_: resnet)
+    monkeypatch.setattr("assistant.models.towers._build_clip", lambda *_: resnet)
     with pytest.raises(WeightsError, match="The tower tiny-vit has no path for attention 'vv'"):
         build_image_tower(replace(card, image=image), folder)

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 from assistant.adapters import similarity
 from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.similarity import cosines, nearest
-from assistant.eval.lookup_speed import time_lookups, unit_vectors
+from assistant.eval.research.lookup_speed import time_lookups, unit_vectors
 
 
 @pytest.fixture(params=[torch.bfloat16, torch.float32])

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from torch.nn.functional import normalize
 
-from assistant import cli
 from assistant.adapters.foreground import MARGIN, Foreground
-from assistant.detector import Detector
+from assistant.commands import main as cli
+from assistant.detection.detector import Detector
 from assistant.errors import ProductError
-from assistant.images import load_image
-from assistant.learning import learn_product
-from assistant.product import Product
-from assistant.store import ProductStore
+from assistant.images.load import load_image
+from assistant.products.learning import learn_product
+from assistant.products.product import Product
+from assistant.products.store import ProductStore
 
 SIDE, CHANNELS = 24, 32
 
@@ -234,7 +234,7 @@ def test_maps_are_zero_on_the_ground_and_untouched_on_the_product(detector, prod
 
 def test_the_limits_rest_on_masked_maps(detector, monkeypatch):
     monkeypatch.setattr(Foreground, "mask", lambda self, tokens: torch.full(tokens.shape[:3], 0.5))
-    monkeypatch.setattr("assistant.learning.ALIKE", -1.0)  # the map alone: no reference is alike as a whole
+    monkeypatch.setattr("assistant.products.learning.ALIKE", -1.0)  # no reference is alike as a whole
     for count in (1, 3):
         pictures = [on_a_ground(i) for i in range(count)]
         halved, whole = learn(detector, pictures, foreground=True), learn(detector, pictures)
@@ -305,7 +305,7 @@ def test_the_command_line_takes_it_and_says_where_there_is_none(tiny_home, tmp_p
 
 @pytest.mark.weights
 def test_the_pocket_tower_finds_a_part_on_white_and_none_on_surfaces(good, planted):
-    from assistant.backbone import Backbone
+    from assistant.models.backbone import Backbone
 
     detector = Detector(Backbone.load("pocket", device="cpu"))
     product = learn(detector, [on_a_ground(i, side=320) for i in range(2)], foreground=True)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from assistant.face.examples import EXAMPLES, draw_part
 
-LOOKTWICE = (sys.executable, "-c", "from assistant.cli import main; main()")
+LOOKTWICE = (sys.executable, "-c", "from assistant.commands.main import main; main()")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from assistant.detection.built_in import Limits
 from assistant.errors import CalibrationError, LooktwiceError
 from assistant.eval.benchmark import SIDE, Figure, Row, average, print_table, run_benchmark, to_markdown
 from assistant.eval.datasets import Dataset, DatasetError, Sample
 from assistant.inspection import Inspection
-from assistant.limits import Limits
 
 
 def draw(path: Path, size: tuple[int, int] = (8, 8), value: int = 90) -> Path:
@@ -64,7 +64,7 @@ class Oracle:
         return Limits("pocket", "abc", "a few", (0.1, 0.2))
 
     def learn(self, name: str, references: Sequence[Path], *, views: str, memory: str) -> Any:
-        from assistant.product import check_name
+        from assistant.products.product import check_name
 
         check_name(name)
         self.learned.append(tuple(path.name for path in references))

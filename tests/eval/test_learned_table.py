@@ -13,7 +13,7 @@ from assistant.adapters.rarity import rarity
 from assistant.adapters.visual import AdapterConfig, VisualAdapter
 from assistant.eval.datasets import read_mvtec
 from assistant.eval.learned import FREE, METRICS, main, mean_of, measure, to_markdown, variants
-from assistant.learned import Learned, TypeScale
+from assistant.models.trained_adapter import Learned, TypeScale
 
 SHIPPED = "evidence moves the map, score stays (shipped)"
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assistant.calibration import Prior
+from assistant.detection.built_in import load_limits
+from assistant.detection.calibration import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import DatasetError
 from assistant.eval.limits import (
@@ -23,7 +24,6 @@ from assistant.eval.limits import (
     score_table,
     write_limits,
 )
-from assistant.limits import load_limits
 
 
 def save(folder: Path, pixels: list[Any]) -> Path:
@@ -177,7 +177,7 @@ def test_the_command_writes_a_file_that_is_loaded(
     monkeypatch.setattr("assistant.eval.limits.Inspector.from_pretrained", lambda bundle: inspector)
     out = tmp_path / "tiny-cnn.limits.json"
     assert write_limits([f"walls={folder}"], "tiny-cnn", out) == out
-    monkeypatch.setattr("assistant.limits.user_limits", lambda bundle: out)
+    monkeypatch.setattr("assistant.detection.built_in.user_limits", lambda bundle: out)
     limits = load_limits("tiny-cnn", inspector.backbone.digest)
     assert limits.source == "20 good pictures of 1 kinds (walls)"
     assert limits.calibration(0.05).threshold == max(limits.zero_shot)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from assistant import cli
+from assistant.commands import main as cli
 from assistant.errors import ExplainerError, LooktwiceError
 from assistant.eval.datasets import DatasetError
 from assistant.eval.mmad import FAILURES, Contest, read_mmad, run_mmad

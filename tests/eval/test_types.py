@@ -9,7 +9,7 @@ from PIL import Image
 
 from assistant.eval import types
 from assistant.inspection import UNKNOWN, DefectType
-from assistant.learned import TypeScale
+from assistant.models.trained_adapter import TypeScale
 from assistant.prompts.defects import DEFECTS
 
 NAMES = ("crack", "scratch", "hole", UNKNOWN)

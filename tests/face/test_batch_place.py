@@ -16,15 +16,16 @@ from PIL import Image
 pytest.importorskip("gradio")
 import gradio as gr
 
-from assistant.batches import plan_batch
 from assistant.errors import LooktwiceError, ProductError
-from assistant.face import batch_place, batch_show, depot, worker
+from assistant.face import batch_place, batch_show, worker
+from assistant.face import upload_store as depot
 from assistant.face.batch_steps import Floor, Wish, allowed_folder, only_pictures
 from assistant.face.chart import draw_histogram
-from assistant.face.desk import Desk
 from assistant.face.listing import Entry, picked, show_listing
-from assistant.history import History
-from assistant.record import Query
+from assistant.face.shared import Desk
+from assistant.records.batches import plan_batch
+from assistant.records.entries import Query
+from assistant.records.history import History
 
 NASTY = "<b>{{7}} ${alert(1)} a.png"
 

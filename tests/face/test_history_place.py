@@ -13,13 +13,13 @@ import gradio as gr
 
 from assistant.errors import HistoryError
 from assistant.face import history_place
-from assistant.face.depot import Depot
-from assistant.face.desk import Desk
 from assistant.face.history_steps import ANY, NONE, Filters, choices, parse_day
 from assistant.face.result import ResultHandlers
-from assistant.history import History
+from assistant.face.shared import Desk
+from assistant.face.upload_store import Depot
 from assistant.inspection import Answer, Evidence, Inspection, Region
-from assistant.record import Query
+from assistant.records.entries import Query
+from assistant.records.history import History
 
 NOON = datetime(2026, 3, 10, 12).astimezone()
 ALL = (ANY, [], None, None, ANY, "")

@@ -14,7 +14,6 @@ from stub_inspector import StubInspector, StubProduct
 from assistant.errors import LooktwiceError, ProductError
 from assistant.face import examples, words
 from assistant.face import session as steps
-from assistant.face.desk import ACTOR, Desk
 from assistant.face.inspect_place import WELCOME, Handlers
 from assistant.face.result import (
     SCALES,
@@ -28,8 +27,9 @@ from assistant.face.result import (
     write_shown,
 )
 from assistant.face.session import Session, Shown
-from assistant.history import History
+from assistant.face.shared import ACTOR, Desk
 from assistant.inspection import Answer, Inspection
+from assistant.records.history import History
 
 LOOK = (VIEWS[0], 0.5, SCALES[0])
 

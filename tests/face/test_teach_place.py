@@ -13,14 +13,14 @@ from PIL import Image
 pytest.importorskip("gradio")
 import gradio as gr
 
-from assistant.changes import last_changes
 from assistant.errors import ImageError
 from assistant.face import masks, teach_place, teach_view
 from assistant.face.chart import Axis, draw_limits
-from assistant.face.desk import ACTOR, Desk
+from assistant.face.shared import ACTOR, Desk
 from assistant.face.teach_layout import lay_out_view
 from assistant.face.teach_steps import Bench, Shown
-from assistant.service.shelf import Shelf
+from assistant.products.changes import last_changes
+from assistant.products.live_store import Shelf
 
 
 @pytest.fixture

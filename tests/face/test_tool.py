@@ -14,9 +14,9 @@ from PIL import Image
 from stub_inspector import StubInspector
 
 from assistant.errors import LooktwiceError
-from assistant.face.desk import Desk
+from assistant.face.frontend import load_frontend
+from assistant.face.shared import Desk
 from assistant.face.tool import Tool
-from assistant.frontend import load_frontend
 
 app = load_frontend()
 

@@ -6,11 +6,11 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from assistant.bundle import load_card
 from assistant.errors import ExplainerError, WeightsError
 from assistant.language import load_explainer
 from assistant.language.openai import OpenAIExplainer
 from assistant.language.transformers import TransformersExplainer
+from assistant.models.card import load_card
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_pocket_sees_with_the_backbone_at_hand(pocket, backbones):
 
 
 def test_pocket_without_a_fitting_backbone_loads_its_own(pocket, monkeypatch):
-    monkeypatch.setattr("assistant.backbone.Backbone.load", lambda name, device=None: f"{name} on {device}")
+    monkeypatch.setattr("assistant.models.backbone.Backbone.load", lambda name, device=None: f"{name} on {device}")
     load_explainer("pocket", device="cpu")
     load_explainer("pocket", SimpleNamespace(card=load_card("standard")))
     assert pocket == ["pocket on cpu", "pocket on None"]

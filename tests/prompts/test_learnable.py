@@ -5,8 +5,8 @@ import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.tokenizer import SimpleTokenizer
 
+from assistant.models.towers import ClipText
 from assistant.prompts.learnable import ContextConfig, LearnableContext, LearnedDirections
-from assistant.towers import ClipText
 
 VISION = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
 TEXT = {"context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 4}

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from assistant.inspection import Answer, Evidence, Inspection, Region
-from assistant.record import Turn
+from assistant.records.entries import Turn
 
 HOSTILE = {
     "markup": '<img src=x onerror="alert(1)">&\'$title</style><script>alert(1)</script>.png',

@@ -8,7 +8,7 @@ from parcels import bearer, parts
 
 from assistant.errors import LooktwiceError
 from assistant.service.keys import KeyRing, open_keys
-from assistant.service.limits import Load, Rates
+from assistant.service.quotas import Load, Rates
 from assistant.service.settings import ServiceSettings
 
 LOOK = [("GET", "/v1/products"), ("GET", "/v1/inspections"), ("GET", "/v1/version"), ("GET", "/metrics")]

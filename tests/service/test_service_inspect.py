@@ -6,7 +6,7 @@ import json
 import pytest
 from parcels import png
 
-from assistant.history import History
+from assistant.records.history import History
 from assistant.service.records import HistoryRecords, MemoryRecords
 
 
@@ -220,7 +220,7 @@ def test_the_open_api_document_describes_both_forms(client):
 
 
 def test_the_examples_are_what_the_models_take():
-    from assistant.service import wire
+    from assistant.service import schemas as wire
 
     models = [one for one in vars(wire).values() if isinstance(one, type) and issubclass(one, wire.BaseModel)]
     with_examples = [m for m in models if m is not wire.BaseModel and m.model_json_schema().get("examples")]

@@ -8,7 +8,7 @@ import pytest
 
 from assistant.errors import LooktwiceError
 from assistant.eval.load import Tally, measure, print_tallies
-from assistant.record import Query
+from assistant.records.entries import Query
 
 
 def run(port, files, **how):

@@ -16,7 +16,7 @@ from parcels import png
 from starlette.testclient import TestClient
 from test_service_answers import Model
 
-from assistant import cli
+from assistant.commands import main as cli
 from assistant.errors import LooktwiceError
 from assistant.inspection import Inspection
 from assistant.service import server

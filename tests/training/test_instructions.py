@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assistant import cli
+from assistant.commands import main as cli
 from assistant.errors import TrainingError
 from assistant.inspection import Inspection
 from assistant.language.evidence import state_evidence
@@ -25,7 +25,7 @@ from assistant.training.causes import OFTEN
 from assistant.training.dataset import Example, TrainingData
 from assistant.training.declining import BEYOND, FURTHER
 from assistant.training.instructions import FILE, InstructionConfig, build_instructions
-from assistant.training.looks import look_at
+from assistant.training.outline_facts import look_at
 from assistant.training.outlined import draw_inspection, top_mean
 from assistant.training.phrasings import phrasings
 

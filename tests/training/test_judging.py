@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from assistant.learned import TypeScale
+from assistant.models.trained_adapter import TypeScale
 from assistant.training.features import Views
 from assistant.training.judging import Judgement, auroc, fit_types, patch_ap
 

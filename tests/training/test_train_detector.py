@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from assistant.adapters.patches import join_layers
-from assistant.backbone import Backbone
 from assistant.errors import TrainingError
+from assistant.models.backbone import Backbone
 from assistant.training import losses
 from assistant.training.branches import compare
 from assistant.training.dataset import TrainingData, split_kinds

@@ -10,18 +10,18 @@ import torch
 from PIL import Image
 from tiny_language import save_tiny_language
 
-from assistant import cli
 from assistant.adapters.projector import Projector, ProjectorConfig
+from assistant.commands import main as cli
 from assistant.errors import TrainingError
 from assistant.inspection import Inspection
 from assistant.language.pocket import PocketExplainer, load_language
 from assistant.language.sequence import tokenize
 from assistant.language.tuned import Sighted
 from assistant.prompts.chat import converse
+from assistant.training.conversation_features import gather_sights
 from assistant.training.conversations import read_conversations
 from assistant.training.lessons import Lesson, in_batches, lay_batch, make_lessons
 from assistant.training.lvlm import LvlmConfig, train_lvlm
-from assistant.training.sights import gather_sights
 
 SHORT = {"steps": 4, "batch": 2, "precision": "no", "checkpoint_every": 2, "first": 0.5, "held_out": 0.3}
 
@@ -139,7 +139,7 @@ def test_sights_are_looked_at_once_and_bad_pictures_are_told(home, data, backbon
     first = gather_sights(eye, talk, tmp_path / "s", lambda m, f: told.append(m))
     assert [s is None for s in first] == [False] * 3 + [True, True, False]
     assert any("another size" in m for m in told)
-    monkeypatch.setattr("assistant.training.sights.see", None)
+    monkeypatch.setattr("assistant.training.conversation_features.see", None)
     again = gather_sights(eye, talk, tmp_path / "s", lambda *said: None)
     assert torch.equal(first[0].grid, again[0].grid) and again[3] is None
 
@@ -190,7 +190,7 @@ def test_what_can_be_told_from_the_picture_alone_is_learned(home, data, backbone
     card = train_lvlm(eye, talk, tmp_path / "w", tmp_path / "out", config, lambda m, f: losses.append(m))
     assert float(card["held-out loss"]) < 0.8 and card["steps"] == "150"
     explainer = PocketExplainer.load(eye, tuned=tmp_path / "out", runtime="torch")
-    from assistant.images import load_image
+    from assistant.images.load import load_image
     from assistant.language.explainer import Prompt, Subject
 
     for one in talk:

@@ -1,0 +1,114 @@
+"""The command line of the audit log: `looktwice audit VERB`, mounted in `assistant.commands.main`."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant.commands import console
+
+if TYPE_CHECKING:
+    from assistant.products.audit_chain import Entry
+    from assistant.products.store import ProductStore
+
+audit = typer.Typer(name="audit", help="Who changed which product, when, from what to what.", no_args_is_help=True)
+
+Folder = Annotated[Path | None, typer.Option("--products", help="Folder of the products; by default your own.")]
+
+
+@audit.command()
+def show(
+    product: Annotated[str | None, typer.Option("--product", help="Only what was done to this one.")] = None,
+    last: Annotated[int, typer.Option("--last", min=0, help="The newest entries; 0 for all.")] = 20,
+    products: Folder = None,
+) -> None:
+    """List the changes, oldest first: a table on a terminal, the entries as they are kept into a pipe."""
+    store = _store(products)
+    chosen = (entry for entry in store.log.entries() if product in (None, entry.product))
+    entries = deque(chosen, last or None)
+    if sys.stdout.isatty():
+        _print_table(entries)
+    else:
+        for entry in entries:
+            sys.stdout.write(entry.line.decode() + "\n")
+    if (found := store.log.verify()).fault:
+        console.complain(f"{found.fault} The log cannot be trusted from there on.")
+
+
+@audit.command()
+def verify(
+    head: Annotated[
+        str | None, typer.Option("--head", help="A head hash that was kept elsewhere; it must be in the log.")
+    ] = None,
+    products: Folder = None,
+) -> None:
+    """Check the chain of hashes, and that the products are as the log left them; prints the head hash.
+
+    Keep the head hash where those who can write to the log cannot: only with it does one see that entries were
+    cut off at the end. The exit status is 1 where something does not fit.
+    """
+    store = _store(products)
+    found = store.log.verify(head.strip().lower() if head else None)
+    print(found.head)
+    for line in found.torn:
+        console.say(f"Line {line} is the beginning of an entry that a crash cut off; that change was not made.")
+    strays = list(store.strays()) if found.ok else []
+    for sentence in [found.fault, *strays] if found.fault else strays:
+        console.complain(sentence)
+    if found.ok:
+        console.say(f"All {found.entries} entries fit. The head hash is above: keep it elsewhere.")
+    raise typer.Exit(1 if found.fault or strays else 0)
+
+
+def _store(folder: Path | None) -> ProductStore:
+    from assistant.products.store import ProductStore
+
+    return ProductStore(folder)
+
+
+def _print_table(entries: deque[Entry]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("n", "time (UTC)", "who", "what", "product", "change")
+    for entry in entries:
+        cells = (entry.time[:19], entry.actor, entry.action, entry.product or "", describe(entry))
+        table.add_row(str(entry.n), *(escape(_printable(cell)) for cell in cells))
+    Console().print(table if entries else "Nothing was changed yet.")
+
+
+def describe(entry: Entry) -> str:
+    """What an entry says in short: the pictures by name, and every plain fact that is another than before."""
+    parts: list[str] = []
+    for change in (*entry.details.get("changes", ()), *entry.details.get("taken_back", ())):
+        parts.append(f"{change['what']} {change['name']} {change['label']}".strip())
+    before, after = entry.before or {}, entry.after or {}
+    for name in ("references", "defects", "target", "threshold", "review_threshold", "method"):
+        if before.get(name) != after.get(name):
+            parts.append(f"{name} {_short(before.get(name))} -> {_short(after.get(name))}")
+    for name in ("roi", "ignore"):
+        if before.get(name) != after.get(name):
+            parts.append(f"{name} {_extent(before.get(name))} -> {_extent(after.get(name))}")
+    parts += [
+        f"{name} {_short(entry.details[name])}"
+        for name in ("entry", "why", "key", "role", "bytes")
+        if name in entry.details
+    ]
+    return "; ".join(parts)
+
+
+def _short(value: Any) -> str:
+    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _extent(mask: dict[str, Any] | None) -> str:
+    return "none" if mask is None else f"{100 * mask['share']:.3g} % ({mask['sha256'][:8]})"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

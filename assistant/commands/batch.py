@@ -1,0 +1,178 @@
+"""`looktwice batch`: begins, continues and lists runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant.commands import console
+from assistant.commands.options import Bundle, ProductName, References, Target, open_inspector
+from assistant.errors import HistoryError, LooktwiceError
+from assistant.inspection import AskedMode
+from assistant.models.card import DEFAULT
+
+if TYPE_CHECKING:
+    from assistant.inspector import Inspector
+    from assistant.products.product import Product
+    from assistant.records.batch_run import Run
+    from assistant.records.history import History
+
+
+def batch(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Pictures and folders; with --resume a run, the newest by default.")
+    ] = None,
+    references: References = None,
+    product: ProductName = None,
+    mode: Annotated[AskedMode, typer.Option(help="How to judge.")] = "auto",
+    lot: Annotated[str, typer.Option("--lot", help="The lot's name, for the history.")] = "",
+    false_alarms: Target = 0.05,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or killed.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Continue although the product changed since.")] = False,
+    list_runs: Annotated[bool, typer.Option("--list", help="List the newest runs.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the run's rows to this .csv or .jsonl file.")
+    ] = None,
+    history: Annotated[
+        str | None, typer.Option("--history", help="A file or a database's URL; by default your own.")
+    ] = None,
+    bundle: Bundle = DEFAULT,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = None,
+) -> None:
+    """Inspect many pictures into the history; a run that was stopped or killed goes on with --resume.
+
+    A row is shown once it is kept, and what is kept is never lost or done twice. With --mode batch all pictures
+    are compared with each other first, and again after a stop, and the rows come at the end.
+    """
+    kept = _open(history)
+    if list_runs:
+        _list(kept.runs.newest())
+        return
+    if resume:
+        if references or product or lot or mode != "auto":
+            raise LooktwiceError("A run goes on as it began: leave out everything but --resume and the run.")
+        run, inspector, known = _continued(kept, paths or [], device)
+    else:
+        inspector = open_inspector(bundle, device)
+        run, known = _planned(inspector, kept, paths or [], references, product, mode, lot, false_alarms)
+    counts = _show(inspector, kept, run, known, anyway)
+    if out:
+        from assistant.records.entries import Query
+
+        kept.export(Query(run=run.id, order="place"), out)
+    raise typer.Exit(1 if counts["error"] else 0)
+
+
+def _show(inspector: Inspector, history: History, run: Run, product: Product | None, anyway: bool) -> Counter[str]:
+    from assistant.records.batches import run_batch
+
+    show = console.rows(True)
+    counts: Counter[str] = Counter()
+    state: str = run.state
+    try:
+        with console.progress("Inspecting", run.total) as step:
+            tell = console.share_of(step, run.total) if run.settings["mode"] == "batch" else None
+            reports = run_batch(inspector, history, run.id, product, tell=tell, anyway=anyway)
+            with closing(reports):  # type: ignore[type-var]  # a generator is closed, so that the run is let go
+                for now in reports:
+                    state = now.state
+                    step.move(now.done / now.total)
+                    if now.inspection:
+                        counts[now.inspection.verdict or "error"] += 1
+                        if show:
+                            show(now.inspection)
+    finally:
+        if state != "done":
+            console.say(f"Continue with `looktwice batch --resume {run.id}`.")
+    console.summary(counts, run.settings["mode"], run.settings["product"] is not None)
+    return counts
+
+
+def _planned(
+    inspector: Inspector,
+    history: History,
+    paths: list[str],
+    references: list[Path] | None,
+    product: str | None,
+    mode: AskedMode,
+    lot: str,
+    false_alarms: float,
+) -> tuple[Run, Product | None]:
+    from assistant.records.batches import plan_batch
+
+    if references and product:
+        raise LooktwiceError("Give either --references or --product, not both.")
+    more: dict[str, Any] = {}
+    known = inspector.load(product) if product else None
+    if references:
+        more["references"] = [str(path.absolute()) for path in references]
+        known = _learn(inspector, more["references"], false_alarms)
+    run = plan_batch(inspector, history, paths, known, mode, target_false_alarm=false_alarms, lot=lot, more=more)
+    console.say(f"Run {run.id}: {run.total} picture(s).")
+    return run, known
+
+
+def _continued(history: History, ids: list[str], device: str | None) -> tuple[Run, Inspector, Product | None]:
+    if len(ids) > 1:
+        raise LooktwiceError("One run is continued at a time.")
+    if ids:
+        run = history.runs.get(ids[0])
+    else:
+        left = (run for run in history.runs.newest() if run.state in ("running", "stopped"))
+        if (found := next(left, None)) is None:
+            raise HistoryError("There is no run that could be continued.")
+        run = found
+    if "basis" not in run.settings:
+        raise HistoryError(f"The run {run.id} was not begun as a batch.")
+    inspector = open_inspector(run.settings["bundle"], device)
+    console.say(f"Run {run.id}: {run.total - run.done} of {run.total} picture(s) are left.")
+    references = run.settings.get("references")
+    known = _learn(inspector, references, run.settings["target_false_alarm"]) if references else None
+    return run, inspector, known
+
+
+def _learn(inspector: Inspector, references: list[str], target: float) -> Product:
+    from assistant.images.sources import find_images
+
+    return inspector.learn("references", list(find_images(references)), target_false_alarm=target)
+
+
+def _open(where: str | None) -> History:
+    from assistant.records.history import History, default_history
+
+    return History(where or default_history())
+
+
+def _list(runs: tuple[Run, ...]) -> None:
+    rows = [
+        {
+            "run": run.id,
+            "state": run.state,
+            "done": run.done,
+            "total": run.total,
+            "product": run.settings.get("product") or "",
+            "mode": run.settings.get("mode", ""),
+            "lot": run.lot,
+            "created": run.created.isoformat(timespec="seconds"),
+        }
+        for run in runs
+    ]
+    if not sys.stdout.isatty():
+        for row in rows:
+            print(json.dumps(row))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("run", "state", "done", "product", "mode", "lot", "begun (UTC)")
+    for row in rows:
+        cells = (row["run"], row["state"], f"{row['done']} of {row['total']}", row["product"], row["mode"])
+        table.add_row(*(escape(str(cell)) for cell in (*cells, row["lot"], str(row["created"])[:19])))
+    Console().print(table if rows else "There is no run yet; see `looktwice batch --help`.")

@@ -1,0 +1,234 @@
+"""What the command line shows: tables, progress and single sentences. Only rows go to standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from assistant.images.sources import find_images, shown_name
+from assistant.inspection import Answer, Inspection
+
+if TYPE_CHECKING:
+    from assistant.products.product import Product
+    from assistant.products.store import ProductStore
+
+COLOURS = {"good": "green", "review": "yellow", "defect": "red", "error": "magenta"}
+
+
+class Step:
+    """A progress bar on standard error; silent where that is not a terminal."""
+
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+
+    def advance(self) -> None:
+        """One more picture is done."""
+        self._bar.advance(self._task)
+
+    def move(self, fraction: float) -> None:
+        """So much of the whole is done, in [0, 1]."""
+        self._bar.update(self._task, completed=fraction * (self._bar.tasks[self._task].total or 1))
+
+    def tell(self, message: str, fraction: float) -> None:
+        """So much of the whole is done, in [0, 1], and what is being done."""
+        self._bar.update(self._task, description=escape(message))
+        self.move(fraction)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Step]:
+    """Show progress while the block runs."""
+    err = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(
+        *columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal
+    ) as bar:
+        yield Step(bar, bar.add_task(escape(title), total=total))
+
+
+def share_of(step: Step, count: int) -> Callable[[float], None]:
+    """For batch mode, where the comparing takes the time and the rows come at once at the end."""
+
+    def tell(fraction: float) -> None:
+        step.tell("Comparing the pictures", fraction * (1 - 1 / max(2, count)))
+
+    return tell
+
+
+def gather(paths: Sequence[Path]) -> tuple[list[Path], int]:
+    """The pictures at these paths, and how many there are."""
+    found = list(find_images(paths))
+    if not found:
+        complain("There is no picture at the given paths.")
+    return found, len(found)
+
+
+def rows(to_standard_output: bool) -> Callable[[Inspection], None] | None:
+    """How each result is shown: JSON into a pipe, a line of a table on a terminal, nothing where files get it."""
+    if not to_standard_output:
+        return None
+    if not sys.stdout.isatty():
+        return _print_json
+    return _print_line
+
+
+def summary(counts: Counter[str], mode: str, compared: bool) -> None:
+    """How many of each verdict, and a hint where another mode would see more."""
+    err = Console(stderr=True)
+    words = [f"[{COLOURS[name]}]{counts[name]} {name}[/]" for name in COLOURS if counts[name]]
+    err.print(f"{sum(counts.values())} pictures: {', '.join(words) or 'none'}.")
+    if not compared and mode in ("auto", "zero-shot") and sum(counts.values()) >= 8:
+        err.print(
+            "Each picture was judged by itself. If they show one product, --references GOOD or --mode batch "
+            "sees much more."
+        )
+
+
+def product(one: Product) -> None:
+    """What a learned product rests on."""
+    limits = one.calibration
+    say(
+        f"Learned {one.name!r} from {len(one.references)} good picture(s): defect above {limits.threshold:.4g}, "
+        f"review above {limits.review_threshold:.4g} ({limits.evidence.origin}). "
+        f"Memory {one.nbytes / 1e6:.1f} MB."
+    )
+
+
+def change(row: Mapping[str, Any]) -> None:
+    """What one change of a product did: JSON into a pipe, a sentence on a terminal."""
+    if not sys.stdout.isatty():
+        _write_row(row)
+        return
+    what = f"{row['change']} {row['name'] or ''}".strip() if row["change"] else "nothing new"
+    what += f" ({row['label']})" if row.get("label") else ""
+    say(
+        f"{'Taken back: ' if row['undone'] else ''}{what}. {row['product']!r} now has {row['references']} good "
+        f"picture(s) and {row['defects']} known defect(s), defect above {row['threshold']:.4g}, "
+        f"review above {row['review_threshold']:.4g}, {row['bytes'] / 1e6:.1f} MB."
+    )
+
+
+def contents(held: Iterable[Mapping[str, Any]]) -> None:
+    """What a product holds: JSON rows into a pipe, a table on a terminal."""
+    if not sys.stdout.isatty():
+        for row in held:
+            _write_row(row)
+        return
+    table = Table("id", "kind", "name", "label", "score")
+    for row in held:
+        score = "" if row["score"] is None else f"{row['score']:.4g}"
+        table.add_row(str(row["id"]), row["kind"], escape(row["name"]), escape(row["label"]), score)
+    Console().print(table)
+
+
+def products(store: ProductStore) -> None:
+    """The kept products, a line each."""
+    from assistant.errors import ProductError
+
+    table = Table("product", "references", "alike", "defects", "threshold", "target", "bundle", "learned", "MB")
+    for name in store.names():
+        try:
+            one = store.load(name)
+        except ProductError as error:
+            table.add_row(escape(name), "", "", "", "", "", "", escape(str(error)), "")
+            continue
+        table.add_row(
+            escape(name),
+            str(len(one.references)),
+            " and ".join([*["in place"] * one.aligned, *["as wholes"] * one.alike]),
+            str(len(one.known.defects)),
+            f"{one.calibration.threshold:.4g}",
+            f"{100 * one.calibration.target:g} %",
+            one.bundle,
+            one.created,
+            f"{one.nbytes / 1e6:.1f}",
+        )
+    Console().print(table if table.row_count else "No product was learned yet; see `looktwice learn --help`.")
+
+
+def bundles() -> None:
+    """The bundles and their parts: what is there, size, licence, source."""
+    from assistant.models.cache import status
+    from assistant.models.card import card_names
+
+    for name in card_names():
+        state = status(name)
+        size = f", {state.size / 1e6:.0f} MB on disk" if state.size else ""
+        hint = "" if state.state == "ready" else f"; run `looktwice pull {name}`"
+        table = Table(title=f"{name}: {state.state}{size}{hint}", caption=state.title, title_justify="left")
+        for column in ("part", "here", "download", "licence", "source"):
+            table.add_column(column)
+        for part in state.parts:
+            download = f"{part.download_size / 1e6:.0f} MB" if part.download_size else "?"
+            table.add_row(part.part, "yes" if part.present else "no", download, part.licence, part.source)
+        Console().print(table)
+        if not state.measured:
+            Console().print(f"  {state.note}\n")
+
+
+def answer(snapshots: Iterable[Answer]) -> Answer:
+    """An answer on standard output, as it grows where that is a terminal; its notices go to the person.
+
+    Returns the last snapshot, the answer that stands.
+    """
+    live, shown = sys.stdout.isatty(), ""
+    said = Answer("")
+    for said in snapshots:
+        if live and said.text.startswith(shown):
+            print(said.text[len(shown) :], end="", flush=True)
+            shown = said.text
+    if shown and said.text != shown:
+        print()  # what was shown does not stand: the whole answer follows
+        shown = ""
+    print(said.text[len(shown) :])
+    for notice in said.notices:
+        say(notice)
+    return said
+
+
+def say(sentence: str) -> None:
+    """A sentence for the person, on standard error."""
+    Console(stderr=True).print(escape(sentence), highlight=False)
+
+
+def complain(sentence: str) -> None:
+    """A sentence about what went wrong, on standard error."""
+    Console(stderr=True).print(f"[red]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+
+
+def _print_json(row: Inspection) -> None:
+    _write_line(row.to_json())
+
+
+def _write_row(row: Mapping[str, Any]) -> None:
+    _write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
+
+
+def _write_line(line: str) -> None:
+    sys.stdout.buffer.write((line + "\n").encode("utf-8", errors="backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
+def _print_line(row: Inspection) -> None:
+    out = Console()
+    name = escape(shown_name(row.path))
+    if row.status == "error":
+        out.print(f"[magenta]error [/]  {name}: {escape(row.error or '')}", highlight=False)
+        return
+    places = ", ".join(f"{r.id} {r.position} ({r.severity})" for r in row.regions[:3])
+    verdict = f"[{COLOURS[row.verdict or 'error']}]{row.verdict:<7}[/]"
+    out.print(
+        f"{verdict} {row.score:.4f} / {row.threshold:.4f}  p {row.p_value:.2g}  {name}  {places}",
+        highlight=False,
+        soft_wrap=True,
+    )

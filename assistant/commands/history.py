@@ -1,0 +1,207 @@
+"""The command line of the history: `looktwice history VERB`, mounted in `assistant.commands.main`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from assistant.commands import console
+from assistant.errors import HistoryError
+from assistant.images.sources import shown_name
+
+if TYPE_CHECKING:
+    from assistant.records.entries import Found, Kept, Query, Turn
+    from assistant.records.history import History
+
+history = typer.Typer(name="history", help="What was inspected, to be found again.", no_args_is_help=True)
+
+Keep = Annotated[
+    bool, typer.Option("--history", help="Keep the results in your history; see `looktwice history`.")
+]
+LotName = Annotated[str | None, typer.Option("--lot", help="The lot that the pictures belong to.")]
+Product = Annotated[str | None, typer.Option("--product", help="Only this product.")]
+Verdicts = Annotated[
+    list[str] | None, typer.Option("--verdict", help="Only defect, review, good or error; may be repeated.")
+]
+Since = Annotated[datetime | None, typer.Option("--since", help="From this day or time (UTC) on.")]
+Until = Annotated[datetime | None, typer.Option("--until", help="Before this day or time (UTC).")]
+Name = Annotated[str, typer.Option("--text", help="Part of the file's name.")]
+
+
+def open_kept(keep: bool, lot: str | None) -> History | None:
+    """The user's history where results are to be kept; HistoryError for a lot that would be kept nowhere."""
+    if not keep:
+        if lot is not None:
+            raise HistoryError("--lot belongs to --history: it names the lot that results are kept under.")
+        return None
+    from assistant.records.entries import check_lot
+    from assistant.records.history import History, default_history
+
+    check_lot(lot or "")
+    return History(default_history())
+
+
+@history.command("list")
+def list_kept(
+    product: Product = None,
+    verdict: Verdicts = None,
+    lot: LotName = None,
+    since: Since = None,
+    until: Until = None,
+    text: Name = "",
+    last: Annotated[int, typer.Option("--last", min=1, max=500, help="The newest so many.")] = 20,
+) -> None:
+    """List inspections, newest first: a table on a terminal, JSON rows into a pipe."""
+    with _opened() as kept:
+        page = kept.search(_query(product, verdict, lot, since, until, text), size=last)
+    if sys.stdout.isatty():
+        _print_table(page.rows)
+    else:
+        for one in page.rows:
+            _write(_row(one))
+    if page.total > len(page.rows):
+        console.say(f"{page.total:,} fit; the newest {len(page.rows)} are shown.")
+
+
+@history.command()
+def show(
+    id: Annotated[int, typer.Argument(help="The number of an inspection, from `looktwice history list`.")],
+    report: Annotated[Path | None, typer.Option("--report", help="Write it as a report: .html or .pdf.")] = None,
+) -> None:
+    """Show one inspection with its conversation."""
+    from assistant.reports import check_target, report_inspection, write_report
+
+    if report:
+        check_target(report)
+    with _opened() as kept:
+        one, turns, preview = kept.get(id), kept.turns(id), kept.preview(id)
+    if sys.stdout.isatty():
+        _print_one(one, turns)
+    else:
+        said = [{"question": t.question, "answer": t.answer.text, "source": t.answer.source} for t in turns]
+        _write(_row(one) | {"turns": said})
+    if report:
+        write_report(report_inspection(one.inspection, preview, turns, lot=one.lot), report)
+
+
+@history.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="A .csv or .jsonl file.")],
+    product: Product = None,
+    verdict: Verdicts = None,
+    lot: LotName = None,
+    since: Since = None,
+    until: Until = None,
+    text: Name = "",
+) -> None:
+    """Write inspections as rows of a .csv or .jsonl file."""
+    with _opened() as kept:
+        count = kept.export(_query(product, verdict, lot, since, until, text), file)
+    console.say(f"{count:,} row{'' if count == 1 else 's'} in {shown_name(str(file))}.")
+
+
+@history.command()
+def report(
+    file: Annotated[Path, typer.Argument(help="An .html or .pdf file.")],
+    product: Product = None,
+    verdict: Verdicts = None,
+    lot: LotName = None,
+    since: Since = None,
+    until: Until = None,
+    text: Name = "",
+    title: Annotated[str, typer.Option("--title")] = "Inspection report",
+) -> None:
+    """Write a report on inspections: a summary, then the highest scores with pictures and conversations."""
+    from assistant.reports import Entry, check_target, report_lot, write_report
+
+    check_target(file)
+    with _opened() as kept:
+        found = (
+            Entry(one.inspection, partial(kept.preview, one.id), partial(kept.turns, one.id))
+            for one in kept.every(_query(product, verdict, lot, since, until, text))
+        )
+        content = report_lot(found, title, lot=lot or "")
+        if not content.total:
+            raise HistoryError("No inspection in the history fits.")
+        write_report(content, file)
+    console.say(f"{content.total:,} inspection{'' if content.total == 1 else 's'} in {shown_name(str(file))}.")
+
+
+@contextmanager
+def _opened() -> Iterator[History]:
+    from assistant.records.history import History, default_history
+
+    kept = History(default_history())
+    try:
+        yield kept
+    finally:
+        kept.close()
+
+
+def _query(
+    product: str | None,
+    verdicts: list[str] | None,
+    lot: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    text: str,
+) -> Query:
+    from assistant.records.entries import Query
+
+    chosen = cast("tuple[Found, ...]", tuple(verdicts or ()))
+    return Query(product, chosen, since, until, lot, text)
+
+
+def _row(one: Kept) -> dict[str, Any]:
+    return {"id": one.id, "lot": one.lot, **one.inspection.to_dict()}
+
+
+def _write(row: dict[str, Any]) -> None:
+    line = json.dumps(row, ensure_ascii=False, allow_nan=False)
+    sys.stdout.buffer.write((line + "\n").encode("utf-8", errors="backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
+def _print_table(rows: Sequence[Kept]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("id", "time (UTC)", "lot", "product", "verdict", "score", "threshold", "picture")
+    for one in rows:
+        found = one.inspection
+        verdict = found.verdict or "error"
+        numbers = ("" if value is None else f"{value:.4g}" for value in (found.score, found.threshold))
+        table.add_row(
+            str(one.id),
+            f"{one.created:%Y-%m-%d %H:%M:%S}",
+            escape(one.lot),
+            escape(found.product or ""),
+            f"[{console.COLOURS[verdict]}]{verdict}[/]",
+            *numbers,
+            escape(shown_name(found.path)),
+        )
+    Console().print(table if rows else "No inspection in the history fits.")
+
+
+def _print_one(one: Kept, turns: Sequence[Turn]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from assistant.language.template import explain
+
+    out, verdict = Console(highlight=False), one.inspection.verdict or "error"
+    name = escape(shown_name(one.inspection.path))
+    lot = f", lot {escape(one.lot)}" if one.lot else ""
+    out.print(f"[{console.COLOURS[verdict]}]{verdict}[/] {name}, {one.created:%Y-%m-%d %H:%M:%S} UTC{lot}")
+    out.print(escape(explain(one.inspection).text))
+    for turn in turns:
+        out.print(f"\n[bold]{escape(turn.question)}[/]\n{escape(turn.answer.text)}")

@@ -1,0 +1,100 @@
+"""What `looktwice teach` does: one kind of change to a product, and a row for each picture of it.
+
+It turns what was asked for into calls of `Inspector`; it neither reads arguments nor prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import ProductError
+from assistant.images.load import load_image
+from assistant.inspector import Inspector
+from assistant.products.changes import steps
+from assistant.products.product import Product
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is asked for; ProductError for more than one kind of change, or a label or mask without a defect."""
+
+    good: Sequence[Path] = ()
+    defects: Sequence[Path] = ()
+    label: str | None = None
+    mask: Path | None = None
+    remove: int | None = None
+    roi: Path | None = None
+    ignore: Path | None = None
+    undo: bool = False
+    recalibrate: bool = False
+
+    def __post_init__(self) -> None:
+        masks = self.roi is not None or self.ignore is not None
+        asked = [self.good, self.defects, self.remove is not None, masks, self.undo, self.recalibrate]
+        if sum(map(bool, asked)) > 1:
+            raise ProductError(
+                "Teach one kind of thing at a time: --good, --defect, --remove, --undo, --recalibrate, or masks."
+            )
+        if not self.defects and (self.label is not None or self.mask is not None):
+            raise ProductError("--label and --mask belong to --defect.")
+
+    def __bool__(self) -> bool:
+        return bool(self.good or self.defects or self.roi or self.ignore or self.undo or self.recalibrate) or (
+            self.remove is not None
+        )
+
+
+def give(inspector: Inspector, product: Product, lesson: Lesson) -> Product:
+    """The product after a lesson; pictures that are all known already give the same one again."""
+    if lesson.undo:
+        return inspector.undo(product)
+    if lesson.remove is not None:
+        return inspector.remove(product, lesson.remove)
+    if lesson.recalibrate:
+        return inspector.recalibrate(product)
+    if lesson.roi or lesson.ignore:
+        return inspector.remask(product, read_mask(lesson.roi), read_mask(lesson.ignore))
+    if lesson.good:
+        return inspector.teach(product, lesson.good, as_="good")
+    mask = read_mask(lesson.mask)
+    return inspector.teach(product, lesson.defects, as_="defect", label=lesson.label, mask=mask)
+
+
+def change_rows(before: Product, after: Product) -> Iterator[dict[str, Any]]:
+    """What a lesson did, a JSON-ready row for each change; one that names none where nothing changed."""
+    taken_back, added = steps(before.history, after.history)
+    for change in (*taken_back, *added) or (None,):
+        yield {
+            "product": after.name,
+            "change": None,
+            **(
+                {"change": change.what, "id": change.id, "name": change.name, "label": change.label}
+                if change
+                else {}
+            ),
+            "undone": change in taken_back,
+            "references": len(after.references),
+            "defects": len(after.known.defects),
+            "threshold": after.calibration.threshold,
+            "review_threshold": after.calibration.review_threshold,
+            "bytes": after.nbytes,
+        }
+
+
+def content_rows(product: Product) -> Iterator[dict[str, Any]]:
+    """What a product holds, a JSON-ready row for each reference and each known defect."""
+    for reference in product.references:
+        yield {"id": reference.id, "kind": "good", "name": reference.name, "label": "", "score": reference.score}
+    for defect in product.known.defects:
+        yield {"id": defect.id, "kind": "defect", "name": defect.name, "label": defect.label, "score": None}
+
+
+def read_mask(path: Path | None) -> NDArray[np.bool_] | None:
+    """A mask picture as [H, W], true where it is white; None for no path."""
+    return None if path is None else load_image(path).pixels.mean(axis=2) > 127

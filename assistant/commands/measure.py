@@ -1,0 +1,119 @@
+"""The command line of measuring: `looktwice eval`, `limits` and `demo`, mounted in `assistant.commands.main`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assistant.commands import console
+from assistant.commands.options import Bundle, Device, Memory, Views, open_inspector
+from assistant.errors import LooktwiceError
+from assistant.models.card import DEFAULT
+
+
+def evaluate(
+    datasets: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles; or mmad and its folder."
+        ),
+    ],
+    shots: Annotated[list[int] | None, typer.Option(help="References: --shots 0 1 4.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of references.")] = 3,
+    mode: Annotated[str, typer.Option(help="auto, or batch to add batch mode.")] = "auto",
+    limit: Annotated[int | None, typer.Option(help="Test pictures a set at most, classes in proportion.")] = None,
+    bundle: Bundle = DEFAULT,
+    views: Views = "plain",
+    memory: Memory = "nearest",
+    device: Device = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the results as JSON; continue one that is there.")
+    ] = None,
+    explainer: Annotated[
+        str | None,
+        typer.Option(help="Who answers MMAD: template, pocket, a bundle, a folder, or https://host/v1#model."),
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="MMAD: compare with a similar (the default) or a random good part.")
+    ] = None,
+) -> None:
+    """Measure on pictures whose truth is known: AUROC, AUPRO, overkill and more.
+
+    `eval mmad DIR` asks the multiple-choice questions of MMAD, one good part to compare with, and scores letters.
+    """
+    if datasets[0] == "mmad":
+        if shots or mode != "auto" or views != "plain" or memory != "nearest":
+            raise LooktwiceError(
+                "MMAD has one reference a picture: leave out --shots, --mode, --views and --memory."
+            )
+        _evaluate_mmad(datasets[1:], bundle, device, explainer or "template", template or "similar", limit, out)
+        return
+    if explainer or template:
+        raise LooktwiceError("--explainer and --template belong to `looktwice eval mmad`.")
+    from assistant.eval.benchmark import print_table, run_benchmark
+    from assistant.eval.datasets import open_datasets
+
+    if mode not in ("auto", "batch"):
+        raise LooktwiceError("The mode of an evaluation is auto or batch.")
+    found = open_datasets(datasets)
+    rows = run_benchmark(
+        open_inspector(bundle, device),
+        found,
+        shots=tuple(shots or (0, 1, 4)),
+        seeds=seeds,
+        batch=mode == "batch",
+        limit=limit,
+        views=views,
+        memory=memory,
+        out=out,
+        tell=console.say,
+    )
+    print_table(rows)
+
+
+def _evaluate_mmad(
+    folders: list[str],
+    bundle: str,
+    device: str | None,
+    explainer: str,
+    template: str,
+    limit: int | None,
+    out: Path | None,
+) -> None:
+    from assistant.eval.mmad import Contest, as_template, run_mmad
+    from assistant.eval.mmad_scores import print_scores
+    from assistant.language import load_explainer
+
+    if len(folders) != 1:
+        raise LooktwiceError("Say where the data set is: `looktwice eval mmad DIR`.")
+    kind = as_template(template)
+    inspector = open_inspector(bundle, device)
+    answering = load_explainer(explainer, inspector.backbone, device=device)
+    contest = Contest(inspector, Path(folders[0]).expanduser(), answering, kind)
+    scores = run_mmad(contest, limit=limit, out=out, tell=console.say)
+    print_scores(scores, f"MMAD in percent: {bundle}, answered by {contest.settings['explainer']}")
+
+
+def limits(
+    groups: Annotated[
+        list[str],
+        typer.Argument(help="NAME=FOLDER of good pictures of all sorts, or NAME=DATASET of one product."),
+    ],
+    bundle: Bundle = DEFAULT,
+    out: Annotated[Path | None, typer.Option(help="By default where your own limits are kept.")] = None,
+) -> None:
+    """Measure the limits for pictures of unknown products on your own good pictures."""
+    from assistant.eval.limits import write_limits
+
+    write_limits(groups, bundle, out)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for overlays, rows and the page.")] = Path("demo-out"),
+) -> None:
+    """Learn solar cells from four good ones, inspect 32 others, and explain one. Takes about half a minute."""
+    from assistant.eval.demo import run_demo
+
+    run_demo(open_inspector(DEFAULT, None), out)

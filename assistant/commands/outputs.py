@@ -1,0 +1,134 @@
+"""Writes the results of a run wherever they were asked for, row by row, in one pass: files, history, report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from assistant.errors import LooktwiceError
+from assistant.images.sources import shown_name
+from assistant.inspection import Answer, Inspection
+from assistant.records.entries import Turn
+from assistant.reports import (
+    Entry,
+    Lot,
+    check_target,
+    draw_from_file,
+    read_from_file,
+    report_inspection,
+    write_report,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from assistant.records.history import History
+
+
+class Step(Protocol):
+    """A progress display that counts pictures."""
+
+    def advance(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where results go; None is nowhere. LooktwiceError for a report that could not be written.
+
+    Rows of the history are kept under the name `lot`, each with its overlay.
+    """
+
+    rows: Path | None = None
+    csv: Path | None = None
+    overlays: Path | None = None
+    report: Path | None = None
+    history: History | None = None
+    lot: str = ""
+
+    def __post_init__(self) -> None:
+        if self.report:
+            check_target(self.report)
+
+
+def record(
+    results: Iterable[Inspection],
+    outputs: Outputs,
+    show: Callable[[Inspection], None] | None = None,
+    step: Step | None = None,
+) -> Counter[str]:
+    """Write every result to each output and count them by verdict, errors under "error".
+
+    Rows reach the disk one by one, so a run that is stopped leaves whole rows. LooktwiceError where an output
+    cannot be written.
+    """
+    counts: Counter[str] = Counter()
+    lot = Lot()
+    taken: set[Path] = set()
+    try:
+        with ExitStack() as stack:
+            rows = _through(results, outputs, stack)
+            for row in rows:
+                counts[row.verdict or "error"] += 1
+                file = _keep(row, outputs, taken)
+                if outputs.report:
+                    lot.add(Entry(row, file or draw_from_file(row)))
+                if show:
+                    show(row)
+                if step:
+                    step.advance()
+        if outputs.report:
+            write_report(lot.report(lot=outputs.lot), outputs.report)
+    except BrokenPipeError:
+        raise  # whoever read the rows has seen enough
+    except OSError as error:
+        name = shown_name(str(error.filename or "an output"))
+        raise LooktwiceError(f"{name} cannot be written: {error.strerror or 'an output error'}.") from error
+    return counts
+
+
+def report_answer(row: Inspection, question: str, said: Answer, outputs: Outputs) -> None:
+    """Write the report on one inspection with a question and its answer, where one is asked for."""
+    if outputs.report:
+        turn = Turn(question, said, datetime.now(UTC))
+        content = report_inspection(row, draw_from_file(row), [turn], original=read_from_file(row))
+        write_report(content, outputs.report)
+
+
+def _keep(row: Inspection, outputs: Outputs, taken: set[Path]) -> Path | None:
+    """Draw a result for those who keep it, and return the file of its overlay where there is one."""
+    overlay = None
+    if row.status == "ok" and (outputs.overlays or outputs.history):
+        overlay = draw_from_file(row)()
+    if outputs.history:
+        outputs.history.add(row, lot=outputs.lot, preview=overlay)
+    return _save(overlay, row, outputs.overlays, taken) if overlay and outputs.overlays else None
+
+
+def _save(overlay: Image, row: Inspection, folder: Path, taken: set[Path]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = Path(shown_name(row.path)).stem.replace("/", "_")[:80] or "picture"
+    file, number = folder / f"{stem}.png", 2
+    while file in taken:
+        file, number = folder / f"{stem}-{number}.png", number + 1
+    overlay.save(file)
+    taken.add(file)
+    return file
+
+
+def _through(results: Iterable[Inspection], outputs: Outputs, stack: ExitStack) -> Iterator[Inspection]:
+    from assistant.records.rows import CsvRows, JsonLines
+
+    sinks: list[JsonLines | CsvRows] = []
+    if outputs.rows:
+        sinks.append(stack.enter_context(JsonLines(outputs.rows)))
+    if outputs.csv:
+        sinks.append(stack.enter_context(CsvRows(outputs.csv)))
+    for row in results:
+        for sink in sinks:
+            sink.write(row)
+        yield row

@@ -1,0 +1,120 @@
+"""`looktwice serve` and `looktwice keys VERB`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assistant.commands import console
+from assistant.commands.options import Bundle, open_inspector
+from assistant.errors import LooktwiceError
+from assistant.models.card import DEFAULT
+from assistant.service.keys import KeyRing, Role, default_path
+from assistant.service.settings import LOOPBACK, ServiceSettings
+
+if TYPE_CHECKING:
+    from assistant.service.records import HistoryRecords
+
+keys = typer.Typer(name="keys", help="Keys of the service: who may use it, and for what.", no_args_is_help=True)
+_USUAL = ServiceSettings()
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen; other machines need keys.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8100,
+    bundle: Bundle = DEFAULT,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Threads that inspect, with one model.")] = 1,
+    batch: Annotated[
+        int, typer.Option(min=1, max=256, help="Pictures inspected together at most; 1 is each by itself.")
+    ] = _USUAL.batch,
+    wait_ms: Annotated[
+        float, typer.Option("--wait-ms", min=0, max=1000, help="How long pictures are gathered.")
+    ] = _USUAL.wait_ms,
+    rate: Annotated[float, typer.Option(help="Requests a second for each key.")] = _USUAL.rate,
+    max_mb: Annotated[int, typer.Option("--max-mb", min=1, max=2000, help="Largest request in MB.")] = 64,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option("--allowed-host", help="A name that it is addressed by; may be repeated.")
+    ] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option("--origin", help="A site whose pages may call it; may be repeated.")
+    ] = None,
+    explainer: Annotated[
+        str | None, typer.Option("--explainer", help="Who answers; as for `looktwice ask`.")
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Keep inspections in your history, and not only in memory."),
+    ] = False,
+    ui: Annotated[
+        bool, typer.Option("--ui", help="Show the browser front end too, on this machine only.")
+    ] = False,
+) -> None:
+    """Serve inspections over HTTP: one warm model, keys with roles, concurrent pictures inspected together.
+
+    Without keys (`looktwice keys add`) it listens on this machine only.
+    """
+    from assistant.service.server import check_extra
+
+    check_extra()
+    from assistant.service.server import serve as run
+
+    settings = _settings(
+        batch=batch,
+        wait_ms=wait_ms,
+        threads=workers,
+        rate=rate,
+        burst=max(1, round(2 * rate)),
+        most_bytes=max_mb * 1_000_000,
+        most_bytes_together=max(8 * max_mb * 1_000_000, _USUAL.most_bytes_together),
+        hosts=tuple(allowed_host) if allowed_host else LOOPBACK,
+        origins=tuple(origin or ()),
+    )
+    records = _open_records() if history else None
+    inspector = open_inspector(bundle, device, batch, explainer)
+    run(inspector, settings, host=host, port=port, ui=ui, records=records)
+
+
+@keys.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    role: Annotated[Role, typer.Option(help="operator: inspect and ask; engineer: also teach and set targets.")],
+) -> None:
+    """Make a key and print it, once: only a digest of it is kept."""
+    token = KeyRing(default_path()).add(name, role)
+    console.say(f"The key of {name!r}, {role}; it is shown this once:")
+    typer.echo(token)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List the keys: name, role, when they were made and revoked."""
+    path = default_path()
+    if not path.exists():
+        console.say("There are no keys yet: the service listens on this machine only.")
+        return
+    for key in KeyRing(path).keys():
+        end = f"revoked {key.revoked}" if key.revoked else "valid"
+        typer.echo(f"{key.id}  {key.role:8}  {key.created}  {end}  {key.name}")
+
+
+@keys.command("revoke")
+def revoke_key(name: Annotated[str, typer.Argument(help="The name or id of a key.")]) -> None:
+    """Let a key open nothing any more, at once, in a running service too."""
+    gone = KeyRing(default_path()).revoke(name)
+    console.say(f"The key of {gone.name!r} is revoked.")
+
+
+def _open_records() -> HistoryRecords:
+    from assistant.records.history import History, default_history
+    from assistant.service.records import HistoryRecords
+
+    return HistoryRecords(History(default_history()))
+
+
+def _settings(**chosen: object) -> ServiceSettings:
+    try:
+        return ServiceSettings(**chosen)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise LooktwiceError(f"The service cannot run so: {error}.") from error

@@ -1,0 +1,265 @@
+"""The command line of training: `looktwice train VERB`, mounted in `assistant.commands.main`.
+
+It turns arguments into a configuration and says how far a run is; every error that a user can cause is one
+sentence, raised before anything is trained.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from assistant.commands import console
+from assistant.errors import TrainingError
+from assistant.models.card import DEFAULT
+
+if TYPE_CHECKING:
+    from assistant.models.backbone import Backbone
+    from assistant.training.dataset import TrainingData
+
+Made = TypeVar("Made")
+Data = TypeVar("Data")
+Tell = Callable[[str, float], None]
+Training = Callable[["Backbone", Data, Path, Tell], Made]
+
+train = typer.Typer(
+    name="train", help="Train what a bundle's frozen towers lack, on your own pictures.", no_args_is_help=True
+)
+
+Pictures = Annotated[list[Path], typer.Argument(help="Folders: MVTec layout, good beside defect, or all good.")]
+Towers = Annotated[str, typer.Option("--bundle", help="Whose towers to train for.")]
+File = Annotated[
+    Path | None, typer.Option("--out", help="The file to write; by default where the bundle looks for it.")
+]
+Work = Annotated[
+    Path | None, typer.Option("--work", help="Folder for features and checkpoints; in the cache by default.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Decides every draw.")]
+Simulated = Annotated[int, typer.Option(min=0, help="Simulated defects for each good picture.")]
+Anomalies = Annotated[
+    list[str] | None, typer.Option("--anomaly", help="A kind of simulated defect; may be repeated; else all.")
+]
+LeaveOut = Annotated[
+    list[str] | None, typer.Option("--leave-out", help="A kind of picture to leave out; may be repeated.")
+]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps; the best by default.")]
+
+
+@train.command()
+def detector(
+    data: Pictures,
+    bundle: Towers = DEFAULT,
+    out: File = None,
+    work: Work = None,
+    epochs: Annotated[int, typer.Option(min=1, help="How often every view is shown.")] = 4,
+    batch: Annotated[int, typer.Option(min=1, help="Views in a step.")] = 16,
+    rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 1e-3,
+    seed: Seed = 0,
+    simulated: Simulated = 2,
+    anomaly: Anomalies = None,
+    precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "no",
+    leave_out: LeaveOut = None,
+    device: Device = None,
+) -> None:
+    """Train the adapters that find and name defects, on pictures of several kinds of product.
+
+    Good pictures are enough: defects are simulated on them. Some kinds are held out to judge the training. A run
+    that was stopped goes on where it was when the same command is given again.
+    """
+    from assistant.models.trained_adapter import SUFFIX, user_learned
+    from assistant.training.detector import TrainConfig, train_detector
+    from assistant.training.features import ViewConfig
+
+    views = ViewConfig(simulated, tuple(anomaly or ()), seed=seed)
+    config = TrainConfig(epochs, batch, rate, seed=seed, precision=precision, views=views)
+    out, work = _places(out or user_learned(bundle), work, bundle, SUFFIX)
+    pictures = _read(data, leave_out, work)
+    trained = _train(bundle, device, pictures, work, lambda b, p, w, tell: train_detector(b, p, w, config, tell))
+    trained.save(out)
+    console.say(f"On kinds never trained on: {trained.card['held_out']}. The detector is in {out}.")
+
+
+@train.command()
+def dictionary(
+    data: Pictures,
+    bundle: Towers = DEFAULT,
+    out: File = None,
+    work: Work = None,
+    epochs: Annotated[int, typer.Option(min=1, help="How often every view is looked up.")] = 4,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs in a step.")] = 8,
+    rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 1e-3,
+    frozen: Annotated[
+        float, typer.Option(help="The first share of steps in which values stay as they are.")
+    ] = 0.5,
+    seed: Seed = 0,
+    simulated: Simulated = 2,
+    anomaly: Anomalies = None,
+    leave_out: LeaveOut = None,
+    device: Device = None,
+) -> None:
+    """Train the dictionary that rebuilds each patch of a picture from good references.
+
+    Good pictures are enough: defects are simulated on them. Some kinds are held out to judge the training. A run
+    that was stopped goes on where it was when the same command is given again.
+    """
+    from assistant.models.trained_dictionary import SUFFIX, user_dictionary
+    from assistant.training.dictionary import DictionaryConfig, train_dictionary
+    from assistant.training.features import ViewConfig
+
+    views = ViewConfig(simulated, tuple(anomaly or ()), seed=seed)
+    config = DictionaryConfig(epochs, batch, rate, frozen=frozen, seed=seed, views=views)
+    out, work = _places(out or user_dictionary(bundle), work, bundle, SUFFIX)
+    pictures = _read(data, leave_out, work)
+    trained = _train(bundle, device, pictures, work, lambda b, p, w, tell: train_dictionary(b, p, w, config, tell))
+    trained.save(out)
+    console.say(f"On kinds never trained on: {trained.card['held_out']}. The dictionary is in {out}.")
+
+
+@train.command()
+def instructions(
+    data: Pictures,
+    out: Annotated[Path, typer.Option("--out", help="A new folder for the conversations, pictures and maps.")],
+    count: Annotated[int, typer.Option(min=1, help="How many conversations.")] = 6000,
+    seed: Seed = 0,
+    split: Annotated[str, typer.Option(help="train, or test: questions in words held out of training.")] = "train",
+    inspected: Annotated[
+        float, typer.Option(help="The share of pictures that the bundle itself looks at; the rest is simulated.")
+    ] = 0.0,
+    bundle: Annotated[str, typer.Option("--bundle", help="Whose detector looks at them.")] = DEFAULT,
+    leave_out: LeaveOut = None,
+) -> None:
+    """Build conversations about inspections that teach a language model to answer from the evidence.
+
+    Half of the pictures get a simulated defect, or a real one where outlines are given; answers follow from the
+    record and the outline. The folder holds `instructions.json`; add your own conversations there.
+    """
+    from assistant.training.dataset import read_training_data
+    from assistant.training.inspecting import inspect_with
+    from assistant.training.instructions import InstructionConfig, build_instructions
+
+    config = InstructionConfig(count, seed, split, inspected)
+    _make_folders(out / "instructions.json", out)
+    pictures = read_training_data(data, leave_out=leave_out or ())
+    inspect = inspect_with(bundle) if inspected else None
+    with console.progress("Building conversations", 1) as step:
+        written = build_instructions(pictures, out, config, _narrate(step), inspect)
+    console.say(f"{written} conversations are in {out}.")
+
+
+@train.command()
+def lvlm(
+    data: Annotated[
+        list[Path], typer.Argument(help="Files of conversations, as `train instructions` writes them.")
+    ],
+    bundle: Annotated[
+        str, typer.Option("--bundle", help="Whose towers and language model to train for.")
+    ] = DEFAULT,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder to write; by default where the bundle looks for it.")
+    ] = None,
+    work: Work = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="The run ends after so many steps; 1000 by default.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="The run ends after so many minutes of training.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Conversations in a step.")] = 8,
+    rate: Annotated[float, typer.Option(help="The highest learning rate of the LoRA.")] = 2e-4,
+    rank: Annotated[int, typer.Option(min=1, help="The rank of the LoRA.")] = 16,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin with what an earlier training left in this folder.")
+    ] = None,
+    seed: Seed = 0,
+    precision: Annotated[str, typer.Option(help="bf16 or no.")] = "bf16",
+    device: Device = None,
+) -> None:
+    """Train the small language model to see the picture and to answer from the evidence.
+
+    The pictures of some conversations are held out to judge the training. A run that was stopped goes on where it
+    was when the same command is given again.
+    """
+    from assistant.language.tuned import user_tuned
+    from assistant.training.conversations import read_conversations
+    from assistant.training.lvlm import LvlmConfig, train_lvlm
+
+    config = LvlmConfig(steps, minutes, batch, rate, rank=rank, seed=seed, precision=precision)
+    target, work = out or user_tuned(bundle), _work_folder(work, bundle)
+    _make_folders(target / "card.json", work)
+    conversations = read_conversations(data)
+    console.say(f"{len(conversations)} conversations. Stopped and started again, the run goes on from {work}.")
+    card = _train(
+        bundle,
+        device,
+        conversations,
+        work,
+        lambda b, c, w, tell: train_lvlm(b, c, w, target, config, tell, start),
+    )
+    console.say(f"Loss on held-out pictures: {card['held-out loss']}. What was learned is in {target}.")
+
+
+def _places(out: Path, work: Path | None, bundle: str, suffix: str) -> tuple[Path, Path]:
+    """The file to write and the folder to work in, both writable."""
+    if out.suffix != ".safetensors":
+        raise TrainingError(f"The file to write is safetensors: call it, for example, {bundle}{suffix}.")
+    work = _work_folder(work, bundle)
+    _make_folders(out, work)
+    return out, work
+
+
+def _work_folder(work: Path | None, bundle: str) -> Path:
+    from assistant.models.cache import cache_root
+
+    return work or cache_root() / "training" / bundle
+
+
+def _read(data: list[Path], leave_out: list[str] | None, work: Path) -> TrainingData:
+    from assistant.training.dataset import read_training_data
+
+    pictures = read_training_data(data, leave_out=leave_out or ())
+    console.say(
+        f"{len(pictures.examples)} pictures of {len(pictures.kinds)} kinds, {len(pictures.defects)} of them with "
+        f"a defect. Stopped and started again, the run goes on from {work}."
+    )
+    return pictures
+
+
+def _train(bundle: str, device: str | None, pictures: Data, work: Path, training: Training[Data, Made]) -> Made:
+    from assistant.models.backbone import Backbone
+
+    backbone = Backbone.load(bundle, device=device)
+    try:
+        with console.progress(f"Training for {bundle}", 1) as step:
+            return training(backbone, pictures, work, _narrate(step))
+    except KeyboardInterrupt:
+        console.complain("Stopped. The same command goes on where it was.")
+        raise typer.Exit(130) from None
+
+
+def _narrate(step: console.Step) -> Tell:
+    """Move the bar, and write each new sentence above it, so that none is lost where there is no terminal."""
+    last = ""
+
+    def tell(message: str, fraction: float) -> None:
+        nonlocal last
+        step.move(fraction)
+        if message != last:
+            console.say(message)
+        last = message
+
+    return tell
+
+
+def _make_folders(out: Path, work: Path) -> None:
+    """Where a run of hours is to write, it can write; TrainingError before it starts where not."""
+    if out.is_dir():
+        raise TrainingError(f"{out} is a folder; give a file to write.")
+    for folder in (out.parent, work):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+        if not os.access(folder, os.W_OK):
+            raise TrainingError(f"The folder {folder} cannot be written to.")

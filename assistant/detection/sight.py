@@ -1,0 +1,41 @@
+"""What an `Inspector` keeps of a picture once its features are used, until the Inspection of it is written.
+
+It knows nothing of scores and limits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from assistant.detection.reader import Reading
+from assistant.images.reading import Entry
+from assistant.models.backbone import Features
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """One readable picture without its pixels and patches: batch mode holds one for every picture of a batch.
+
+    `path` is what it came from, `width` and `height` its size in pixels as displayed, `notices` what reading it
+    gave rise to, and `ms` how many milliseconds that took. `vector` [D] stands for the picture as a whole.
+    `reading` is what its patches say in words, or None where the bundle has none for them.
+    """
+
+    path: str
+    width: int
+    height: int
+    notices: tuple[str, ...]
+    ms: float
+    vector: Tensor
+    reading: Reading | None
+
+    @classmethod
+    def of(cls, entry: Entry, features: Features, reading: Reading | None) -> Sight:
+        """The sight of an entry and its features, a batch of one; ValueError where the entry has no picture."""
+        image = entry.image
+        if image is None:
+            raise ValueError("an entry that could not be read was not seen")
+        vector = features.vector[0].clone()
+        return cls(entry.path, image.width, image.height, image.notices, entry.ms, vector, reading)

@@ -1,0 +1,75 @@
+"""Reads pictures ahead of the detector, a bounded number of them, in order, and never stops at a bad one."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import ImageError
+from assistant.images.load import LoadedImage, load_image
+
+AHEAD_BYTES = 64_000_000
+"""Decoded pictures that wait take about as much at most: eight of 2.6 megapixels, but two of twelve."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One picture of a run: where it comes from, and the picture or the sentence that says what is wrong."""
+
+    path: str
+    image: LoadedImage | None
+    error: str | None = None
+    ms: float = 0.0
+
+
+def read_ahead(
+    sources: Iterable[Any],
+    ahead: int = 8,
+    workers: int = 2,
+    load: Callable[[Any], LoadedImage] = load_image,
+) -> Iterator[Entry]:
+    """Entries in the order of the sources; at most `ahead` pictures are decoded before they are asked for.
+
+    Fewer are where pictures are large, those to come being taken for as large as the largest so far: as many as
+    `AHEAD_BYTES` hold, and one for each worker at least.
+    """
+    numbered, largest = enumerate(sources), 1
+    waiting: deque[Future[Entry]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
+
+        def fill(room: int) -> None:
+            more = islice(numbered, max(0, min(ahead, room) - len(waiting)))
+            waiting.extend(pool.submit(_read, i, source, load) for i, source in more)
+
+        fill(workers)
+        try:
+            while waiting:
+                entry = waiting.popleft().result()
+                largest = max(largest, entry.image.pixels.nbytes if entry.image else 0)
+                fill(max(workers, AHEAD_BYTES // largest))
+                yield entry
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def in_batches(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
+    """Lists of `size` entries, the last one shorter."""
+    rest = iter(entries)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _read(number: int, source: Any, load: Callable[[Any], LoadedImage]) -> Entry:
+    path = str(source) if isinstance(source, str | Path) else f"image {number}"
+    start = time.perf_counter()
+    try:
+        return Entry(path, load(source), ms=1000 * (time.perf_counter() - start))
+    except ImageError as error:
+        return Entry(path, None, str(error))

@@ -1,0 +1,215 @@
+"""The frozen backbone: pictures and sentences in, features out.
+
+`Backbone` hides which tower runs where. It does not know what an anomaly is.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from assistant.errors import WeightsError
+from assistant.images.geometry import fit_size
+from assistant.models.cache import bundle_folder, load_tensors, weights_digest
+from assistant.models.card import Bundle, ImageTower, load_card
+from assistant.models.runtime import CLASS_NAMES, GRAPH, OpenVinoRuntime, Runtime, TorchRuntime
+from assistant.models.towers import CLASSES, build_image_tower, build_text_tower, pick_device
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the towers say about a batch of B pictures of one size.
+
+    `layers`: one tensor [B, h_l, w_l, C_l] float32 per layer of the card, fine to coarse for convolutional
+    towers. `vector`: [B, D] float32, unit length, comparable with `Backbone.encode_text`. `aligned`: the
+    patches in that same space [B, h, w, D], or None where the tower does not align patches with text.
+    """
+
+    layers: tuple[Tensor, ...]
+    vector: Tensor
+    aligned: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.vector)
+
+    def __getitem__(self, index: slice) -> Features:
+        aligned = None if self.aligned is None else self.aligned[index]
+        return Features(tuple(layer[index] for layer in self.layers), self.vector[index], aligned)
+
+
+class Backbone:
+    """A bundle's towers, ready to run; see `Backbone.load`.
+
+    `tiles`: how many it sees of a picture along each side, and `finer`: how many times finer than the grid of a
+    whole picture that makes its grid; both are 1 but for `assistant.models.tiles.TiledBackbone`.
+    """
+
+    tiles: int = 1
+
+    def __init__(
+        self,
+        card: Bundle,
+        runtime: Runtime,
+        *,
+        part: ImageTower | None = None,
+        aligned: bool = False,
+        memory: Backbone | None = None,
+        text: Callable[[], tuple[torch.nn.Module, Any]] | None = None,
+        classes: tuple[Sequence[str], Tensor] | None = None,
+        digest: str = "",
+    ) -> None:
+        self.card = card
+        self.part = part or card.image
+        self.runtime = runtime
+        self.aligned = aligned
+        self.memory = memory
+        self.classes = classes
+        self.digest = digest
+        self._load_text = text
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(
+        cls,
+        name: str = "pocket",
+        *,
+        device: str | None = None,
+        runtime: str = "auto",
+        bf16: bool = False,
+        folder: Path | None = None,
+    ) -> Backbone:
+        """Load a pulled bundle, with its memory tower where it has one.
+
+        `runtime` is "torch", "openvino", or "auto": OpenVINO where the device is the CPU, its files are there
+        and bf16 is not asked for, else torch. WeightsError says which command fetches what is missing.
+        """
+        card = load_card(name)
+        if runtime not in ("auto", "torch", "openvino"):
+            raise WeightsError(f"There is no runtime {runtime!r}; the runtimes are auto, torch and openvino.")
+        where = pick_device(device)
+        folder = folder or bundle_folder(name)
+        graph = folder / GRAPH
+        can_compile = where.type == "cpu" and not bf16 and graph.is_file()
+        if runtime == "openvino" and not can_compile:
+            raise WeightsError(f"The bundle {name!r} cannot run in OpenVINO here; use the torch runtime.")
+        aligned = False
+        if runtime != "torch" and can_compile:
+            runner: Runtime = OpenVinoRuntime(graph)
+        else:
+            tower = build_image_tower(card, folder)
+            aligned = tower.aligned
+            runner = TorchRuntime(tower, where, bf16=bf16)
+        classes = memory = None
+        if (folder / CLASS_NAMES).is_file():
+            names = json.loads((folder / CLASS_NAMES).read_text(encoding="utf-8"))
+            classes = (names, load_tensors(folder / CLASSES)["names"])
+        if card.memory:
+            second = TorchRuntime(build_image_tower(card, folder, card.memory), where, bf16=bf16)
+            memory = cls(card, second, part=card.memory)
+        return cls(
+            card,
+            runner,
+            aligned=aligned,
+            memory=memory,
+            text=lambda: build_text_tower(card, folder),
+            classes=classes,
+            digest=weights_digest(name),
+        )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How much each of `Features.layers` counts in a map; empty where they count alike."""
+        return (self.memory or self).part.shares
+
+    @property
+    def finer(self) -> float:
+        """How many times finer its grid is than that of a whole picture, along each side."""
+        return 1.0
+
+    def fit_size(self, width: int, height: int, side: int | None = None) -> tuple[int, int]:
+        """The size (width, height) at which a picture of a size is shown to the tower (`geometry.fit_size`)."""
+        return fit_size(width, height, side or self.part.image_size, self.part.multiple)
+
+    def fit(self, pixels: NDArray[np.uint8], side: int | None = None) -> Tensor:
+        """Bring a picture [H, W, 3] uint8 to the size the tower sees: [3, h, w] float32, normalised.
+
+        The aspect ratio is kept as closely as the tower's grid allows (`fit_size`), and the whole
+        picture is shown, so that a map on the grid covers the whole picture.
+        """
+        height, width = pixels.shape[:2]
+        size = self.fit_size(width, height, side)
+        planes = torch.from_numpy(np.asarray(resize(pixels, size), dtype=np.float32).transpose(2, 0, 1) / 255)
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in (self.part.mean, self.part.std))
+        return (planes - mean) / std
+
+    def encode_image(self, batch: Tensor) -> Features:
+        """Features of a batch [B, 3, h, w] float32 of pictures made by `fit`."""
+        *layers, vector = self.runtime(batch)
+        aligned = normalize(layers.pop(), dim=-1) if self.aligned else None
+        return Features(tuple(layers), normalize(vector, dim=-1), aligned)
+
+    def encode(self, pictures: Sequence[NDArray[np.uint8]], side: int | None = None) -> list[Features]:
+        """Features of pictures of any sizes, each as a batch of one, in order.
+
+        Pictures that end up at one size run together. Where the bundle has a memory tower, the layers are its.
+        """
+        fitted = [self.fit(pixels, side) for pixels in pictures]
+        found: list[Features | None] = [None] * len(fitted)
+        for shape in dict.fromkeys(planes.shape for planes in fitted):
+            which = [i for i, planes in enumerate(fitted) if planes.shape == shape]
+            features = self.encode_image(torch.stack([fitted[i] for i in which]))
+            for place, i in enumerate(which):
+                found[i] = features[place : place + 1]
+        whole = [features for features in found if features is not None]
+        if self.memory is None:
+            return whole
+        second = self.memory.encode(pictures, side)
+        return [replace(one, layers=two.layers) for one, two in zip(whole, second, strict=True)]
+
+    @torch.inference_mode()
+    def encode_text(self, texts: list[str]) -> Tensor:
+        """Unit vectors [T, D] float32 of sentences, in the space of `Features.vector`."""
+        if not texts:
+            raise ValueError("there is no sentence to encode")
+        tower, tokenize = self.text_tower
+        device = next(tower.parameters()).device
+        parts = [tower(tokenize(texts[i : i + 64]).to(device)) for i in range(0, len(texts), 64)]
+        return normalize(torch.cat(parts).float(), dim=-1).cpu()
+
+    def recognise(self, vector: Tensor, at_least: float = 0.75) -> tuple[str, ...]:
+        """Names of everyday things that a picture as a whole resembles, most alike first, at most three.
+
+        `vector` is one row [D] of `Features.vector`. A name counts from a cosine of `at_least`; often there is
+        none, since a close-up of a product resembles nothing on the list.
+        """
+        if self.classes is None:
+            return ()
+        names, vectors = self.classes
+        likely, which = (vectors @ vector.cpu().float()).topk(min(3, len(names)))
+        return tuple(names[int(i)] for i, cosine in zip(which, likely, strict=True) if cosine >= at_least)
+
+    @cached_property
+    def text_tower(self) -> tuple[torch.nn.Module, Any]:
+        """The text tower and its tokenizer; WeightsError where it was loaded without."""
+        if self._load_text is None:
+            raise WeightsError(f"The bundle {self.card.name!r} was loaded without a text tower.")
+        with self._lock, torch.inference_mode(False):  # or a learned context could not be trained through it
+            tower, tokenize = self._load_text()
+            return tower.to(self.runtime.device), tokenize
+
+
+def resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+    """A picture [H, W, 3] uint8 at a size (width, height), as every tower is shown it; at its own, the same."""
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)

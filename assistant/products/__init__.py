@@ -1,0 +1,1 @@
+"""Products: what is learned from good parts, taught, kept, undone and put on record."""

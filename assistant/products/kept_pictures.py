@@ -1,0 +1,65 @@
+"""The pictures that a product keeps of its references: what the tower saw of them, so that limits can be redone.
+
+A kept picture has the size at which the tower sees it, as a PNG, so that its features are the very same. It
+knows pictures and sizes, and neither memory nor limits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from assistant.models.backbone import Backbone, resize
+
+MOST_BYTES = 8_000_000
+"""Where the pictures of a product take more, some of them go, drawn by the digests of their pixels."""
+
+FEWEST = 2
+
+Pixels = NDArray[np.uint8]
+
+
+def shrink(pixels: Pixels, backbone: Backbone) -> Tensor:
+    """A picture [H, W, 3] uint8 as the tower sees it, as a PNG: uint8 [n].
+
+    Where there are two towers, as the one sees it that sees more.
+    """
+    tower = max((b for b in (backbone, backbone.memory) if b), key=lambda b: b.part.image_size)
+    height, width = pixels.shape[:2]
+    size = tower.fit_size(width, height)
+    out = io.BytesIO()
+    resize(pixels, size).save(out, "PNG")  # `Backbone.fit` then finds nothing left to do
+    return torch.frombuffer(bytearray(out.getvalue()), dtype=torch.uint8)
+
+
+def expand(kept: Tensor) -> Pixels:
+    """The pixels [h, w, 3] uint8 of a kept picture."""
+    with Image.open(io.BytesIO(kept.numpy().tobytes())) as picture:
+        return np.array(picture.convert("RGB"), dtype=np.uint8)
+
+
+def draw(pictures: Mapping[int, Tensor], digests: Mapping[int, str], most: int | None = None) -> dict[int, Tensor]:
+    """The pictures that may stay, at most `most` bytes of them, by default `MOST_BYTES`, by id.
+
+    They are drawn by digest: a lot that prefers neither old nor new ones, and falls the same in any order.
+    """
+    kept: list[int] = []
+    size = 0
+    for i in sorted(pictures, key=lambda i: (digests[i], i)):
+        size += pictures[i].nbytes
+        if size > (MOST_BYTES if most is None else most) and len(kept) >= FEWEST:
+            break
+        kept.append(i)
+    return {i: pictures[i] for i in sorted(kept)}
+
+
+def digest_of(pixels: NDArray[np.generic]) -> str:
+    """A digest of a picture or a mask, the same for copies."""
+    return hashlib.sha256(f"{pixels.shape} ".encode() + pixels.tobytes()).hexdigest()[:32]

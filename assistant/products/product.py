@@ -1,0 +1,351 @@
+"""A product: what its good parts look like, and the limits that follow. Kept as one file each.
+
+A product is a safetensors file; its settings are JSON in the file's header, so that tensors and settings
+change together or not at all. What it takes to undo its changes lies in a second file beside it, which may be
+lost without harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.foreground import Foreground
+from assistant.adapters.strength import Strengths
+from assistant.adapters.whole import Wholes
+from assistant.detection.calibration import Calibration
+from assistant.detection.known import KnownDefects
+from assistant.errors import ProductError
+from assistant.files import write_atomically
+from assistant.products.undo import Step, digest, pack, trim, unpack
+
+SCHEMA = 2
+SUFFIX = ".product.safetensors"
+UNDO_SUFFIX = ".undo.safetensors"
+MEMORIES = ("nearest", "trained")
+_HEADER = "looktwice"
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One good picture: its id, its file's base name, its own score against the others, a digest of its pixels.
+
+    `score` is None where there is no other reference, or the picture itself is no longer kept.
+    """
+
+    id: int
+    name: str
+    score: float | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was taught: when, what ("good", "defect", "removed", "masks", "recalibrated"), and which."""
+
+    when: str
+    what: str
+    id: int | None = None
+    name: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Product:
+    """A learned product; made by `Inspector.learn`, changed by `Inspector.teach` and its like.
+
+    `bundle` and `weights` name the towers that made `dictionary`, which fits no others. `views` says which
+    changed views of each reference are in memory, `side` the side in pixels that pictures are shown at.
+    `roi` [h, w] float32 in [0, 1] on the reference's picture says what to look at, None is everything; `ignore`
+    what not to look at in there. `foreground` leaves out the plain ground that the product stands on; None
+    where none was asked for or found. `known` are the defects that were given as examples.
+    `aligned`: whether parts lie alike, so that a patch is compared with what lies around the same place.
+    `tiles`: into how many overlapping tiles along each side a picture is cut; 1 is the whole. `memory`: how
+    `dictionary` is looked up, by the "nearest" patch or by what was "trained" for the bundle.
+    `pictures`: of each reference that is scored again when something changes, the picture as a PNG, uint8 [n],
+    in the size that the tower sees. `wholes`: how these look as wholes, None where they are not alike; made with
+    the limits, from the same pictures. `strengths`: how strongly their patches usually respond, None for a single
+    one, made alike. `seal` says what the limits rest on, see `check`. `past`: the way back.
+    """
+
+    name: str
+    bundle: str
+    weights: str
+    side: int
+    views: str
+    references: tuple[Reference, ...]
+    calibration: Calibration
+    dictionary: Dictionary = field(compare=False, repr=False)
+    roi: Tensor | None = field(default=None, compare=False, repr=False)
+    foreground: Foreground | None = field(default=None, compare=False, repr=False)
+    created: str = ""
+    schema: int = SCHEMA
+    ignore: Tensor | None = field(default=None, compare=False, repr=False)
+    known: KnownDefects = field(default_factory=KnownDefects, compare=False, repr=False)
+    pictures: Mapping[int, Tensor] = field(default_factory=dict, compare=False, repr=False)
+    history: tuple[Change, ...] = field(default=(), repr=False)
+    seal: str = field(default="", repr=False)
+    past: tuple[Step, ...] = field(default=(), compare=False, repr=False)
+    aligned: bool = False
+    tiles: int = 1
+    wholes: Wholes | None = field(default=None, compare=False, repr=False)
+    strengths: Strengths | None = field(default=None, compare=False, repr=False)
+    memory: str = "nearest"
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if not self.references:
+            raise ProductError(f"The product {self.name!r} has no reference.")
+        if self.memory not in MEMORIES:
+            raise ProductError(f"A memory is {' or '.join(MEMORIES)}, not {self.memory!r}.")
+        if not len(self.dictionary):
+            raise ProductError(f"The product {self.name!r} has an empty memory.")
+        if self.roi is not None and not _is_share(self.roi):
+            raise ProductError(f"The region of interest of the product {self.name!r} is not a map of 0 to 1.")
+        if self.ignore is not None and not _is_share(self.ignore):
+            raise ProductError(f"The ignore mask of the product {self.name!r} is not a map of 0 to 1.")
+        if self.foreground and len(self.foreground.direction) != self.dictionary.entries.shape[1]:
+            raise ProductError(f"The foreground of the product {self.name!r} does not fit its memory.")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all that it keeps: memory, known defects and pictures, and not the way back."""
+        pictures = sum(t.numel() for t in self.pictures.values())
+        wholes = self.wholes.nbytes if self.wholes else 0
+        return int(self.dictionary.nbytes + self.known.nbytes + pictures + wholes)
+
+    @property
+    def alike(self) -> bool:
+        """Whether its references are alike as whole pictures: one that differs as a whole then scores higher."""
+        return self.wholes is not None
+
+    @property
+    def looked_at(self) -> Tensor | None:
+        """The region of interest [h, w] float32 in [0, 1] without what is to be ignored; None is everything."""
+        return look_at(self.roi, self.ignore)
+
+    def with_target(self, target_false_alarm: float) -> Product:
+        """The same product with its limits at another rate of false alarms."""
+        return replace(self, calibration=self.calibration.at(target_false_alarm))
+
+    def undo(self) -> Product:
+        """The product before its last change, the very same; ProductError where there is no way back."""
+        if not self.past:
+            raise ProductError(f"The product {self.name!r} has no change that can be undone.")
+        settings, tensors = self.past[-1].revert(self.state()[1])
+        return replace(_from_state(json.loads(settings), tensors), past=self.past[:-1])
+
+    def followed_by(self, new: Product) -> Product:
+        """The product as it is after a change, with the way back to this one."""
+        return replace(new, past=trim([*self.past, Step.between(self.state(), new.state())]))
+
+    def sealed(self, rule: str) -> Product:
+        """The product with a seal on what its limits rest on: its memory, masks, resolution, and scoring rule."""
+        return replace(self, seal=self._sealed_by(rule))
+
+    def check(self, rule: str) -> None:
+        """ProductError where the limits were worked out for anything else than they would be used on."""
+        if self.seal != self._sealed_by(rule):
+            raise ProductError(
+                f"The limits of the product {self.name!r} were set for another memory, mask, resolution or way of "
+                f"scoring; run `looktwice teach {_quoted(self.name)} --recalibrate`."
+            )
+
+    def state(self) -> tuple[str, dict[str, Tensor]]:
+        """Its settings as JSON, and its tensors on the CPU: all that is kept but the way back."""
+        tensors = {f"dictionary.{k}": v for k, v in self.dictionary.state_dict().items()}
+        tensors |= {f"known.{k}": v for k, v in self.known.state_dict().items()}
+        tensors |= {f"picture.{i}": v for i, v in self.pictures.items()}
+        for name in ("roi", "ignore"):
+            if (mask := getattr(self, name)) is not None:
+                tensors[name] = mask.float()
+        if self.foreground:
+            tensors |= {f"foreground.{k}": v for k, v in self.foreground.state_dict().items()}
+        if self.wholes:
+            tensors |= {f"wholes.{k}": v for k, v in self.wholes.state_dict().items()}
+        if self.strengths:
+            tensors |= {f"strengths.{k}": v for k, v in self.strengths.state_dict().items()}
+        plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned", "tiles")
+        header: dict[str, Any] = {name: getattr(self, name) for name in plain}
+        if self.memory != "nearest":  # left out else, so that such a file is as it always was
+            header["memory"] = self.memory
+        header["references"] = [asdict(reference) for reference in self.references]
+        header["defects"] = self.known.rows()
+        header["history"] = [asdict(change) for change in self.history]
+        header["calibration"] = self.calibration.to_dict()
+        header["capacity"] = self.dictionary.capacity
+        return json.dumps(header, allow_nan=False), tensors
+
+    def save(self, path: str | Path) -> Path:
+        """Write the product to a file, atomically: a crash leaves the old file or the new one.
+
+        What it takes to undo its changes goes to a second file. ProductError where the folder cannot be written
+        to.
+        """
+        from safetensors.torch import save
+
+        path = Path(path)
+        settings, tensors = self.state()
+        content = save({name: t.contiguous() for name, t in tensors.items()}, {_HEADER: settings})
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self.past:
+                write_atomically(undo_path(path), pack(self.past))
+            write_atomically(path, content)
+            if not self.past:
+                undo_path(path).unlink(missing_ok=True)
+            return path
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ProductError(f"The product {self.name!r} cannot be kept in its folder: {why}.") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Product:
+        """Read a product; ProductError in one sentence where the file is missing, damaged or newer."""
+        path = Path(path)
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            raise ProductError(f"There is no product file {path.name!r}.") from None
+        except ProductError:
+            raise
+        except Exception as error:  # whatever a damaged file leads to, nothing half-read comes out
+            raise ProductError(f"The product file {path.name!r} is damaged and cannot be read.") from error
+
+    def _sealed_by(self, rule: str) -> str:
+        parts = [
+            rule,
+            self.weights,
+            str(self.side),
+            self.views,
+            str(self.aligned),
+            self._content_of("memory", self.dictionary),
+        ]
+        parts += [self._content_of("known", self.known.dictionary), *_digests((self.roi, self.ignore))]
+        kept = (self.foreground, self.wholes, self.strengths)
+        parts += [digest("", part.state_dict()) for part in kept if part]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+    def _content_of(self, name: str, memory: Dictionary) -> str:
+        """A digest of a memory, worked out again only where its tensors are others."""
+        seen = self.__dict__.get(f"_{name}")
+        if seen is None or seen[0] is not memory.entries or seen[1] is not memory.owners:
+            seen = memory.entries, memory.owners, digest("", memory.state_dict())
+            self.__dict__[f"_{name}"] = seen
+        return str(seen[2])
+
+
+def check_name(name: str) -> str:
+    """The name, if it can be a product's: 1 to 80 letters, digits, spaces, dots, dashes, underscores."""
+    plain = bool(re.fullmatch(r"\w[\w .\-]*", name)) and len(name) <= 80 and len(name.encode()) <= 200
+    if not plain or name != name.strip(" .") or name.split(".")[0].lower() in _RESERVED:
+        raise ProductError(
+            f"{name[:40]!r} cannot be a product's name: use up to 80 letters, digits, spaces, dashes, dots or "
+            "underscores, starting with a letter or digit."
+        )
+    return name
+
+
+def undo_path(path: Path) -> Path:
+    """Where the way back of the product in this file is kept."""
+    return path.with_name(path.name.removesuffix(SUFFIX) + UNDO_SUFFIX)
+
+
+def look_at(roi: Tensor | None, ignore: Tensor | None) -> Tensor | None:
+    """What to look at [h, w] in [0, 1], of a region of interest and a mask of what to ignore; None is everything.
+
+    The one is brought to the grid of the finer other.
+    """
+    if ignore is None:
+        return roi
+    shown = 1 - ignore
+    if roi is None:
+        return shown
+    size = max(roi.shape, shown.shape, key=lambda shape: shape[0] * shape[1])
+    first, second = (interpolate(m[None, None], tuple(size), mode="nearest")[0, 0] for m in (roi, shown))
+    return first * second
+
+
+def _is_share(roi: Tensor) -> bool:
+    return roi.ndim == 2 and roi.numel() > 0 and float(roi.min()) >= 0 and float(roi.max()) <= 1
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name
+
+
+def _digests(tensors: Iterable[Tensor | None]) -> list[str]:
+    return ["" if t is None else digest("", {"mask": t}) for t in tensors]
+
+
+def _read(path: Path) -> Product:
+    from safetensors.torch import load
+
+    # Read at once: `safe_open` opens a file by its name twice, and another may have taken its place in between.
+    content = path.read_bytes()
+    tensors = load(content)
+    length = int.from_bytes(content[:8], "little")
+    settings = json.loads(content[8 : 8 + length])["__metadata__"][_HEADER]
+    header: dict[str, Any] = json.loads(settings)
+    if header["schema"] != SCHEMA:
+        raise ProductError(f"The product file {path.name!r} was written by another version; learn it again.")
+    product = _from_state(header, dict(tensors))
+    return replace(product, past=_read_past(undo_path(path), settings, tensors))
+
+
+def _read_past(path: Path, settings: str, tensors: Mapping[str, Tensor]) -> tuple[Step, ...]:
+    try:
+        content = path.read_bytes()
+        return unpack(content, digest(settings, tensors))
+    except Exception:  # missing, of another state, or damaged: the product is whole all the same
+        return ()
+
+
+def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
+    """The product of a state; any error where settings and tensors do not fit together."""
+    rest = dict(header)
+    names = ("dictionary", "known", "picture", "foreground", "wholes", "strengths")
+    groups: dict[str, dict[str, Tensor]] = {name: {} for name in names}
+    masks: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        group, _, inner = name.partition(".")
+        if inner:
+            groups[group][inner] = tensor
+        else:
+            masks[name] = tensor
+    if set(masks) - {"roi", "ignore"}:
+        raise ProductError(f"The product {rest['name']!r} holds a tensor that means nothing.")
+    dictionary = Dictionary(rest.pop("capacity"))
+    dictionary.load_state_dict(groups["dictionary"])
+    references = tuple(Reference(**row) for row in rest.pop("references"))
+    ids = {reference.id for reference in references}
+    wholes = Wholes.from_state_dict(groups["wholes"]) if groups["wholes"] else None
+    strengths = Strengths.from_state_dict(groups["strengths"]) if groups["strengths"] else None
+    owners = {*dictionary.ids(), *map(int, groups["picture"])}
+    owners.update(*(part.owners for part in (wholes, strengths) if part))
+    if owners - ids:
+        raise ProductError(f"The product {rest['name']!r} holds patches of a reference it does not name.")
+    return Product(
+        references=references,
+        calibration=Calibration.from_dict(rest.pop("calibration")),
+        dictionary=dictionary,
+        known=KnownDefects.from_state(rest.pop("defects"), groups["known"]),
+        pictures={int(i): t for i, t in groups["picture"].items()},
+        history=tuple(Change(**row) for row in rest.pop("history")),
+        foreground=Foreground.from_state_dict(groups["foreground"]) if groups["foreground"] else None,
+        wholes=wholes,
+        strengths=strengths,
+        roi=masks.get("roi"),
+        ignore=masks.get("ignore"),
+        **rest,
+    )

@@ -1,0 +1,128 @@
+"""Where products are kept: one folder, a product by its name, and the log of their changes beside them.
+
+It knows names and paths, and not what is in a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from assistant.errors import AuditError, ProductError
+from assistant.products.audit import AuditLog, Writer
+from assistant.products.audit_chain import Facts
+from assistant.products.changes import compare, facts
+from assistant.products.product import SUFFIX, Product, check_name, undo_path
+
+
+class ProductStore:
+    """The products in one folder, by name. `log` records every change; one that it cannot record is refused."""
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = Path(folder) if folder else default_folder()
+        self.log = AuditLog(self.folder / "audit.jsonl")
+
+    def path(self, name: str) -> Path:
+        """Where a product of that name is kept; ProductError for a name that cannot be a file's."""
+        return self.folder / f"{check_name(name)}{SUFFIX}"
+
+    def save(self, product: Product, actor: str | None = None) -> Path:
+        """Keep a product under its name, in place of an older one; ProductError where it cannot be written.
+
+        `actor`: who changes it, for the log; by default the user of this program.
+        """
+        path = self.path(product.name)
+        with self._change(product.name) as writer:
+            done = compare(self._kept(path), product)
+            if done is None:
+                return product.save(path)
+            with writer.recording(
+                done.action,
+                product.name,
+                actor=actor,
+                before=done.before,
+                after=done.after,
+                details=done.details,
+            ):
+                return product.save(path)
+
+    def load(self, name: str) -> Product:
+        """The product of that name; ProductError lists the ones there are."""
+        path = self.path(name)
+        if not path.is_file():
+            known = ", ".join(self.names()) or "none yet"
+            raise ProductError(f"There is no product {name!r}; the products are: {known}.")
+        product = Product.load(path)
+        if product.name != name:
+            raise ProductError(f"The file of the product {name!r} holds {product.name!r} instead.")
+        return product
+
+    def delete(self, name: str, actor: str | None = None) -> None:
+        """Remove a product; ProductError where there is none. `actor` as in `save`."""
+        path = self.path(name)
+        if not path.is_file():
+            raise ProductError(f"There is no product {name!r}.")
+        with self._change(name) as writer:
+            before = self._kept(path)
+            if before is None:
+                raise ProductError(f"There is no product {name!r}.")
+            before = facts(before) if isinstance(before, Product) else before
+            with writer.recording("delete product", name, actor=actor, before=before):
+                path.unlink()
+                undo_path(path).unlink(missing_ok=True)
+
+    def strays(self) -> Iterator[str]:
+        """A sentence for each product that is not as the log left it."""
+        states: dict[str, str | None] = {}
+        for entry in self.log.entries():
+            if entry.product is not None:
+                states[entry.product] = entry.after.get("state") if entry.after else None
+        for name in sorted({*states, *self.names()}):
+            kept = self._kept(self.path(name))
+            state = facts(kept)["state"] if isinstance(kept, Product) else kept and kept["state"]
+            if name not in states:
+                yield f"The product {name!r} is not in the log: it is older, or was put there without it."
+            elif state != states[name] or (kept and state is None):
+                yield (
+                    f"The product {name!r} is not as the log left it: it was changed without the log, or a crash "
+                    "came between its last entry and the change."
+                )
+
+    def names(self) -> list[str]:
+        """The names of the products, sorted."""
+        return sorted(self._names()) if self.folder.is_dir() else []
+
+    @contextmanager
+    def _change(self, name: str) -> Iterator[Writer]:
+        try:
+            with self.log.hold() as writer:
+                yield writer
+        except AuditError as error:
+            raise ProductError(f"The product {name!r} cannot be kept or removed: {error}") from error
+
+    def _kept(self, path: Path) -> Product | Facts | None:
+        """What is kept there; of a damaged file its digest, of one that cannot be read the reason."""
+        try:
+            return Product.load(path)
+        except ProductError:
+            try:
+                return {"state": hashlib.sha256(path.read_bytes()).hexdigest(), "damaged": True}
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                return {"state": None, "unreadable": error.strerror or type(error).__name__}
+
+    def _names(self) -> Iterator[str]:
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            yield path.name.removesuffix(SUFFIX)
+
+
+def default_folder() -> Path:
+    """$LOOKTWICE_PRODUCTS where that is set, else a folder of the user's."""
+    import platformdirs
+
+    named = os.environ.get("LOOKTWICE_PRODUCTS")
+    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("looktwice")) / "products"

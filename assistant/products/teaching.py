@@ -1,0 +1,276 @@
+"""Teaching a product: good parts and known defects are added and taken away, masks drawn, corrections taken.
+
+Each change gives a new product with limits that were worked out again, and the way back to the old one. It
+knows memory and limits; what is said of a picture is `assistant.inspector`'s.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assistant.adapters.dictionary import Dictionary, coreset, merge
+from assistant.detection.calibration import Prior
+from assistant.detection.detector import Detector, fit_roi
+from assistant.detection.known import KnownDefect, choose_patches, copy_of, less, lift
+from assistant.detection.regions import REACH
+from assistant.errors import ImageError, ProductError, WeightsError
+from assistant.images.load import LoadedImage, load_image
+from assistant.images.sources import walk_sources
+from assistant.images.views import memory_views
+from assistant.inspection import Inspection
+from assistant.models.backbone import Features
+from assistant.products.kept_pictures import digest_of, draw, shrink
+from assistant.products.learning import calibrate_again, check_masks, check_roi, rule_of
+from assistant.products.product import Change, Product, Reference
+
+Kind = Literal["good", "defect"]
+Correction = Literal["false alarm", "missed"]
+Mask = NDArray[np.bool_]
+
+MOST_CHANGES = 50
+"""Changes that a product's history lists, the newest ones; more only where the last one alone has more."""
+
+ROOM = 0.8
+"""A full memory is thinned to this share of its capacity, so that it is not thinned for every picture."""
+
+LONGEST_LABEL = 60
+UNNAMED = "known defect"
+
+
+class Teaching(ABC):
+    """What an `Inspector` can be taught. Products are not changed: each method returns another one, to `save`.
+
+    Every change works out the limits again at once, and can be undone. ProductError for what makes no sense,
+    ImageError for a picture that cannot be read.
+    """
+
+    detector: Detector
+
+    def teach(
+        self, product: Product, images: Any, as_: Kind = "good", label: str | None = None, mask: Mask | None = None
+    ) -> Product:
+        """The product with more good parts, or with more defects to recognise.
+
+        `images`: a picture (path, bytes, PIL, array), a list of them, a folder, or an iterator. Several are one
+        change, with limits worked out once and undone at once: all of them or, where one is unfit, none. For
+        defects: `label` is what to call them, and `mask` [H, W], true where a single one is; without one it is
+        taken to be where the map of its picture is hottest. A picture that is known already changes nothing.
+        """
+        product = self._fitting(product)
+        if as_ not in get_args(Kind):
+            raise ProductError(f"A picture is taught as good or as defect, not as {as_!r}.")
+        if as_ == "good" and (label is not None or mask is not None):
+            raise ProductError("A label and a mask belong to a defect, and a good part has none.")
+        if as_ == "good":
+            return self._add_good(product, _load_each(images))
+        return self._add_defects(product, _load_each(images), check_label(label), mask)
+
+    def correct(
+        self,
+        product: Product,
+        inspected: Inspection | Any,
+        correction: Correction,
+        label: str | None = None,
+        mask: Mask | None = None,
+    ) -> Product:
+        """The product after somebody looked: a "false alarm" was a good part, a "missed" one a defect.
+
+        `inspected`: the Inspection of a file, or the picture itself. `label` and `mask` as in `teach`.
+        """
+        if correction not in get_args(Correction):
+            raise ProductError(f"A correction is a false alarm or missed, not {correction!r}.")
+        as_: Kind = "good" if correction == "false alarm" else "defect"
+        if not isinstance(inspected, Inspection):
+            return self.teach(product, inspected, as_, label, mask)
+        try:
+            return self.teach(product, inspected.path, as_, label, mask)
+        except ImageError as error:
+            raise ProductError(
+                "The picture of this inspection cannot be read again; give the picture in its place."
+            ) from error
+
+    def remove(self, product: Product, id: int) -> Product:
+        """The product without the reference or the known defect of that id."""
+        product = self._fitting(product)
+        named = {r.id: r.name for r in product.references} | {d.id: d.name for d in product.known.defects}
+        if id not in named:
+            there = ", ".join(map(str, sorted(named)))
+            raise ProductError(f"The product {product.name!r} has nothing with the id {id}; the ids are: {there}.")
+        change = Change(_now(), "removed", id, named[id])
+        if id in {defect.id for defect in product.known.defects}:
+            return self._follow(product, change, known=product.known.without(id))
+        left = tuple(reference for reference in product.references if reference.id != id)
+        pictures = {i: kept for i, kept in product.pictures.items() if i != id}
+        if not left or not pictures:
+            raise ProductError(
+                f"The product {product.name!r} rests on {named[id]!r} alone: learn another instead."
+            )
+        memory = less(product.dictionary, id)
+        return self._follow(product, change, dictionary=memory, references=left, pictures=pictures)
+
+    def remask(self, product: Product, roi: Mask | None = None, ignore: Mask | None = None) -> Product:
+        """The product with these masks in place of its own: where to look and what to ignore; None is no mask."""
+        looked, ignored = check_masks(roi, ignore)
+        return self._follow(self._fitting(product), Change(_now(), "masks"), roi=looked, ignore=ignored)
+
+    def recalibrate(self, product: Product) -> Product:
+        """The product with its limits worked out again, for what it holds and for how scores come about now."""
+        return self._follow(self._fitting(product), Change(_now(), "recalibrated"))
+
+    def retarget(self, product: Product, target_false_alarm: float) -> Product:
+        """The product with its limits at another rate of false alarms; CalibrationError for an unfit one."""
+        if target_false_alarm == product.calibration.target:
+            return product
+        return product.followed_by(product.with_target(target_false_alarm))
+
+    def is_stale(self, product: Product) -> bool:
+        """Whether its limits were worked out for anything else than they would be used on: `recalibrate` it."""
+        try:
+            self._fitting(product).check(rule_of(self.detector.at(product.tiles), product.memory))
+        except (ProductError, WeightsError):
+            return True
+        return False
+
+    def undo(self, product: Product) -> Product:
+        """The product before its last change, the very same; at most eight changes back."""
+        return product.undo()
+
+    def _add_good(self, product: Product, pictures: Iterable[LoadedImage]) -> Product:
+        memory, references, kept = product.dictionary, product.references, product.pictures
+        digests = {reference.id: reference.digest for reference in references}
+        backbone, number = self.detector.at(product.tiles).backbone, _next_id(product)
+        changes: list[Change] = []
+        for picture in pictures:
+            digest = digest_of(picture.pixels)
+            if digest in digests.values():
+                continue
+            if wrong := next((d for d in product.known.defects if d.digest.startswith(digest)), None):
+                known = f"{picture.name} is known as a defect, {wrong.label!r}"
+                raise ProductError(f"{known}; remove that first, its id is {wrong.id}.")
+            features = backbone.encode(memory_views(picture.pixels, product.views))
+            patches = merge(self.detector.tokens(f) for f in features)
+            memory = with_room(memory, patches[..., 0].numel())
+            memory.add(number, patches)
+            digests[number] = digest
+            kept = draw({**kept, number: shrink(picture.pixels, backbone)}, digests)
+            references = (*references, Reference(number, picture.name, None, digest))
+            changes.append(Change(_now(), "good", number, picture.name))
+            number += 1
+        left = {*memory.ids(), *kept}  # one that left neither patch nor picture plays no part any more
+        references = tuple(reference for reference in references if reference.id in left)
+        return self._follow(product, *changes, dictionary=memory, references=references, pictures=kept)
+
+    def _add_defects(
+        self, product: Product, pictures: Iterable[LoadedImage], label: str, mask: Mask | None
+    ) -> Product:
+        place = None if mask is None else check_roi(mask, "mask of a defect", "taken for the defect")
+        known, number = product.known, _next_id(product)
+        changes: list[Change] = []
+        for i, picture in enumerate(pictures):
+            if i and place is not None:
+                raise ProductError("A mask belongs to one picture: teach the defects one by one.")
+            digest = digest_of(picture.pixels)
+            if digest in {reference.digest for reference in product.references}:
+                raise ProductError(f"{picture.name} is known as a good part; remove that first.")
+            digest += digest_of(place.numpy()) if place is not None else ""
+            same = next((d for d in known.defects if d.digest == digest), None)
+            if same and same.label == label:
+                continue
+            (features,) = self.detector.at(product.tiles).backbone.encode([picture.pixels])
+            patches = self._patches_of(product, features, place)
+            known = known.without(same.id) if same else known
+            known = known.with_example(KnownDefect(number, picture.name, label, digest), patches)
+            changes.append(Change(_now(), "defect", number, picture.name, label))
+            number += 1
+        return self._follow(product, *changes, known=known)
+
+    def _patches_of(self, product: Product, features: Features, place: Tensor | None) -> Tensor:
+        detector = self.detector.at(product.tiles)
+        tokens = detector.tokens(features)
+        found, _ = look_closer(detector, features, detector.maps(features, [product])[0], product)
+        distance = product.dictionary.lookup(tokens[0])
+        where = None if place is None else fit_roi(place, *tokens.shape[1:3]).to(found.device) > 0
+        limit = product.calibration.threshold
+        least = REACH * limit if float(found.max()) > limit else float("inf")
+        return choose_patches(tokens[0], distance, found[0], where, least)
+
+    def _follow(self, product: Product, *changes: Change, **contents: Any) -> Product:
+        """The product after one step of some changes; the very same after none."""
+        if not changes:
+            return product
+        # One older change stays, so that an audit log can tell the new ones from the old ones.
+        history = (*product.history, *changes)[-max(MOST_CHANGES, len(changes) + 1) :]
+        draft = replace(product, history=history, **contents)
+        return product.followed_by(calibrate_again(self.detector, draft, self._prior()))
+
+    @abstractmethod
+    def _fitting(self, product: Product) -> Product:
+        """The product where the towers are, if it was made with them; ProductError else."""
+
+    @abstractmethod
+    def _prior(self) -> Prior:
+        """What other products teach about few pictures."""
+
+
+def look_closer(
+    detector: Detector, features: Features, maps: Tensor, product: Product
+) -> tuple[Tensor, Tensor | None]:
+    """Maps [B, h, w] of a product's pictures with what its teaching adds, and the contrast behind it.
+
+    What resembles known defects is raised. The contrast [B, h, w] is that of `KnownDefects.contrast`, None where
+    there is no known defect.
+    """
+    contrast = None
+    if product.known:
+        contrast = product.known.contrast(detector.tokens(features), product.dictionary)
+        maps = lift(maps, contrast)
+    return maps, contrast
+
+
+def with_room(memory: Dictionary, count: int) -> Dictionary:
+    """A copy of a memory that can be changed, thinned where so many more patches would not fit."""
+    copy = copy_of(memory)
+    if len(copy) + count > copy.capacity and len(copy) > ROOM * copy.capacity:
+        copy.keep(coreset(copy.entries, max(1, int(ROOM * copy.capacity))))
+    return copy
+
+
+def check_label(label: str | None) -> str:
+    """The label of a known defect as it is shown; ProductError for one that is empty, long or not printable."""
+    if label is None:
+        return UNNAMED
+    plain = " ".join(label.split())
+    if not plain or len(plain) > LONGEST_LABEL or not plain.isprintable():
+        raise ProductError(f"A label is a name of 1 to {LONGEST_LABEL} printable characters.")
+    return plain
+
+
+def _load_each(images: Any) -> Iterator[LoadedImage]:
+    """The pictures, each read when it is asked for; ProductError where there are none."""
+    found = False
+    for source in walk_sources(images):
+        found = True
+        yield load_image(source)
+    if not found:
+        raise ProductError("There is no picture to teach.")
+
+
+def _next_id(product: Product) -> int:
+    used: Iterable[int | None] = (
+        *(r.id for r in product.references),
+        *(d.id for d in product.known.defects),
+        *(c.id for c in product.history),
+    )
+    return 1 + max(i for i in used if i is not None)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

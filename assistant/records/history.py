@@ -1,0 +1,259 @@
+"""The history: inspections with their map, preview and conversation, kept to be found again.
+
+It keeps what others decided and changes nothing of it. Batch runs that can be continued are in
+`assistant.records.batch_run`, tables in `assistant.records.database`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import HistoryError
+from assistant.inspection import Answer, Inspection
+from assistant.records.entries import (
+    MOST_ROWS,
+    Kept,
+    Page,
+    Query,
+    Turn,
+    as_text,
+    check_lot,
+    dump,
+    from_row,
+    read_answer,
+    read_map,
+    shrink,
+    to_row,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class History:
+    """The inspections in a file, or in a database by its URL; safe to share between threads and programs.
+
+    HistoryError, in one sentence, where it cannot be opened, read or written.
+    """
+
+    def __init__(self, where: str | Path) -> None:
+        try:
+            from assistant.records.database import Database
+        except ImportError as error:
+            raise HistoryError("The history needs SQLAlchemy: install looktwice[history].") from error
+        from assistant.records.batch_run import Runs
+
+        self.database = Database(where)
+        self.runs = Runs(self.database)
+
+    def add(
+        self,
+        inspection: Inspection,
+        *,
+        lot: str = "",
+        preview: Image | NDArray[np.uint8] | None = None,
+        run: str | None = None,
+        place: int | None = None,
+    ) -> int:
+        """Keep an inspection and return its id; a place of a run that is taken already keeps what it has.
+
+        `preview`: the picture or its overlay, kept as a small JPEG without any of its metadata.
+        """
+        from sqlalchemy.exc import IntegrityError
+
+        from assistant.records.database import INSPECTIONS
+
+        if (run is None) != (place is None):
+            raise ValueError("a run and a place in it belong together")
+        values = to_row(inspection) | {"lot": check_lot(lot), "run": run, "place": place}
+        if preview is not None:
+            values["preview"] = shrink(preview)
+        try:
+            with self.database.write() as connection:
+                if run is not None:
+                    self.runs.renew(connection, run)
+                done = connection.execute(INSPECTIONS.insert().values(**values))
+                return int(done.inserted_primary_key[0])  # type: ignore[index]
+        except IntegrityError as error:
+            if (taken := self._at(run, place)) is None:
+                raise HistoryError(f"There is no run {str(run)[:40]!r}.") from error
+            return taken
+
+    def get(self, id: int) -> Kept:
+        """One inspection with its map; HistoryError where there is none with this id."""
+        from assistant.records.database import INSPECTIONS
+
+        with self.database.read() as connection:
+            row = connection.execute(INSPECTIONS.select().where(INSPECTIONS.c.id == id)).one_or_none()
+        if row is None:
+            raise HistoryError(f"There is no inspection {id} in the history.")
+        kept = from_row(row)
+        return replace(kept, inspection=replace(kept.inspection, coarse_map=read_map(row)))
+
+    def preview(self, id: int) -> bytes | None:
+        """The preview of an inspection as a JPEG; None where none was kept."""
+        from assistant.records.database import INSPECTIONS
+
+        chosen = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.preview).where(INSPECTIONS.c.id == id)
+        with self.database.read() as connection:
+            return connection.execute(chosen).scalar()
+
+    def search(self, query: Query | None = None, page: int = 1, size: int = 50) -> Page:
+        """The inspections that a query finds, without their maps, by pages of `size` from page 1 on."""
+        from sqlalchemy import func
+
+        from assistant.records.database import INSPECTIONS, conditions, find_rows
+
+        if page < 1 or not 1 <= size <= MOST_ROWS:
+            raise HistoryError(f"Pages count from 1 and have 1 to {MOST_ROWS} rows.")
+        query = query or Query()
+        with self.database.read() as connection:
+            any_verdict = conditions(replace(query, verdicts=()))
+            grouped = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.verdict, func.count())
+            counted = connection.execute(grouped.where(*any_verdict).group_by(INSPECTIONS.c.verdict)).all()
+            counts = Counter({str(verdict): int(count) for verdict, count in counted})
+            found = find_rows(connection, query, (page - 1) * size, size)
+            rows = tuple(map(_shown, found))
+        total = sum(count for verdict, count in counts.items() if not query.verdicts or verdict in query.verdicts)
+        return Page(rows, total, counts)
+
+    def every(self, query: Query | None = None) -> Iterator[Kept]:
+        """All that a query finds, one by one, as the history was when the first was asked for."""
+        from assistant.records.database import find_rows
+
+        with self.database.read() as connection:
+            yield from map(_shown, find_rows(connection, query or Query()))
+
+    def scores(self, query: Query | None = None) -> dict[str, list[float]]:
+        """The scores of all that a query finds, by verdict; a picture that could not be read has none."""
+        from assistant.records.database import INSPECTIONS, conditions
+
+        columns = INSPECTIONS.c
+        wanted = INSPECTIONS.select().with_only_columns(columns.verdict, columns.score)
+        found: dict[str, list[float]] = {}
+        with self.database.read() as connection:
+            for verdict, score in connection.execute(wanted.where(*conditions(query or Query()))):
+                if score is not None:
+                    found.setdefault(verdict, []).append(score)
+        return found
+
+    def names(self, kind: Literal["product", "lot"], most: int = MOST_ROWS) -> list[str]:
+        """The products, or the lots, that anything was kept of, sorted; "" stands for none."""
+        from assistant.records.database import INSPECTIONS
+
+        column = INSPECTIONS.c[kind]
+        chosen = INSPECTIONS.select().with_only_columns(column).distinct().order_by(column).limit(most)
+        with self.database.read() as connection:
+            return list(connection.execute(chosen).scalars())
+
+    def export(self, query: Query, file: str | Path) -> int:
+        """Write what a query finds to a .csv or .jsonl file and return the number of rows.
+
+        The rows are those of a run, see `assistant.records.rows`, each with its `id` and `lot` in front.
+        """
+        from assistant.records.rows import COLUMNS, flatten, write_csv, write_jsonl
+
+        ending = Path(file).suffix.lower()
+        if ending not in (".csv", ".jsonl"):
+            raise HistoryError("The history is exported to a .csv or a .jsonl file.")
+        as_cells = flatten if ending == ".csv" else Inspection.to_dict
+        rows = ({"id": k.id, "lot": k.lot, **as_cells(k.inspection)} for k in self.every(query))
+        try:
+            if ending == ".csv":
+                return write_csv(rows, file, ("id", "lot", *COLUMNS))
+            return write_jsonl(rows, file)
+        except OSError as error:
+            raise HistoryError(f"The export cannot be written: {error.strerror or 'an error'}.") from error
+
+    def add_turn(self, id: int, question: str, answer: Answer) -> None:
+        """Keep a question about an inspection, and its answer."""
+        from sqlalchemy.exc import IntegrityError
+
+        from assistant.records.database import TURNS
+
+        content = {
+            "question": dump(question),
+            "answer": dump(asdict(answer)),
+            "created": as_text(datetime.now(UTC)),
+        }
+        try:
+            with self.database.write() as connection:
+                connection.execute(TURNS.insert().values(inspection=id, **content))
+        except IntegrityError as error:
+            raise HistoryError(f"There is no inspection {id} in the history.") from error
+
+    def turns(self, id: int) -> tuple[Turn, ...]:
+        """The conversation about an inspection, oldest first."""
+        from assistant.records.database import TURNS
+
+        with self.database.read() as connection:
+            rows = connection.execute(TURNS.select().where(TURNS.c.inspection == id).order_by(TURNS.c.id)).all()
+        return tuple(
+            Turn(
+                json.loads(row.question), read_answer(json.loads(row.answer)), datetime.fromisoformat(row.created)
+            )
+            for row in rows
+        )
+
+    def forget_turns(self, id: int) -> None:
+        """Remove the conversation about an inspection."""
+        from assistant.records.database import TURNS
+
+        with self.database.write() as connection:
+            connection.execute(TURNS.delete().where(TURNS.c.inspection == id))
+
+    def purge(self, before: datetime) -> int:
+        """Remove what was inspected before a time, with its conversation, and return how many inspections.
+
+        A run that somebody works on is spared; any other that loses rows cannot be continued.
+        """
+        from assistant.records.database import INSPECTIONS, TURNS
+
+        end = as_text(before)
+        with self.database.write() as connection:
+            old = INSPECTIONS.c.created < end
+            spared = self.runs.held(connection)
+            if spared:
+                old &= INSPECTIONS.c.run.is_(None) | INSPECTIONS.c.run.not_in(spared)
+            ids = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.id).where(old)
+            connection.execute(TURNS.delete().where(TURNS.c.inspection.in_(ids)))
+            runs = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.run).where(old).distinct()
+            lost = [run for run in connection.execute(runs).scalars() if run is not None]
+            count = int(connection.execute(INSPECTIONS.delete().where(old)).rowcount)
+            self.runs.purge(connection, lost, spared, end)
+        return count
+
+    def close(self) -> None:
+        """Close the file or the connections."""
+        self.database.close()
+
+    def _at(self, run: str | None, place: int | None) -> int | None:
+        from assistant.records.database import INSPECTIONS
+
+        chosen = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.id)
+        with self.database.read() as connection:
+            return connection.execute(
+                chosen.where(INSPECTIONS.c.run == run, INSPECTIONS.c.place == place)
+            ).scalar()
+
+
+def default_history() -> Path:
+    """$LOOKTWICE_HISTORY where that is set, else a file of the user's."""
+    import platformdirs
+
+    named = os.environ.get("LOOKTWICE_HISTORY")
+    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("looktwice")) / "history.sqlite"
+
+
+def _shown(row: Any) -> Kept:
+    return replace(from_row(row), has_preview=bool(row.seen))

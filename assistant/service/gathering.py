@@ -1,0 +1,158 @@
+"""Micro-batching: pictures of several requests are inspected together, and each result finds its way back.
+
+One model in one worker thread (or a few); pictures are gathered for a few milliseconds, or until enough are there.
+It knows nothing of requests, keys or JSON.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from assistant.errors import LooktwiceError
+from assistant.inspection import AskedMode, Inspection
+from assistant.inspector import Inspector
+from assistant.products.product import Product
+
+
+class QueueFull(Exception):
+    """No more pictures may wait, or the batcher has stopped."""
+
+
+@dataclass(frozen=True, eq=False)
+class How:
+    """How pictures are to be inspected; the arguments of `Inspector.inspect`."""
+
+    product: Product | None = None
+    mode: AskedMode = "auto"
+    target: float = 0.05
+
+    @property
+    def kind(self) -> tuple[int, str, float]:
+        """What pictures have in common that may be inspected in one call."""
+        return id(self.product), self.mode, self.target
+
+
+@dataclass(eq=False)
+class Task:
+    """Files to inspect in one call: a single picture, or, in batch mode, all that are compared with each other."""
+
+    files: tuple[bytes, ...]
+    how: How
+    since: float = 0.0
+    result: Future[list[Inspection]] = field(default_factory=Future)
+
+
+class Batcher:
+    """Gathers tasks and inspects them; one that was cancelled while it waited is left out.
+
+    `most` pictures at most go together, gathered for `wait` seconds from when the first of them came. `tell` is
+    called with the number of pictures of each call.
+    """
+
+    def __init__(
+        self,
+        inspector: Inspector,
+        *,
+        most: int = 8,
+        wait: float = 0.01,
+        queue: int = 256,
+        threads: int = 1,
+        tell: Callable[[int], None] | None = None,
+    ) -> None:
+        self.inspector, self.most, self.wait, self.queue, self.threads = inspector, most, wait, queue, threads
+        self._tell = tell
+        self._waiting: deque[Task] = deque()
+        self._changed = threading.Condition()
+        self._workers: list[threading.Thread] = []
+        self._stopping = False
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that wait."""
+        with self._changed:
+            return self._count()
+
+    def submit(self, tasks: Sequence[Task]) -> list[Future[list[Inspection]]]:
+        """Queue tasks, all of them or, with QueueFull, none. A future may be cancelled while it waits."""
+        now = time.monotonic()
+        with self._changed:
+            count = sum(len(task.files) for task in tasks)
+            if self._stopping or self._count() + count > self.queue:
+                raise QueueFull
+            for task in tasks:
+                task.since = now
+                self._waiting.append(task)
+            self._start()
+            self._changed.notify_all()
+        return [task.result for task in tasks]
+
+    def stop(self) -> None:
+        """Take no more tasks, finish those that wait, and end the threads."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.join()
+
+    def _start(self) -> None:
+        while len(self._workers) < self.threads:
+            worker = threading.Thread(target=self._work, name=f"inspect-{len(self._workers)}", daemon=True)
+            self._workers.append(worker)
+            worker.start()
+
+    def _count(self) -> int:
+        return sum(len(task.files) for task in self._waiting if not task.result.cancelled())
+
+    def _work(self) -> None:
+        while (tasks := self._gather()) is not None:
+            groups: dict[object, list[Task]] = {}
+            for task in tasks:
+                # batch mode compares the pictures of one request and of no other
+                alone = task.how.mode == "batch"
+                groups.setdefault(id(task) if alone else task.how.kind, []).append(task)
+            for group in groups.values():
+                self._inspect(group)
+
+    def _gather(self) -> list[Task] | None:
+        """The next tasks that were not cancelled, which may be none; None once all is done."""
+        with self._changed:
+            while not self._waiting:
+                if self._stopping:
+                    return None
+                self._changed.wait()
+            until = self._waiting[0].since + self.wait
+            while not self._stopping and 0 < self._count() < self.most and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
+            taken: list[Task] = []
+            while self._waiting:
+                size = sum(len(task.files) for task in taken)
+                if taken and size + len(self._waiting[0].files) > self.most:
+                    break
+                task = self._waiting.popleft()
+                if task.result.set_running_or_notify_cancel():
+                    taken.append(task)
+            return taken
+
+    def _inspect(self, tasks: list[Task]) -> None:
+        how = tasks[0].how
+        files = [file for task in tasks for file in task.files]
+        if self._tell:
+            self._tell(len(files))
+        try:
+            rows = iter(self.inspector.inspect(files, how.product, how.mode, target_false_alarm=how.target))
+            found = [[next(rows) for _ in task.files] for task in tasks]
+        except Exception as error:
+            if len(tasks) > 1 and not isinstance(error, LooktwiceError):
+                for task in tasks:  # one picture that breaks the inspector spoils no other
+                    self._inspect([task])
+                return
+            for task in tasks:
+                task.result.set_exception(error)
+            return
+        for task, result in zip(tasks, found, strict=True):
+            task.result.set_result(result)

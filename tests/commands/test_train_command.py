@@ -1,0 +1,132 @@
+"""`looktwice train detector` and `dictionary`: a file to load, a run that goes on, one sentence a mistake."""
+
+import inspect
+import sys
+
+import pytest
+
+from assistant.commands import main as cli
+from assistant.commands.train import detector, dictionary
+from assistant.models.trained_adapter import Learned, load_learned, user_learned
+from assistant.models.trained_dictionary import load_dictionary, user_dictionary
+from assistant.training.detector import TrainConfig
+from assistant.training.dictionary import DictionaryConfig
+
+
+@pytest.fixture
+def run(tiny_home, monkeypatch, tmp_path, capfd):
+    """run(*arguments) -> (exit status, standard error as one line), with the tiny convolutional tower."""
+    for module in ("learned", "lookup"):
+        monkeypatch.setattr(f"assistant.{module}.cache_root", lambda: tmp_path / "cache")
+
+    def call(*arguments, verb="detector"):
+        fixed = ("--bundle", "tiny-cnn", "--device", "cpu", "--epochs", 1, "--simulated", 1)
+        monkeypatch.setattr(sys, "argv", ["looktwice", "train", verb, *map(str, (*arguments, *fixed))])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        out, err = capfd.readouterr()
+        assert out == "" or "Usage" in out
+        return stopped.value.code or 0, " ".join(err.split())
+
+    return call
+
+
+@pytest.fixture
+def pictures(sample, tmp_path):
+    sample()
+    return tmp_path / "pictures0"
+
+
+def test_a_detector_is_trained_where_the_bundle_looks_for_it_and_the_same_command_goes_on(
+    run, pictures, tmp_path, backbones
+):
+    status, err = run(pictures, "--work", tmp_path / "work")
+    assert status == 0, err
+    assert "6 pictures of 3 kinds" in err and "held-out kinds: image AUROC" in err
+    learned = load_learned("tiny-cnn", backbones["tiny-cnn"].digest)
+    assert learned is not None and user_learned("tiny-cnn").is_file()
+    status, err = run(pictures, "--work", tmp_path / "work", "--out", tmp_path / "new" / "mine.safetensors")
+    assert status == 0 and "Going on after step" in err
+    again = Learned.load(tmp_path / "new" / "mine.safetensors")
+    assert again.card == learned.card
+
+
+def test_a_dictionary_is_trained_where_the_bundle_looks_for_it_and_the_same_command_goes_on(
+    run, pictures, tmp_path, backbones
+):
+    status, err = run(pictures, "--work", tmp_path / "work", verb="dictionary")
+    assert status == 0, err
+    assert "6 pictures of 3 kinds" in err and "nearest neighbour" in err
+    made = load_dictionary("tiny-cnn", backbones["tiny-cnn"].digest)
+    assert made is not None and user_dictionary("tiny-cnn").is_file()
+    elsewhere = ("--out", tmp_path / "mine.safetensors", "--work", tmp_path / "work")
+    status, err = run(pictures, *elsewhere, verb="dictionary")
+    assert status == 0 and "Going on after step" in err
+    assert (tmp_path / "mine.safetensors").read_bytes() == user_dictionary("tiny-cnn").read_bytes()
+
+
+def test_a_run_that_is_stopped_says_how_it_goes_on(run, pictures, tmp_path, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    for verb in ("detector", "dictionary"):
+        monkeypatch.setattr(f"assistant.training.{verb}.train_{verb}", interrupt)
+        status, err = run(pictures, "--work", tmp_path / "work", verb=verb)
+        assert status == 130 and "goes on where it was" in err
+    assert not user_learned("tiny-cnn").exists() and not user_dictionary("tiny-cnn").exists()
+
+
+def test_features_are_kept_in_the_cache_by_default(run, pictures, monkeypatch, tmp_path):
+    where = []
+    monkeypatch.setattr("assistant.models.cache.cache_root", lambda: tmp_path / "mine")
+    monkeypatch.setattr("assistant.commands.train._train", lambda *a: where.append(a[3]) or sys.exit(0))
+    run(pictures)
+    assert where == [tmp_path / "mine" / "training" / "tiny-cnn"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "There is no folder"),
+        (["pictures0", "--leave-out", "gremlins"], "gremlins"),
+        (["pictures0/kind0"], "one kind"),
+        (["pictures0", "--rate", "0"], "positive"),
+        (["pictures0", "--precision", "int4"], "int4"),
+        (["pictures0", "--out", "weights.bin"], "safetensors"),
+        (["pictures0", "--out", "taken.safetensors"], "is a folder"),
+        (["pictures0", "--work", "file/work"], "cannot be made"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_mistake_is_one_sentence_before_any_training(run, pictures, tmp_path, monkeypatch, arguments, words):
+    (tmp_path / "taken.safetensors").mkdir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("assistant.commands.train._train", lambda *_: pytest.fail("it trained"))
+    for verb in ("detector", "dictionary"):
+        if verb == "dictionary" and "--precision" in arguments:
+            continue
+        status, err = run(*arguments, verb=verb)
+        assert status == 2 and words in err and err.count(". ") == 0
+
+
+def test_without_accelerate_the_extra_is_named(run, pictures, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    status, err = run(pictures, "--work", tmp_path / "work")
+    assert status == 2 and "looktwice[train]" in err
+
+
+def test_the_defaults_are_those_of_the_configuration():
+    given = {name: p.default for name, p in inspect.signature(detector).parameters.items()}
+    config = TrainConfig()
+    for name in ("epochs", "batch", "rate", "seed", "precision"):
+        assert given[name] == getattr(config, name)
+    assert given["simulated"] == config.views.simulated
+
+
+def test_the_defaults_of_the_dictionary_are_those_of_its_configuration():
+    given = {name: p.default for name, p in inspect.signature(dictionary).parameters.items()}
+    config = DictionaryConfig()
+    for name in ("epochs", "batch", "rate", "frozen", "seed"):
+        assert given[name] == getattr(config, name)
+    assert given["simulated"] == config.views.simulated

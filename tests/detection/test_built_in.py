@@ -1,0 +1,83 @@
+"""Built-in limits: kept, found again, and never used with weights they were not measured with."""
+
+import json
+
+import pytest
+
+from assistant.detection.built_in import Limits, load_limits, merge_sources, user_limits
+from assistant.detection.calibration import Prior
+from assistant.errors import CalibrationError
+
+SCORES = tuple(round(0.1 + i / 1000, 5) for i in range(59))
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr("assistant.detection.built_in.card_folder", lambda: tmp_path)
+    return tmp_path / "toy.limits.json"
+
+
+@pytest.fixture
+def limits():
+    return Limits("toy", "abc", "59 good pictures of 2 kinds (a, b)", SCORES, Prior(spread=0.2))
+
+
+def test_limits_are_found_again_as_they_were(shipped, limits):
+    limits.save(shipped)
+    assert load_limits("toy", "abc") == limits
+
+
+def test_a_users_own_limits_go_before_the_shipped_ones(shipped, limits):
+    limits.save(shipped)
+    Limits("toy", "abc", "mine", SCORES[:40]).save(user_limits("toy"))
+    assert load_limits("toy", "abc").source == "mine"
+
+
+def test_limits_of_other_weights_are_never_used(shipped, limits):
+    limits.save(shipped)
+    with pytest.raises(CalibrationError, match="other weights"):
+        load_limits("toy", "abd")
+
+
+def test_missing_limits_say_what_helps(shipped):
+    with pytest.raises(CalibrationError, match="give references, use batch mode, or measure them"):
+        load_limits("toy", "abc")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda row: row.update(schema=2),
+        lambda row: row.pop("schema"),
+        lambda row: row.pop("zero_shot"),
+        lambda row: row.update(zero_shot=None),
+        lambda row: row.update(extra=1),
+        lambda row: row.update(prior={"spread": -1.0}),
+        lambda row: row.update(prior={"width": 1.0}),
+    ],
+)
+def test_damaged_limits_are_refused_in_one_sentence(shipped, limits, spoil):
+    row = json.loads(limits.save(shipped).read_text())
+    spoil(row)
+    shipped.write_text(json.dumps(row))
+    with pytest.raises(CalibrationError, match="damaged; measure them again"):
+        load_limits("toy", "abc")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00\xff"])
+def test_a_file_that_is_no_limits_at_all_is_refused(shipped, text):
+    shipped.write_bytes(text.encode("latin-1"))
+    with pytest.raises(CalibrationError, match="damaged"):
+        load_limits("toy", "abc")
+
+
+def test_the_calibration_counts_the_scores(limits):
+    made = limits.calibration(0.05)
+    assert (made.method, made.threshold) == ("built-in", SCORES[59 - 3])
+    assert "59 good pictures of 2 kinds" in made.evidence.origin
+    with pytest.raises(CalibrationError, match="cannot support a target of 0.01"):
+        limits.calibration(0.01)
+
+
+def test_sources_are_merged_into_words():
+    assert merge_sources([("bottles", 20), ("cells", 300)]) == "320 good pictures of 2 kinds (bottles, cells)"

@@ -1,0 +1,266 @@
+"""Learning: what goes into memory, what the limits rest on, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from assistant.detection.calibration import Prior, calibrate
+from assistant.detection.detector import WHOLE_SHARE, Detector
+from assistant.errors import CalibrationError, ProductError, WeightsError
+from assistant.images.load import load_image
+from assistant.products.learning import calibrate_again, check_roi, learn_product
+
+
+@pytest.fixture
+def detector(backbones):
+    return Detector(backbones["tiny-cnn"])
+
+
+@pytest.fixture
+def pictures(good):
+    return [load_image(good(i), name=f"part {i}.png") for i in range(4)]
+
+
+def test_a_product_says_what_it_was_made_of(detector, pictures):
+    product = learn_product(detector, "cloth", pictures)
+    assert [r.name for r in product.references] == [f"part {i}.png" for i in range(4)]
+    assert [r.id for r in product.references] == [0, 1, 2, 3] == product.dictionary.ids()
+    assert (product.bundle, product.weights) == ("tiny-cnn", detector.backbone.digest)
+    assert (product.side, product.views, product.roi) == (128, "plain", None)
+    assert len(product.dictionary) == 4 * 32 * 32
+
+
+def test_the_limits_rest_on_each_reference_without_itself(detector, pictures):
+    product = learn_product(detector, "cloth", pictures, target_false_alarm=0.1, prior=Prior(spread=0.3))
+
+    def score(picture, *left_out):
+        kept = [p for p in pictures if p is not picture and not any(p is one for one in left_out)]
+        others = learn_product(detector, "others", kept)
+        (features,) = detector.backbone.encode([picture.pixels])
+        found = detector.few_shot(features, others.dictionary, strengths=product.strengths)
+        return float((detector.score(found) + detector.lift(features, product.wholes and others.wholes))[0])
+
+    alone = [score(picture) for picture in pictures]
+    assert [r.score for r in product.references] == pytest.approx(alone, abs=1e-4)
+    assert product.calibration.scores == pytest.approx(sorted(alone), abs=1e-4)
+    ring = [pictures[r.id] for r in sorted(product.references, key=lambda r: r.digest)]
+    thinned = [score(ring[i - step], ring[i]) for i in range(4) for step in (1, 2)]
+    assert np.mean(thinned) > np.mean(alone)
+    expected = calibrate(alone, thinned=thinned, target=0.1, prior=Prior(spread=0.3))
+    assert product.calibration.threshold == pytest.approx(expected.threshold, rel=1e-3)
+    assert product.calibration.threshold < calibrate(alone, target=0.1, prior=Prior(spread=0.3)).threshold
+    assert product.calibration.n == 4 and product.alike
+
+
+def test_one_reference_is_stood_in_for_by_its_changed_views(detector, pictures):
+    product = learn_product(detector, "cloth", pictures[:1])
+    assert product.references[0].score is None and product.calibration.n == 1
+    assert product.calibration.method == "predictive" and product.calibration.threshold > 0
+    assert product.calibration.evidence.smallest_p == 0.5
+
+
+def test_the_order_of_references_changes_no_score(detector, pictures, good):
+    forward = learn_product(detector, "cloth", pictures)
+    back = learn_product(detector, "cloth", pictures[::-1])
+    (features,) = detector.backbone.encode([good(9)])
+    one, other = (detector.few_shot(features, p.dictionary) for p in (forward, back))
+    assert (one - other).abs().max() < 1e-6
+    assert forward.calibration.scores == pytest.approx(back.calibration.scores, abs=1e-6)
+
+
+def test_copies_of_a_reference_teach_nothing(detector, pictures):
+    once = learn_product(detector, "cloth", pictures[:2])
+    copies = [load_image(pictures[0].pixels.copy(), name="copy.png"), *pictures[:2], pictures[1]]
+    again = learn_product(detector, "cloth", copies)
+    assert again.calibration == once.calibration and again.calibration.n == 2
+    assert torch.equal(again.dictionary.entries, once.dictionary.entries)
+    alone = learn_product(detector, "cloth", [pictures[0]] * 5)
+    assert alone.calibration == learn_product(detector, "cloth", pictures[:1]).calibration
+
+
+@pytest.mark.parametrize(("views", "count"), [("plain", 1), ("flips", 4), ("turns", 8)])
+def test_views_go_into_memory_under_their_reference(detector, pictures, views, count):
+    product = learn_product(detector, "cloth", pictures[:2], views=views)
+    assert len(product.dictionary) == 2 * count * 32 * 32 and product.dictionary.ids() == [0, 1]
+    assert product.views == views and len(product.references) == 2
+
+
+def test_turned_views_know_a_turned_part(detector):
+    ramp = np.linspace(40, 220, 160)[:, None] * np.ones((1, 160))
+    stripes = np.where(np.arange(160)[None] % 16 < 8, 1.0, 0.6)
+    pixels = (ramp * stripes)[..., None].repeat(3, axis=2).astype(np.uint8)
+    (turned,) = detector.backbone.encode([np.rot90(pixels).copy()])
+    plain, turns = (
+        learn_product(detector, "cloth", [load_image(pixels)], views=views).dictionary
+        for views in ("plain", "turns")
+    )
+    tokens = detector.tokens(turned)
+    assert turns.lookup(tokens).max() < 0.01 < 0.05 < plain.lookup(tokens).max()
+
+
+def test_progress_is_told(detector, pictures):
+    heard = []
+    learn_product(detector, "cloth", pictures, tell=lambda message, fraction: heard.append((message, fraction)))
+    assert [f for _, f in heard] == sorted(f for _, f in heard) and heard[-1][1] == 1.0
+    assert all(0 <= f <= 1 and message for message, f in heard)
+
+
+def test_what_makes_no_sense_is_refused_before_any_work(detector, pictures):
+    blind = Detector(backbone=None)
+    for name, given, settings, error in [
+        ("../up", pictures, {}, ProductError),
+        ("cloth", [], {}, ProductError),
+        ("cloth", pictures, {"target_false_alarm": 0.0}, CalibrationError),
+        ("cloth", pictures, {"roi": np.zeros((4, 4))}, ProductError),
+    ]:
+        with pytest.raises(error):
+            learn_product(blind, name, given, **settings)
+    with pytest.raises(ProductError, match="plain, flips and turns"):
+        learn_product(detector, "cloth", pictures, views="all")
+
+
+@pytest.mark.parametrize("roi", [np.zeros((3, 3)), np.ones((3, 3, 3)), np.ones(3), np.ones((0, 3))])
+def test_a_region_of_interest_that_shows_nothing_is_refused(roi):
+    with pytest.raises(ProductError, match="region of interest"):
+        check_roi(roi)
+
+
+def test_a_region_of_interest_may_be_of_any_number(good):
+    assert check_roi(np.array([[0, 255], [0, 3]], dtype=np.uint8)).tolist() == [[0, 1], [0, 1]]
+    assert check_roi(np.array([[True, False]])).dtype == torch.float32
+
+
+def _part(seed, *, disc=True, shift=0):
+    """A plate with a bright disc on it, always in the same place, and the grain of a camera."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:160, :160]
+    plate = 90 + 10 * np.sin(columns / 9) + rng.normal(0, 3, (160, 160))
+    if disc:
+        plate[(rows - 60) ** 2 + (columns - 100 - shift) ** 2 < 24**2] += 100
+    return np.repeat(plate.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_a_missing_and_a_moved_part_show_where_parts_lie_alike(detector):
+    product = learn_product(detector, "plate", [load_image(_part(i)) for i in range(4)])
+    assert product.aligned
+
+    def score(pixels, aligned):
+        (features,) = detector.backbone.encode([pixels])
+        return float(detector.score(detector.few_shot(features, product.dictionary, aligned=aligned))[0])
+
+    whole, missing, moved = _part(9), _part(9, disc=False), _part(9, shift=-50)
+    for spoiled in (missing, moved):
+        assert score(spoiled, True) > 2 * score(whole, True)
+        assert score(spoiled, True) > 1.5 * score(spoiled, False)  # anywhere else it has a match
+    (features,) = detector.backbone.encode([missing])
+    found = detector.maps(features, [product])[0][0]
+    row, column = divmod(int(found.argmax()), found.shape[1])
+    assert abs(row / found.shape[0] - 60 / 160) < 0.2 and abs(column / found.shape[1] - 100 / 160) < 0.2
+
+
+def test_parts_that_lie_anyhow_are_compared_with_the_whole_memory(detector, pictures):
+    places = [_part(i, shift=s) for i, s in enumerate((-60, 0, 35, -25))]
+    assert not learn_product(detector, "loose", [load_image(p) for p in places]).aligned
+    same = [load_image(_part(i)) for i in range(3)]
+    assert not learn_product(detector, "one", same[:1]).aligned
+    assert not learn_product(detector, "turned", same, views="turns").aligned
+    assert learn_product(detector, "said", same[:1], aligned=True).aligned
+    assert not learn_product(detector, "denied", same, aligned=False).aligned
+    with pytest.raises(ProductError, match="at any angle"):
+        learn_product(detector, "both", same, views="flips", aligned=True)
+
+
+def test_alignment_is_kept_with_the_product(detector, tmp_path):
+    product = learn_product(detector, "plate", [load_image(_part(i)) for i in range(3)])
+    assert product.load(product.save(tmp_path / "plate.safetensors")).aligned
+
+
+def test_references_are_alike_as_wholes_or_they_are_not(detector, pictures, mixed):
+    assert learn_product(detector, "cloth", pictures).alike
+    same = [load_image(mixed(i, 0.5)) for i in range(4)]
+    assert learn_product(detector, "mixed", same).alike and learn_product(detector, "two", same[:2]).alike
+    assert not learn_product(detector, "one", same[:1]).alike
+    other = [load_image(mixed(i, i / 3)) for i in range(4)]
+    assert not learn_product(detector, "unlike", other).alike
+    copies = [load_image(same[0].pixels.copy()), same[0]]
+    assert not learn_product(detector, "copies", copies).alike
+
+
+def test_a_tower_with_one_grid_for_all_layers_tells_no_wholes(backbones, pictures):
+    assert not learn_product(Detector(backbones["tiny-vit"]), "cloth", pictures).alike
+
+
+def test_a_tower_with_one_grid_for_all_layers_knows_no_strengths(backbones, pictures):
+    assert learn_product(Detector(backbones["tiny-vit"]), "cloth", pictures).strengths is None
+    assert learn_product(Detector(backbones["tiny-cnn"]), "cloth", pictures[:1]).strengths is None
+
+
+def test_strengths_come_from_what_is_looked_at(detector, mixed):
+    clean, other = mixed(0, 0.5), mixed(1, 0.0)
+    half = np.zeros((160, 160), dtype=bool)
+    half[:, :80] = True
+    spoiled = np.where(half[..., None], clean, np.uint8(255) - other)
+    plain, looked = (
+        learn_product(detector, "cloth", [load_image(spoiled), load_image(mixed(2, 0.5))], roi=roi).strengths
+        for roi in (None, half)
+    )
+    (features,) = detector.backbone.encode([spoiled])
+    assert torch.equal(plain.limits[0], detector.usual_strength(features))
+    assert torch.equal(looked.limits[0], detector.usual_strength(features, torch.from_numpy(half).float()))
+    assert not torch.equal(plain.limits[0], looked.limits[0])
+
+
+def test_limits_hold_the_lift_of_each_reference_without_itself(detector, mixed):
+    pictures = [load_image(mixed(i, share)) for i, share in enumerate((0.5, 0.5, 0.5, 0.35))]
+    product = learn_product(detector, "mixed", pictures)
+    assert product.alike
+    for i, picture in enumerate(pictures):
+        (features,) = detector.backbone.encode([picture.pixels])
+        by_map = float(detector.score(detector.few_shot(features, product.dictionary, without=i))[0])
+        own = product.references[i].score - by_map
+        others = product.wholes.distance(detector.signature(features), without=i)
+        assert own == pytest.approx(WHOLE_SHARE * float(others[0]), abs=1e-5)
+        assert own > 0.03 if i == 3 else own < 0.01
+
+
+def test_untrained_a_trained_memory_scores_and_limits_as_the_nearest_does(detector, pictures, good, train_lookup):
+    train_lookup()
+    nearest, trained = (learn_product(detector, "cloth", pictures, memory=m) for m in ("nearest", "trained"))
+    assert torch.equal(trained.dictionary.entries, nearest.dictionary.entries)
+    assert trained.alike == nearest.alike and trained.strengths is not None
+    assert trained.calibration.scores == pytest.approx(nearest.calibration.scores, abs=0.01)
+    (features,) = detector.backbone.encode([good(9)])
+    one, other = detector.maps(features, [nearest, trained])
+    assert not torch.equal(one, other)
+    assert (one - other).abs().mean() < 0.002 and (one - other).abs().max() < 0.05
+    assert calibrate_again(detector, trained) == trained
+
+
+def test_trained_limits_rest_on_each_reference_without_itself(detector, pictures, train_lookup):
+    train_lookup(1)
+    product = learn_product(detector, "cloth", pictures, memory="trained")
+    assert product.calibration.scores != learn_product(detector, "cloth", pictures).calibration.scores
+    for i, picture in enumerate(pictures):
+        others = learn_product(detector, "o", [p for p in pictures if p is not picture], memory="trained")
+        (features,) = detector.backbone.encode([picture.pixels])
+        lifted = detector.lift(features, product.wholes, without=i)
+        memory = detector.memory_of(others)
+        found = detector.few_shot(features, memory, strengths=others.strengths)
+        assert product.references[i].score == pytest.approx(float((detector.score(found) + lifted)[0]), abs=5e-3)
+
+
+def test_a_trained_memory_reads_whole_pictures_as_they_are(detector, pictures, train_lookup, monkeypatch):
+    with pytest.raises(WeightsError, match="no trained dictionary.*`looktwice train dictionary`"):
+        learn_product(detector, "cloth", pictures, memory="trained")
+    train_lookup(1)
+    for wrong in ({"views": "flips"}, {"tiles": 2}, {"aligned": True}):
+        with pytest.raises(ProductError, match="leave out views, tiles and alignment"):
+            learn_product(detector, "cloth", pictures, memory="trained", **wrong)
+    with pytest.raises(ProductError, match="nearest or trained, not 'sideways'"):
+        learn_product(detector, "cloth", pictures, memory="sideways")
+    same = [load_image(_part(i)) for i in range(3)]
+    assert learn_product(detector, "plate", same).aligned
+    assert not learn_product(detector, "plate", same, memory="trained").aligned
+    monkeypatch.setattr("assistant.products.learning.CAPACITY", 4000)
+    with pytest.raises(ProductError, match="no room for so many"):
+        learn_product(detector, "cloth", pictures, memory="trained")
