@@ -4,7 +4,7 @@ The path that `read_values` builds is the one of CLIP Surgery (Li et al., 2023) 
 al., ICLR 2024). It starts as the tokens that enter the first of these blocks. Each block adds one thing: its
 attention over its own input on the original path, with the values in the place of queries and keys. No MLP and
 no output of the second path itself is fed in. Patches then keep to patches that look like them, which text can
-be compared with. This module knows open_clip's blocks by their parts; it knows neither text nor scores.
+be compared with. open_clip's blocks are taken by their parts.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def attend_values(block: Any, tokens: Tensor) -> Tensor:
     return added
 
 
-def value_blocks(visual: nn.Module) -> list[Any]:
+def value_blocks(visual: nn.Module) -> list[nn.Module]:
     """The blocks of an open_clip ViT; ValueError where the tower is none, or its attention is of another make."""
     blocks = list(getattr(getattr(visual, "transformer", None), "resblocks", []))
     if len(blocks) < 2 or not all(isinstance(getattr(b, "attn", None), nn.MultiheadAttention) for b in blocks):

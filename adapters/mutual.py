@@ -1,7 +1,7 @@
-"""Batch mode: unlabelled pictures of one product score each other (MuSc, Li et al., CVPR 2024).
+"""Mutual mode: unlabelled pictures of one product score each other (MuSc, Li et al., CVPR 2024).
 
 A patch of a good part has a close match in most other pictures; a defect has few. No picture is known to be
-good. Knows patches and global vectors only.
+good.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ INTERVAL = 0.3
 OTHERS = 128
 """Each picture is compared with at most this many others, so that time grows with N and not with its square."""
 
+SEED = 0  # of the choice of others
 _BLOCK = 16  # pictures compared at once
 
 
@@ -30,7 +31,6 @@ def mutual_maps(
     sizes: Sequence[int] = SIZES,
     interval: float = INTERVAL,
     others: int = OTHERS,
-    seed: int = 0,
     tell: Callable[[float], None] | None = None,
 ) -> list[Tensor]:
     """Mutual anomaly maps of N >= 2 pictures.
@@ -38,7 +38,7 @@ def mutual_maps(
     `tokens`: N tensors [h_i, w_i, C] of unit length, of any grids. For each neighbourhood size, each patch
     takes its distance to the nearest patch of every other picture, and the mean of the smallest `interval` of
     these is its anomaly; sizes are averaged. Returns N maps [h_i, w_i] float32 in [0, 2]. With more than
-    `others` other pictures, a seeded choice of them, spread over the whole batch, stands for all. `tell` hears
+    `others` other pictures, a seeded choice of them, spread over all pictures, stands for all. `tell` hears
     the fraction done.
     Memory: the tokens in bf16, and one block of `_BLOCK` pictures' similarities. ValueError under two pictures.
     """
@@ -48,7 +48,7 @@ def mutual_maps(
     for step, size in enumerate(sizes):
         pooled = [neighbourhood(t[None].float(), size)[0].flatten(0, 1).to(torch.bfloat16) for t in tokens]
         for i, patches in enumerate(pooled):
-            chosen = _choose(len(tokens), i, others, seed)
+            chosen = _choose(len(tokens), i, others)
             nearest = _nearest(patches, [pooled[j] for j in chosen])
             kept = max(1, round(interval * len(chosen)))
             low = nearest.topk(kept, dim=0, largest=False).values.mean(dim=0)
@@ -81,11 +81,11 @@ def _nearest(patches: Tensor, pictures: Sequence[Tensor]) -> Tensor:
     return (1 - torch.stack(rows).float()).clamp_min(0)
 
 
-def _choose(count: int, own: int, most: int, seed: int) -> list[int]:
+def _choose(count: int, own: int, most: int) -> list[int]:
     rest = [j for j in range(count) if j != own]
     if len(rest) <= most:
         return rest
-    generator = torch.Generator().manual_seed(seed)
-    # One order for the whole batch, so that all pictures are judged by the same others.
+    generator = torch.Generator().manual_seed(SEED)
+    # One order for all of them, so that all pictures are judged by the same others.
     order = torch.randperm(count, generator=generator).tolist()
     return [j for j in order if j != own][:most]

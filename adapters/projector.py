@@ -2,7 +2,7 @@
 
 Five kinds of vectors go in: the picture as a whole, its patches pooled to a grid, its patches weighted by the
 anomaly map (look-twice tokens, Anomaly-OV, Xu et al. 2025), the same for each region, and each region's crop seen
-again at full resolution (Triad, Li et al. 2025). Knows tensors only: no picture, no words, no language model.
+again at full resolution (Triad, Li et al. 2025).
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Projector(nn.Module):
             raise ValueError("there is one tensor for each kind of token, with no more rows than places")
         tokens, first = [], 0
         for kind, (row, most) in enumerate(zip(rows, PLACES, strict=True)):
-            found = self.parts[kind](row.to(self.places.dtype)) + self.places[first : first + len(row)]
-            tokens.append(normalize(found.float(), dim=-1) * self.norms[kind])
+            token = self.parts[kind](row.to(self.places.dtype)) + self.places[first : first + len(row)]
+            tokens.append(normalize(token.float(), dim=-1) * self.norms[kind])
             first += most
         return torch.cat(tokens)
 
@@ -81,5 +81,5 @@ class _Part(nn.Module):
         self.down, self.up = nn.Linear(size, width), nn.Linear(width, hidden)
 
     def forward(self, row: Tensor) -> Tensor:
-        found: Tensor = self.up(gelu(self.down(self.norm(row))))
-        return found
+        token: Tensor = self.up(gelu(self.down(self.norm(row))))
+        return token

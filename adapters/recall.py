@@ -1,7 +1,6 @@
-"""A memory looked up through trained generators, in place of by the nearest patch.
+"""A memory looked up through a trained `SparseDictionary`, where `Dictionary` takes the nearest patch.
 
-`Recall` gives distances as `Dictionary.lookup` does, from what a `SparseDictionary` makes of the same patches. It
-trains nothing, keeps no file, and knows no limits.
+`Recall` gives distances as `Dictionary.lookup` does, from what the trained generators make of the same patches.
 """
 
 from __future__ import annotations

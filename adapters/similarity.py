@@ -32,16 +32,16 @@ def nearest(queries: Tensor, entries: Tensor) -> Tensor:
         return cosines(queries, entries).amax(dim=1)
     dtype = product_type("cpu")
     queries = queries.detach().to(dtype)
-    room = torch.empty(len(queries) * min(_ENTRIES, len(entries)), dtype=dtype)
-    best = [_largest(queries, block.to(dtype), room) for block in entries.detach().split(_ENTRIES)]
-    found = torch.stack(best).amax(dim=0)
+    buffer = torch.empty(len(queries) * min(_ENTRIES, len(entries)), dtype=dtype)
+    blocks = [_largest(queries, block.to(dtype), buffer) for block in entries.detach().split(_ENTRIES)]
+    best = torch.stack(blocks).amax(dim=0)
     if dtype != torch.bfloat16:
-        return found
-    behind = found < 0
-    found = found.view(dtype)
+        return best
+    behind = best < 0
+    best = best.view(dtype)
     if bool(behind.any()):
-        found[behind] = cosines(queries[behind], entries).amax(dim=1)
-    return found
+        best[behind] = cosines(queries[behind], entries).amax(dim=1)
+    return best
 
 
 @lru_cache(maxsize=8)
@@ -54,12 +54,12 @@ def product_type(device: str) -> torch.dtype:
     return torch.bfloat16 if device == "cpu" and quick else torch.float32
 
 
-def _largest(queries: Tensor, block: Tensor, room: Tensor) -> Tensor:
+def _largest(queries: Tensor, block: Tensor, buffer: Tensor) -> Tensor:
     """The largest product of each query with a block: float32 as it is, bfloat16 by its bits as int16.
 
     Bits compare as the floats do unless both are negative, and their maximum is found five times as fast.
-    `room` takes the products: fresh memory for every block would cost more than the products themselves.
+    `buffer` takes the products: fresh memory for every block would cost more than the products themselves.
     """
-    products = room[: len(queries) * len(block)].view(len(queries), len(block))
+    products = buffer[: len(queries) * len(block)].view(len(queries), len(block))
     torch.mm(queries, block.T, out=products)
-    return (products.view(torch.int16) if room.dtype == torch.bfloat16 else products).amax(dim=1)
+    return (products.view(torch.int16) if buffer.dtype == torch.bfloat16 else products).amax(dim=1)

@@ -1,8 +1,7 @@
-"""The trained memory: patches are rebuilt from the few good ones that fit, and what cannot be is anomalous.
+"""The sparse dictionary: patches are rebuilt from the few good ones that fit, and what cannot be is anomalous.
 
 Query, key and value generators read frozen patches; sparsemax picks the entries (DictAS, Qu et al. 2025). All
-three start as the identity, so that untrained it does what a nearest-neighbour memory does. This module knows no
-losses, no files and no pictures.
+three start as the identity, so that untrained it does what a nearest-neighbour memory does.
 """
 
 from __future__ import annotations
@@ -145,8 +144,8 @@ class Generator(nn.Module):
         keys, values = self.offer(small.flatten(2).transpose(1, 2)).chunk(2, dim=-1)
         asked = self.ask(hidden).flatten(1, 2)
         parts = (t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in (asked, keys, values))
-        found = scaled_dot_product_attention(*parts)
-        return found.transpose(1, 2).reshape(batch, h, w, width)
+        mixed = scaled_dot_product_attention(*parts)
+        return mixed.transpose(1, 2).reshape(batch, h, w, width)
 
 
 class LayerLookup(nn.Module):
@@ -171,12 +170,12 @@ class LayerLookup(nn.Module):
         values = values.to(asked.dtype)
         flat = asked.flatten(1, 2)
         shared = len(keys) == 1
-        found = [
+        retrieved = [
             self._retrieve(rows, keys if shared else keys[i : i + 1], values if shared else values[i : i + 1])
             for i, picture in enumerate(flat)
             for rows in picture.split(_BLOCK)
         ]
-        return own, normalize(torch.cat(found), dim=-1).view(own.shape)
+        return own, normalize(torch.cat(retrieved), dim=-1).view(own.shape)
 
     def _retrieve(self, rows: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         quick = keys.dtype == torch.bfloat16
@@ -215,7 +214,7 @@ class SparseDictionary(nn.Module):
 
     def look_up(self, queries: Tensor, memory: Remembered) -> Tensor:
         """How far queries [B, h, w, C] are from what is retrieved for them: maps [B, h, w] in [0, 2]."""
-        parts = [1 - (own * found).sum(-1) for own, found in self.retrieve(queries, memory)]
+        parts = [1 - (own * retrieved).sum(-1) for own, retrieved in self.retrieve(queries, memory)]
         return torch.stack(parts).mean(dim=0).clamp(0, 2)
 
     def retrieve(self, queries: Tensor, memory: Remembered) -> list[tuple[Tensor, Tensor]]:
@@ -223,11 +222,11 @@ class SparseDictionary(nn.Module):
         self._check(queries, (4,))
         if len(memory.keys[0][0]) not in (1, len(queries)):
             raise ValueError("each query has references of its own, or all share them")
-        found = []
+        retrieved = []
         for scale, keys, values in zip(memory.scales, memory.keys, memory.values, strict=True):
             parts = self._split(neighbourhood(queries, scale))
-            found += [layer(*given) for layer, *given in zip(self.layers, parts, keys, values, strict=True)]
-        return found
+            retrieved += [layer(*given) for layer, *given in zip(self.layers, parts, keys, values, strict=True)]
+        return retrieved
 
     def freeze_values(self, frozen: bool) -> None:
         """Whether the value generators stay as they are: trained from the start, all values become alike."""

@@ -2,8 +2,7 @@
 
 The tower stays as it is. A bottleneck turns each patch into a vector of the text tower's space, where it is
 compared with fixed sentences: "normal" against "abnormal" makes a map, one sentence per defect type says what it
-looks like (APRIL-GAN, Chen et al. 2023; AdaptCLIP, Gao et al. 2025; MultiADS, Sadikaj et al. 2025). This module
-knows neither sentences nor losses.
+looks like (APRIL-GAN, Chen et al. 2023; AdaptCLIP, Gao et al. 2025; MultiADS, Sadikaj et al. 2025).
 
 What a small network learned on other products tells badly *whether* a picture is anomalous and well *where* in it:
 `focus` therefore moves a map's weight to where the adapter looks, and keeps the picture's score.
@@ -49,8 +48,8 @@ class AdapterConfig:
 class Bottleneck(nn.Module):
     """[..., inputs] of unit length -> [..., space] of unit length.
 
-    Where both have one size it is residual and starts as the identity, so that an aligned tower is never worse
-    before training than without it.
+    Where both have one size it is residual and starts as the identity, so that a tower that aligns patches with
+    text is never worse before training than without it.
     """
 
     def __init__(self, config: AdapterConfig) -> None:
@@ -67,8 +66,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         hidden = gelu(self.down(self.dropout(tokens * self.scale)))
-        found = self.up(gelu(self.middle(hidden)))
-        return normalize(tokens + found if self.residual else found, dim=-1)
+        read = self.up(gelu(self.middle(hidden)))
+        return normalize(tokens + read if self.residual else read, dim=-1)
 
 
 class VisualAdapter(nn.Module):

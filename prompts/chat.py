@@ -1,7 +1,6 @@
-"""What is said to a language model: who it is, and how evidence, questions and answers are laid out.
+"""The chat prompt of the small language model: who it is, and how evidence, questions and answers are laid out.
 
 Training and use share this wording, and a trained model knows no other: changing a word here means training again.
-It knows no tokenizer and no picture.
 """
 
 from __future__ import annotations

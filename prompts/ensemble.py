@@ -1,6 +1,6 @@
-"""Directions in the space of a text tower: many sentences averaged into one unit vector.
+"""Prompt ensembles: many sentences read by a text tower and averaged into one unit vector.
 
-The tower is any function from sentences to vectors; this module knows neither pictures nor scores.
+The tower is any function from sentences to vectors.
 """
 
 from __future__ import annotations

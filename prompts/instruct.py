@@ -1,7 +1,7 @@
-"""What a large vision-language model is told: the rules, the evidence, the pictures, and the question.
+"""The chat prompt of a large vision-language model: the rules, the evidence, the pictures, and the question.
 
-The layout is the same for every model; who talks to one turns it into its own format. It knows no picture and
-no model. Nothing that an inspection or a user says stands among the rules.
+The layout is the same for every model; who talks to one turns it into its own format. Nothing that an inspection
+or a user says stands among the rules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is learned on the side of the text: a context of free tokens, or a shift of finished directions.
 
 Either module is called without arguments and gives unit vectors, as `state_vectors` does. Both stand on a frozen
-text tower, or on its vectors. This module knows neither pictures nor losses, and trains nothing itself.
+text tower, or on its vectors; `assistant.training` trains them.
 """
 
 from __future__ import annotations

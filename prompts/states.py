@@ -1,8 +1,7 @@
 """Sentences that call a product normal or abnormal, for a text tower to turn into two directions.
 
 Every state phrase is put into every photo template, as in WinCLIP (Jeong et al., CVPR 2023); the wording is
-our own. The sentences are written like captions, without an article, so that any product name fits in. This
-module knows no encoder and no picture.
+our own. The sentences are written like captions, without an article, so that any product name fits in.
 """
 
 from __future__ import annotations
