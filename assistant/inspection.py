@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 
 SCHEMA = 1
 
-Mode = Literal["zero-shot", "few-shot", "batch"]
-AskedMode = Literal["auto", "zero-shot", "few-shot", "batch"]
+Mode = Literal["zero-shot", "few-shot", "mutual"]
+AskedMode = Literal["auto", "zero-shot", "few-shot", "mutual"]
 Verdict = Literal["good", "review", "defect"]
 Severity = Literal["slight", "moderate", "severe"]
 Position = Literal[
     "top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right"
 ]
 
+EARLIER_NAMES = {"batch": "mutual"}
+"""What modes and methods were called until 0.2: in rows that were kept then, and accepted for one release."""
 
 UNKNOWN = "unknown"
 """The name of the type of a region that nothing in the vocabulary fits."""
@@ -182,7 +184,7 @@ class Inspection:
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Inspection:
-        """Rebuild from `to_dict`; ValueError on a newer schema or an unknown key."""
+        """Rebuild from `to_dict`; ValueError on a newer schema or an unknown key. Earlier names are brought up."""
         if row.get("schema") != SCHEMA:
             raise ValueError(f"schema {row.get('schema')!r} is not {SCHEMA}, the one this version reads")
         names = {f.name for f in dataclasses.fields(cls)} - {"coarse_map"}
@@ -190,7 +192,11 @@ class Inspection:
             raise ValueError(f"unknown keys in an inspection: {', '.join(unknown)}")
         fields = dict(row)
         fields["regions"] = tuple(_region(r) for r in row.get("regions", ()))
-        fields["evidence"] = Evidence(**row["evidence"]) if row.get("evidence") else None
+        fields["mode"] = present_name(row.get("mode"))
+        evidence = row.get("evidence")
+        fields["evidence"] = (
+            Evidence(**evidence | {"method": present_name(evidence["method"])}) if evidence else None
+        )
         for name in ("looks_like", "notices"):
             fields[name] = tuple(row.get(name, ()))
         if row.get("scale") is not None:
@@ -201,6 +207,11 @@ class Inspection:
     def from_json(cls, line: str) -> Inspection:
         """Rebuild from `to_json`."""
         return cls.from_dict(json.loads(line))
+
+
+def present_name(word: Any) -> Any:
+    """A mode or method by its present name: "batch", as it was called until 0.2, is "mutual"."""
+    return EARLIER_NAMES.get(word, word) if isinstance(word, str) else word
 
 
 def _region(row: dict[str, Any]) -> Region:

@@ -46,7 +46,7 @@ def run_benchmark(
     *,
     shots: Sequence[int] = (0, 1, 4),
     seeds: int = 3,
-    batch: bool = False,
+    mutual: bool = False,
     limit: int | None = None,
     views: str = "plain",
     memory: str = "nearest",
@@ -55,14 +55,14 @@ def run_benchmark(
 ) -> list[Row]:
     """Measure every dataset at every number of references, over `seeds` draws of them.
 
-    0 in `shots` is zero-shot, which has no draw and so one seed; `batch` adds batch mode. `limit` caps the
+    0 in `shots` is zero-shot, which has no draw and so one seed; `mutual` adds mutual mode. `limit` caps the
     test pictures of a dataset, classes in proportion. `views` and `memory` are those of `Inspector.learn`. Rows
-    come by dataset, in the order of `shots`, batch last. With `out`, the rows are written there after each
+    come by dataset, in the order of `shots`, mutual last. With `out`, the rows are written there after each
     dataset, and those found there already, made under the same settings, are taken over; the settings cover
     weights, limits and version, and not what a developer changes in the code between two runs. `tell` hears a
     sentence a dataset. LooktwiceError where the request makes no sense.
     """
-    wanted = _ways(shots, seeds, batch)
+    wanted = _ways(shots, seeds, mutual)
     cut = [dataset if limit is None else dataset.limit(limit) for dataset in datasets]
     _check(cut, wanted)
     settings = _settings(inspector, seeds, limit, views)
@@ -120,13 +120,13 @@ class Tally:
             self.pixels.add(to_picture(found.coarse_map, width, height), mask)
 
 
-def _ways(shots: Sequence[int], seeds: int, batch: bool) -> list[Way]:
+def _ways(shots: Sequence[int], seeds: int, mutual: bool) -> list[Way]:
     if seeds < 1:
         raise LooktwiceError("A benchmark needs at least one seed.")
     if any(k < 0 for k in shots):
         raise LooktwiceError("A number of references is zero or more.")
     ways = [Way("few-shot", k, seeds) if k else Way("zero-shot", 0, 1) for k in dict.fromkeys(shots)]
-    return [*ways, *([Way("batch", 0, 1)] if batch else [])]
+    return [*ways, *([Way("mutual", 0, 1)] if mutual else [])]
 
 
 def _check(datasets: Sequence[Dataset], ways: Sequence[Way]) -> None:
@@ -161,7 +161,7 @@ def _way_of(row: Row, dataset: Dataset) -> Way | None:
 
 def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], how: Mapping[str, Any]) -> Iterator[Row]:
     """A row for each way, in their order."""
-    drawn = [way for way in ways if way.mode != "batch"]
+    drawn = [way for way in ways if way.mode != "mutual"]
     tallies: dict[Way, list[Tally]] = {way: [Tally() for _ in range(way.seeds)] for way in ways}
     pictures = [sample.image for sample in dataset.test]
     if drawn:
@@ -169,10 +169,10 @@ def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], how: M
         with console.progress(dataset.name, len(pictures)) as step:
             found = inspector.inspect_many(iter(pictures), products)
             _count(dataset, found, [tally for way in drawn for tally in tallies[way]], step.advance)
-    for way in (way for way in ways if way.mode == "batch"):
-        with console.progress(f"{dataset.name}, batch", len(pictures)) as step:
+    for way in (way for way in ways if way.mode == "mutual"):
+        with console.progress(f"{dataset.name}, mutual", len(pictures)) as step:
             tell = console.share_of(step, len(pictures))
-            together = inspector.inspect(iter(pictures), mode="batch", tell=tell)
+            together = inspector.inspect(iter(pictures), mode="mutual", tell=tell)
             _count(dataset, ([row] for row in together), tallies[way], step.advance)
     return (_row(dataset, way, tallies[way]) for way in ways)
 

@@ -25,7 +25,7 @@ from assistant.detection.calibration import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
 from assistant.images.load import load_image
-from assistant.images.reading import in_batches, read_ahead
+from assistant.images.reading import in_groups, read_ahead
 from assistant.images.sources import find_images
 from assistant.images.views import jittered_views
 from assistant.inspector import Inspector
@@ -185,7 +185,7 @@ def score_table(
     asks the detector. LooktwiceError for a picture that cannot be read.
     """
     detector = inspector.detector
-    for entries in in_batches(read_ahead(pictures), inspector.batch_size):
+    for entries in in_groups(read_ahead(pictures), inspector.at_once):
         if bad := next((entry for entry in entries if entry.image is None), None):
             raise LooktwiceError(f"A good picture cannot be used: {bad.error}")
         for features in inspector.backbone.encode([e.image.pixels for e in entries if e.image]):

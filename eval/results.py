@@ -21,7 +21,7 @@ from rich.table import Table
 
 from assistant.errors import LooktwiceError
 from assistant.files import write_atomically
-from assistant.inspection import Mode
+from assistant.inspection import Mode, present_name
 
 SCHEMA = 1
 
@@ -85,8 +85,8 @@ class Row:
 
     @property
     def way(self) -> str:
-        """How the pictures were judged, in a word: "0-shot", "4-shot", "batch"."""
-        return "batch" if self.mode == "batch" else f"{self.shots}-shot"
+        """How the pictures were judged, in a word: "0-shot", "4-shot", "mutual"."""
+        return "mutual" if self.mode == "mutual" else f"{self.shots}-shot"
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict; `from_dict` reverses it."""
@@ -94,9 +94,9 @@ class Row:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Row:
-        """Rebuild from `to_dict`; TypeError on an unknown key."""
+        """Rebuild from `to_dict`; TypeError on an unknown key. Earlier names are brought up."""
         figures = {name: Figure(**row[name]) for name in FIGURES if row.get(name) is not None}
-        return cls(**{**row, **figures})
+        return cls(**{**row, "mode": present_name(row["mode"]), **figures})
 
 
 FIGURES = {

@@ -33,7 +33,7 @@ def regions(draw):
 READ = st.builds(
     Inspection,
     path=st.text(),
-    mode=st.sampled_from(["zero-shot", "few-shot", "batch"]),
+    mode=st.sampled_from(["zero-shot", "few-shot", "mutual"]),
     score=NUMBERS,
     p_value=NUMBERS,
     threshold=NUMBERS,
@@ -177,3 +177,14 @@ def test_the_map_is_given_in_pixels_of_the_picture(inspection):
 def test_two_inspections_are_equal_whatever_their_maps(inspection):
     assert inspection == dataclasses.replace(inspection, coarse_map=None)
     assert "coarse_map" not in repr(inspection)
+
+
+def test_the_earlier_name_of_the_mutual_mode_is_still_read(inspection):
+    kept = dataclasses.replace(
+        inspection, mode="mutual", evidence=dataclasses.replace(inspection.evidence, method="mutual")
+    )
+    row = kept.to_dict()
+    earlier = row | {"mode": "batch", "evidence": row["evidence"] | {"method": "batch"}}
+    assert Inspection.from_dict(earlier) == kept == Inspection.from_json(json.dumps(earlier))
+    with pytest.raises(ValueError, match="no such mode"):
+        dataclasses.replace(kept, mode="batch")

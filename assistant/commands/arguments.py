@@ -1,4 +1,4 @@
-"""Arguments as people write them, several values after one option, brought into the form that the parser takes."""
+"""Arguments as people write them, brought into the form that the parser takes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,23 @@ def spread_paths(arguments: list[str], options: tuple[str, ...] = ("--good", "--
     if arguments[:1] != ["teach"]:
         return arguments
     return _spread(arguments, options, lambda argument: not argument.startswith("-"))
+
+
+def renew(arguments: list[str], say: Callable[[str], None]) -> list[str]:
+    """The arguments in this release's words: `--mode batch` and `--batch-size` are accepted until the next one.
+
+    `say` hears a sentence where the mode was renamed.
+    """
+    renewed: list[str] = []
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if option == "--batch-size":
+            argument = f"--at-once{equals}{value}"
+        elif (renewed[-1:] == ["--mode"] and argument == "batch") or argument == "--mode=batch":
+            say("Mode batch is called mutual now: write --mode mutual.")
+            argument = argument.replace("batch", "mutual")
+        renewed.append(argument)
+    return renewed
 
 
 def _spread(arguments: list[str], options: tuple[str, ...], is_value: Callable[[str], bool]) -> list[str]:

@@ -47,7 +47,7 @@ def batch(
 ) -> None:
     """Inspect many pictures into the history; a run that was stopped or killed goes on with --resume.
 
-    A row is shown once it is kept, and what is kept is never lost or done twice. With --mode batch all pictures
+    A row is shown once it is kept, and what is kept is never lost or done twice. With --mode mutual all pictures
     are compared with each other first, and again after a stop, and the rows come at the end.
     """
     kept = _open(history)
@@ -77,7 +77,7 @@ def _show(inspector: Inspector, history: History, run: Run, product: Product | N
     state: str = run.state
     try:
         with console.progress("Inspecting", run.total) as step:
-            tell = console.share_of(step, run.total) if run.settings["mode"] == "batch" else None
+            tell = console.share_of(step, run.total) if run.settings["mode"] == "mutual" else None
             reports = run_batch(inspector, history, run.id, product, tell=tell, anyway=anyway)
             with closing(reports):  # type: ignore[type-var]  # a generator is closed, so that the run is let go
                 for now in reports:

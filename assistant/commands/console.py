@@ -57,7 +57,7 @@ def progress(title: str, total: int) -> Iterator[Step]:
 
 
 def share_of(step: Step, count: int) -> Callable[[float], None]:
-    """For batch mode, where the comparing takes the time and the rows come at once at the end."""
+    """For mutual mode, where the comparing takes the time and the rows come at once at the end."""
 
     def tell(fraction: float) -> None:
         step.tell("Comparing the pictures", fraction * (1 - 1 / max(2, count)))
@@ -89,7 +89,7 @@ def summary(counts: Counter[str], mode: str, compared: bool) -> None:
     err.print(f"{sum(counts.values())} pictures: {', '.join(words) or 'none'}.")
     if not compared and mode in ("auto", "zero-shot") and sum(counts.values()) >= 8:
         err.print(
-            "Each picture was judged by itself. If they show one product, --references GOOD or --mode batch "
+            "Each picture was judged by itself. If they show one product, --references GOOD or --mode mutual "
             "sees much more."
         )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.commands import console
-from assistant.commands.arguments import spread_numbers, spread_paths
+from assistant.commands.arguments import renew, spread_numbers, spread_paths
 from assistant.commands.audit import audit
 from assistant.commands.batch import batch
 from assistant.commands.history import Keep, LotName, history, open_kept
@@ -87,28 +87,28 @@ def inspect(
     tiles: Tiles = 1,
     memory: Memory = "nearest",
     device: Device = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures encoded together.")] = 4,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Pictures encoded together.")] = 4,
 ) -> None:
     """Inspect pictures: score, threshold, verdict and regions for each, one JSON row a picture.
 
     Without references each picture is judged by itself; with --references or --product it is compared with
-    good parts; with --mode batch the pictures are compared with each other. On a terminal a table is shown;
+    good parts; with --mode mutual the pictures are compared with each other. On a terminal a table is shown;
     into a pipe go the JSON rows.
     """
     from assistant.commands.outputs import Outputs, record
 
     if references and product:
         raise LooktwiceError("Give either --references or --product, not both.")
-    if references and mode in ("zero-shot", "batch"):
+    if references and mode in ("zero-shot", "mutual"):
         raise LooktwiceError(f"Mode {mode!r} uses no references: leave out --references or --mode.")
     outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
-    inspector = open_inspector(bundle, device, batch_size)
+    inspector = open_inspector(bundle, device, at_once)
     how: dict[str, Any] = {"foreground": foreground, "aligned": aligned, "views": views, "tiles": tiles}
     how |= {"memory": memory, "target_false_alarm": false_alarms}
     known = _known(inspector, references, product, roi, how)
     sources, count = console.gather(paths)
     with console.progress("Inspecting", count) as step:
-        tell = console.share_of(step, count) if mode == "batch" else None
+        tell = console.share_of(step, count) if mode == "mutual" else None
         rows = inspector.inspect(sources, known, mode, target_false_alarm=false_alarms, tell=tell)
         counts = record(rows, outputs, console.rows(out is None), step)
     console.summary(counts, mode, known is not None)
@@ -264,7 +264,7 @@ def main() -> None:
     """Run the command line; every error that a user can cause ends in one sentence."""
     warnings.filterwarnings("ignore")
     try:
-        app(spread_paths(spread_numbers(sys.argv[1:])), standalone_mode=True)
+        app(spread_paths(spread_numbers(renew(sys.argv[1:], console.say))), standalone_mode=True)
     except LooktwiceError as error:
         console.complain(str(error))
         sys.exit(2)

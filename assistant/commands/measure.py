@@ -22,7 +22,7 @@ def evaluate(
     ],
     shots: Annotated[list[int] | None, typer.Option(help="References: --shots 0 1 4.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Draws of references.")] = 3,
-    mode: Annotated[str, typer.Option(help="auto, or batch to add batch mode.")] = "auto",
+    mode: Annotated[str, typer.Option(help="auto, or mutual to add mutual mode.")] = "auto",
     limit: Annotated[int | None, typer.Option(help="Test pictures a set at most, classes in proportion.")] = None,
     bundle: Bundle = DEFAULT,
     views: Views = "plain",
@@ -55,15 +55,15 @@ def evaluate(
     from assistant.eval.benchmark import print_table, run_benchmark
     from assistant.eval.datasets import open_datasets
 
-    if mode not in ("auto", "batch"):
-        raise LooktwiceError("The mode of an evaluation is auto or batch.")
+    if mode not in ("auto", "mutual"):
+        raise LooktwiceError("The mode of an evaluation is auto or mutual.")
     found = open_datasets(datasets)
     rows = run_benchmark(
         open_inspector(bundle, device),
         found,
         shots=tuple(shots or (0, 1, 4)),
         seeds=seeds,
-        batch=mode == "batch",
+        mutual=mode == "mutual",
         limit=limit,
         views=views,
         memory=memory,

@@ -54,10 +54,8 @@ ReportFile = Annotated[
 Views = Annotated[str, typer.Option("--views", help="plain, or flips or turns for parts that lie at any angle.")]
 
 
-def open_inspector(
-    bundle: str, device: str | None, batch_size: int = 4, explainer: str | None = None
-) -> Inspector:
+def open_inspector(bundle: str, device: str | None, at_once: int = 4, explainer: str | None = None) -> Inspector:
     """The inspector for a command; pictures are read by several threads, so it takes one of them all."""
     from assistant.inspector import Inspector
 
-    return Inspector.from_pretrained(bundle, device=device, batch_size=batch_size, explainer=explainer)
+    return Inspector.from_pretrained(bundle, device=device, at_once=at_once, explainer=explainer)

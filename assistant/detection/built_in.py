@@ -61,7 +61,7 @@ def load_limits(bundle: str, weights: str) -> Limits:
     if not source.is_file():
         raise CalibrationError(
             f"The bundle {bundle!r} has no limits for pictures of unknown products yet: give references, use "
-            f"batch mode, or measure them with `looktwice limits NAME=DIR --bundle {bundle}`."
+            f"mutual mode, or measure them with `looktwice limits NAME=DIR --bundle {bundle}`."
         )
     try:
         row = json.loads(source.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ Three rules, and every result says which one spoke:
               that other products show, and the threshold is a quantile of the predictive Student t of the next
               good picture (Gelman et al., "Bayesian Data Analysis", section 3.3).
 `built-in`    No good picture at all: scores of good pictures of other things, measured beforehand.
-`batch`       No good picture named, but many unlabelled ones: the lower or commonest kind of scores is taken as
+`mutual`      No good picture named, but many unlabelled ones: the lower or commonest kind of scores is taken as
               good.
 
 Knows numbers only: no pictures, no towers.
@@ -26,11 +26,11 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from assistant.errors import CalibrationError
-from assistant.inspection import Evidence, Verdict
+from assistant.inspection import Evidence, Verdict, present_name
 
-Method = Literal["conformal", "predictive", "built-in", "batch"]
+Method = Literal["conformal", "predictive", "built-in", "mutual"]
 
-REVIEW_FACTORS: dict[Method, float] = {"conformal": 2.0, "predictive": 4.0, "built-in": 4.0, "batch": 2.0}
+REVIEW_FACTORS: dict[Method, float] = {"conformal": 2.0, "predictive": 4.0, "built-in": 4.0, "mutual": 2.0}
 """Good pictures with a p-value between the target and this many times the target go to a person.
 
 The band is wider where the limit rests on other products instead of this one's pictures.
@@ -48,7 +48,7 @@ APART = 4.0
 Normal scores split in the middle come to 2.6, so one kind is not taken for two."""
 
 WIDE = 0.13
-"""The spread of log-scores that good pictures of a batch are taken to have, worth `WIDE_WEIGHT` of its scores:
+"""The spread of log-scores that good pictures among unlabelled ones are taken to have, worth `WIDE_WEIGHT` scores:
 what lies below its centre makes a limit that is too low by itself."""
 
 WIDE_WEIGHT = 5.0
@@ -111,7 +111,7 @@ class Calibration:
         check_target(target)
         if self.method == "built-in":
             return built_in(self.scores, self.source, target=target)
-        if self.method == "batch":
+        if self.method == "mutual":
             return replace(self, target=target)
         return replace(self, target=target, method=_method_for(len(self.scores), target))
 
@@ -148,7 +148,7 @@ class Calibration:
             "conformal": f"set by counting: {rate} among {pictures}, each scored without itself",
             "predictive": f"estimated for {rate} from {pictures} and the spread that other products show",
             "built-in": f"built in, for {rate} on {self.source}; it knows nothing of this product",
-            "batch": f"estimated for {rate} from this batch of {self.n} pictures, taking the lower or "
+            "mutual": f"estimated for {rate} from {self.n} pictures compared with each other, taking the lower or "
             "commonest kind of scores as good",
         }[self.method]
         count = self.n if self.method != "built-in" else len(self.scores)
@@ -161,7 +161,7 @@ class Calibration:
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Calibration:
         """Rebuild from `to_dict`."""
-        return cls(**{**row, "scores": tuple(row["scores"])})
+        return cls(**{**row, "method": present_name(row["method"]), "scores": tuple(row["scores"])})
 
     def _limit(self, rate: float) -> float:
         if self.method in ("conformal", "built-in"):
@@ -229,7 +229,7 @@ def _trend(logs: Sequence[float], thinned: Sequence[float]) -> float:
     return min(0.0, seen) * math.log(n / (n - 1)) / math.log((n - 1) / (n - 2))
 
 
-def calibrate_batch(scores: Sequence[float], *, target: float = 0.05) -> Calibration:
+def calibrate_mutual(scores: Sequence[float], *, target: float = 0.05) -> Calibration:
     """A calibration from unlabelled pictures, of which the lower or commonest kind is taken as good.
 
     Where the log-scores fall into two groups that stand apart, the lower one is good, however small. Else the
@@ -238,20 +238,20 @@ def calibrate_batch(scores: Sequence[float], *, target: float = 0.05) -> Calibra
     CalibrationError under three pictures.
     """
     check_target(target)
-    require_batch(len(scores))
+    require_several(len(scores))
     logs = _lower_group(np.sort([_log(v) for v in scores]), WIDE)
     center = _shorth(logs)
     below = center - logs[logs < center]
     freedom = WIDE_WEIGHT + below.size
     width = math.sqrt((WIDE_WEIGHT * WIDE**2 + float(np.sum(below**2))) / freedom)
     kept = tuple(float(v) for v in sorted(scores))
-    return Calibration("batch", target, kept, len(scores), float(center), width, freedom)
+    return Calibration("mutual", target, kept, len(scores), float(center), width, freedom)
 
 
-def require_batch(count: int) -> None:
+def require_several(count: int) -> None:
     """CalibrationError unless there are enough pictures to compare with each other."""
     if count < 3:
-        raise CalibrationError("Batch mode compares pictures with each other and needs at least three.")
+        raise CalibrationError("Mutual mode compares pictures with each other and needs at least three.")
 
 
 def built_in(scores: Sequence[float], source: str, *, target: float = 0.05) -> Calibration:

@@ -59,11 +59,11 @@ def read_ahead(
                 future.cancel()
 
 
-def in_batches(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
+def in_groups(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
     """Lists of `size` entries, the last one shorter."""
     rest = iter(entries)
-    while batch := list(islice(rest, size)):
-        yield batch
+    while group := list(islice(rest, size)):
+        yield group
 
 
 def _read(number: int, source: Any, load: Callable[[Any], LoadedImage]) -> Entry:

@@ -62,7 +62,7 @@ def state_hint(inspection: Inspection) -> str:
 def _state_comparison(i: Inspection) -> str:
     if i.mode == "few-shot":
         return f"Compared with {count(i.references, 'reference')}{f' of {quote(i.product)}' if i.product else ''}."
-    return "Compared with its batch." if i.mode == "batch" else "Compared with itself only, no reference."
+    return "Compared with its batch." if i.mode == "mutual" else "Compared with itself only, no reference."
 
 
 def _state_region(r: Region) -> str:

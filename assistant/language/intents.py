@@ -87,7 +87,7 @@ INTENTS: dict[str, tuple[str, str]] = {
             r"how many good|trained on",
             r"(?:few|zero) shot|what (?:data|pictures|images) (?:did|do|were|was)|learn(?:ed|t)? from",
         ),
-        r"batch|mode|method",
+        r"batch|mutual|mode|method",
     ),
     "certainty": (
         _either(

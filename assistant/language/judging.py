@@ -103,7 +103,7 @@ def _judge_whole(words: str, i: Inspection, cited: tuple[str, ...]) -> Iterator[
     yield from find_mismatch(words, i)
     if len(cited) == 1 and not all(_leads(by_id[cited[0]], most, i) for most in read_superlatives(words)):
         yield "superlative", cited
-    own = {"few-shot": "references", "batch": "batch", "zero-shot": "alone"}.get(i.mode or "", "")
+    own = {"few-shot": "references", "mutual": "mutual", "zero-shot": "alone"}.get(i.mode or "", "")
     if read_comparison(words) - {own} - ({"none"} if i.mode != "few-shot" else set()):
         yield "comparison", ()
     rare = numbers(i)[1] < 1e-6

@@ -66,8 +66,8 @@ def state_comparison(i: Inspection) -> Sentences:
     """What the picture was compared with."""
     if i.mode == "zero-shot":
         return ["The picture was compared with itself only: no reference picture was given."]
-    if i.mode == "batch":
-        return ["It was compared with the other pictures of its batch, taking most of those for good parts."]
+    if i.mode == "mutual":
+        return ["It was compared with the other pictures that came with it, taking most of those for good parts."]
     shown = count(i.references, "good reference picture") if i.references else "good reference pictures"
     return [f"It was compared with {shown}" + (f" of the product {quote(i.product)}." if i.product else ".")]
 

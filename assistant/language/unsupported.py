@@ -111,11 +111,11 @@ def speaks_generally(words: str) -> bool:
 
 
 def read_comparison(words: str) -> set[str]:
-    """ "references", "batch", "alone", "none" or "others", for what a sentence says of other pictures."""
+    """ "references", "mutual", "alone", "none" or "others", for what a sentence says of other pictures."""
     claims = {"alone"} if _ALONE.search(words) else set()
     claims |= {"none"} if _WITHOUT.search(words) else set()
     claims |= {"others"} if _OTHERS.search(words) else set()
-    for claim, rule in (("references", _COMPARED), ("batch", _BATCHED)):
+    for claim, rule in (("references", _COMPARED), ("mutual", _BATCHED)):
         for found in rule.finditer(words):
             if not re.search(r"\b(?:not|no|never|without|nothing|whether)\b", words[: found.end()]):
                 claims.add(claim)

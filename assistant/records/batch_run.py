@@ -17,6 +17,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, func, select
 
 from assistant.errors import HistoryError
+from assistant.inspection import present_name
 from assistant.records.database import INSPECTIONS, RUNS, Database
 from assistant.records.entries import as_text, check_lot
 
@@ -178,13 +179,16 @@ def _find(connection: Connection, id: str) -> Run:
 
 
 def _run(row: Row[Any]) -> Run:
+    settings = json.loads(row.settings)
+    if "mode" in settings:
+        settings["mode"] = present_name(settings["mode"])
     return Run(
         id=row.id,
         state=row.state,
         total=row.total,
         done=row.done,
         sources=tuple(json.loads(row.sources)),
-        settings=json.loads(row.settings),
+        settings=settings,
         lot=row.lot,
         created=datetime.fromisoformat(row.created),
         owner=row.owner,

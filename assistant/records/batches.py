@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.errors import ImageError, LooktwiceError, ProductError
 from assistant.images.load import load_image
 from assistant.images.sources import find_images
-from assistant.inspection import AskedMode, Inspection
+from assistant.inspection import AskedMode, Inspection, present_name
 from assistant.records.batch_run import HOLD, Run, State, default_owner
 
 if TYPE_CHECKING:
@@ -74,11 +74,11 @@ def plan_batch(
         raise LooktwiceError("There is no picture at the given paths.")
     settings = {
         **(more or {}),
-        "mode": mode,
+        "mode": present_name(mode),
         "target_false_alarm": target_false_alarm,
         "product": product.name if product else None,
         "bundle": inspector.backbone.card.name,
-        "basis": _basis(inspector, product, mode, target_false_alarm),
+        "basis": _basis(inspector, product, present_name(mode), target_false_alarm),
     }
     return history.runs.finish(history.runs.start(sources, settings, lot).id)
 
@@ -100,8 +100,8 @@ def run_batch(
     true, or the iterator is closed, the run is "stopped" and can be continued. `previews` keeps each picture's
     overlay. A picture that cannot be read gets an error row.
 
-    A run in mode "batch" judges all its pictures against each other, so that its rows come at the end, all of them
-    again after a stop; how far the comparing is, in [0, 1], goes to `tell`.
+    A run in mode "mutual" judges all its pictures against each other, so that its rows come at the end, all of
+    them again after a stop; how far the comparing is, in [0, 1], goes to `tell`.
 
     HistoryError where the run is done or somebody works on it. ProductError where the product, its limits or the
     bundle are not what they were when the run was planned, unless `anyway`.
@@ -123,7 +123,7 @@ def _inspect_rest(
     rest = history.runs.rest(run.id)
     missing = {place for place, _ in rest}
     mode = run.settings["mode"]
-    places = list(enumerate(run.sources)) if mode == "batch" and rest else rest
+    places = list(enumerate(run.sources)) if mode == "mutual" and rest else rest
     target = run.settings["target_false_alarm"]
     sources = watch.watched(Path(source) for _, source in places)
     rows = inspector.inspect(sources, product, mode, target_false_alarm=target, tell=watch.tell)
@@ -199,7 +199,7 @@ def _basis(inspector: Inspector, product: Product | None, mode: AskedMode, targe
     parts = [inspector.backbone.digest]
     if product:
         parts += [product.name, product.seal, json.dumps(product.calibration.to_dict(), sort_keys=True)]
-    elif mode != "batch":
+    elif mode != "mutual":
         parts.append(json.dumps(inspector.limits.calibration(target).to_dict(), sort_keys=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 

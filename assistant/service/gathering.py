@@ -39,7 +39,7 @@ class How:
 
 @dataclass(eq=False)
 class Task:
-    """Files to inspect in one call: a single picture, or, in batch mode, all that are compared with each other."""
+    """Files to inspect in one call: a single picture, or in mutual mode all that are compared with each other."""
 
     files: tuple[bytes, ...]
     how: How
@@ -112,8 +112,8 @@ class Batcher:
         while (tasks := self._gather()) is not None:
             groups: dict[object, list[Task]] = {}
             for task in tasks:
-                # batch mode compares the pictures of one request and of no other
-                alone = task.how.mode == "batch"
+                # mutual mode compares the pictures of one request and of no other
+                alone = task.how.mode == "mutual"
                 groups.setdefault(id(task) if alone else task.how.kind, []).append(task)
             for group in groups.values():
                 self._inspect(group)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from assistant.errors import LooktwiceError
-from assistant.inspection import Inspection
+from assistant.inspection import EARLIER_NAMES, Inspection, present_name
 from assistant.records import entries as record
 from assistant.service.access import Operator, Served
 from assistant.service.disconnects import wait_for_all
@@ -32,9 +32,11 @@ FARTHEST = 1_000_000
 @router.post(
     "/v1/inspect", openapi_extra=takes_pictures(InspectOptions, InspectBody), response_model=InspectionRows
 )
-async def inspect(request: Request, service: Served, caller: Operator) -> InspectionRows:
+async def inspect(request: Request, response: Response, service: Served, caller: Operator) -> InspectionRows:
     """Inspect one or more pictures; one that cannot be read becomes a row with status "error"."""
     upload = await read_upload(request, InspectOptions, InspectBody, service.settings.most_pictures)
+    if upload.options.mode in EARLIER_NAMES:
+        response.headers["Warning"] = "299 - \"Mode 'batch' is called 'mutual' now.\""
     pictures = upload.pictures["pictures"]
     found = await _find(request, service, upload)
     lot = upload.options.lot
@@ -90,10 +92,10 @@ async def _find(request: Request, service: Service, upload: Upload[InspectOption
     """One Inspection a picture, named as the pictures are."""
     options, pictures = upload.options, upload.pictures["pictures"]
     product = await run_in_threadpool(service.shelf.get, options.product) if options.product else None
-    how = How(product, options.mode, options.target_false_alarm)
+    how = How(product, present_name(options.mode), options.target_false_alarm)
     _check(how)
     sound = [picture for picture in pictures if not picture.fault]
-    files = [tuple(p.data for p in sound)] if how.mode == "batch" else [(p.data,) for p in sound]
+    files = [tuple(p.data for p in sound)] if how.mode == "mutual" else [(p.data,) for p in sound]
     try:
         futures = service.batcher.submit([Task(some, how) for some in files if some])
     except QueueFull:
@@ -107,7 +109,7 @@ def _check(how: How) -> None:
     """Problem where mode and product do not go together, before anything waits for it."""
     if how.mode == "few-shot" and how.product is None:
         raise Problem(422, "Mode 'few-shot' needs a product")
-    if how.mode in ("zero-shot", "batch") and how.product is not None:
+    if how.mode in ("zero-shot", "mutual") and how.product is not None:
         raise Problem(422, f"Mode {how.mode!r} uses no product: leave out the product or the mode")
 
 

@@ -31,6 +31,9 @@ When = Annotated[
 ProductName = Annotated[str, Field(min_length=1, max_length=80)]
 Lot = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Target = Annotated[float, Field(ge=1e-6, le=0.5)]
+AnyMode = Annotated[
+    AskedMode | Literal["batch"], Field(description='"batch" is what "mutual" was called until 0.2.')
+]
 
 
 def _asked(example: dict[str, Any]) -> ConfigDict:
@@ -54,7 +57,7 @@ class InspectOptions(BaseModel):
 
     model_config = _asked({"product": PRODUCT})
     product: ProductName | None = None
-    mode: AskedMode = "auto"
+    mode: AnyMode = "auto"
     target_false_alarm: Target = 0.05
     lot: Lot | None = None
 
@@ -216,7 +219,7 @@ class InspectionRow(BaseModel):
     path: str
     status: Literal["ok", "error"]
     error: str | None = None
-    mode: Literal["zero-shot", "few-shot", "batch"] | None = None
+    mode: Literal["zero-shot", "few-shot", "mutual"] | None = None
     score: float | None = None
     p_value: float | None = None
     threshold: float | None = None

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from assistant.detection.calibration import Calibration, Prior, built_in, calibrate, calibrate_batch
+from assistant.detection.calibration import Calibration, Prior, built_in, calibrate, calibrate_mutual
 from assistant.detection.regions import find_regions
 from assistant.images.geometry import fit_size
 from assistant.inspection import UNKNOWN, DefectType, Inspection, Mode, Region, Verdict
@@ -116,7 +116,7 @@ def _draw_calibration(rng: np.random.Generator) -> tuple[Mode, int, Calibration]
         return "zero-shot", 0, built_in(scores(int(rng.integers(150, 450))), "other things", target=target)
     if draw < 0.4:
         n = int(draw_log(rng, 4, 200))
-        return "batch", 0, calibrate_batch(scores(n), target=target)
+        return "mutual", 0, calibrate_mutual(scores(n), target=target)
     n = int(rng.choice(_REFERENCES))
     if n == 1:
         return "few-shot", 1, calibrate([], [scores(4)], target=target, prior=Prior(spread, 4.0, 0.05, 0.2))

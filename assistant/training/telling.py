@@ -98,7 +98,7 @@ def tell_compared(i: Inspection) -> Wordings:
             "There was no reference. The picture was compared with itself only.",
             "It was compared with itself only, without a reference.",
         ]
-    if i.mode == "batch":
+    if i.mode == "mutual":
         return ["With its batch.", "It was compared with the other pictures of its batch.", "With its own batch."]
     shown = count(i.references, "reference") + (f" of {quote(i.product)}" if i.product else "")
     return [f"With {shown}.", f"It was compared with {shown}.", f"{start(shown)} were used for comparison."][
@@ -200,7 +200,7 @@ def tell_origin(i: Inspection) -> Wordings:
             f"The threshold is built in and knows nothing of this product: {behind} behind it.",
             f"From other things, {behind} behind it.",
         ]
-    if i.mode == "batch":
+    if i.mode == "mutual":
         return [
             f"It was estimated from the batch: {behind} behind it.",
             f"From the scores of the batch, {behind} behind it.",

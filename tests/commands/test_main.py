@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from assistant.commands import main as cli
-from assistant.commands.arguments import spread_numbers, spread_paths
+from assistant.commands.arguments import renew, spread_numbers, spread_paths
 from assistant.products.store import ProductStore
 
 
@@ -175,7 +175,7 @@ def test_masks_and_limits_are_set_anew(run, folders, good):
         (["inspect", "good", "--report", "page.doc"], "an .html or a .pdf file"),
         (["inspect", "good", "--product", "nothing"], "no product"),
         (["inspect", "good", "--references", "good", "--product", "x"], "not both"),
-        (["inspect", "good", "--references", "good", "--mode", "batch"], "leave out"),
+        (["inspect", "good", "--references", "good", "--mode", "mutual"], "leave out"),
         (["inspect", "good", "--mode", "few-shot"], "references"),
         (["inspect", "good", "--false-alarms", "2", "--references", "good"], "between one in a million and 0.5"),
         (["learn", "../x", "--references", "good"], "cannot be a product's name"),
@@ -217,3 +217,24 @@ def test_several_pictures_may_follow_one_option_of_teach():
     given = "teach x --good a b --label c --defect d e --undo".split()
     assert spread_paths(given) == "teach x --good a --good b --label c --defect d --defect e --undo".split()
     assert spread_paths(["inspect", "--good", "a", "b"]) == ["inspect", "--good", "a", "b"]
+
+
+def test_words_of_the_release_before_are_accepted_and_said(run, folders):
+    status, out, err = run("inspect", folders / "good", "--mode", "batch", "--batch-size", "2")
+    assert status == 0 and {json.loads(line)["mode"] for line in out.splitlines()} == {"mutual"}
+    assert err.count("--mode mutual") == 1 and "is called mutual" in err
+    assert "batch-size" not in run("inspect", "--help")[1] and "at-once" in run("inspect", "--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "said"),
+    [
+        (["eval", "d", "--mode", "batch"], ["eval", "d", "--mode", "mutual"], 1),
+        (["batch", "d", "--mode=batch"], ["batch", "d", "--mode=mutual"], 1),
+        (["inspect", "batch", "--batch-size=3"], ["inspect", "batch", "--at-once=3"], 0),
+        (["batch", "--mode", "auto"], ["batch", "--mode", "auto"], 0),
+    ],
+)
+def test_earlier_words_are_renewed_and_nothing_else(written, read, said):
+    heard = []
+    assert renew(written, heard.append) == read and len(heard) == said

@@ -40,7 +40,7 @@ def test_limits_of_other_weights_are_never_used(shipped, limits):
 
 
 def test_missing_limits_say_what_helps(shipped):
-    with pytest.raises(CalibrationError, match="give references, use batch mode, or measure them"):
+    with pytest.raises(CalibrationError, match="give references, use mutual mode, or measure them"):
         load_limits("toy", "abc")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assistant.detection.calibration import Calibration, Prior, built_in, calibrate, calibrate_batch, check_target
+from assistant.detection.calibration import Calibration, Prior, built_in, calibrate, calibrate_mutual, check_target
 from assistant.errors import CalibrationError
 
 PRIOR = Prior()
@@ -222,7 +222,7 @@ def test_a_target_out_of_range_is_refused_everywhere(target):
     for ask in (
         lambda: check_target(target),
         lambda: calibrate([0.1], target=target),
-        lambda: calibrate_batch([0.1] * 5, target=target),
+        lambda: calibrate_mutual([0.1] * 5, target=target),
         lambda: built_in([0.1] * 500, "things", target=target),
         lambda: calibrate([0.1]).at(target),
     ):
@@ -256,14 +256,14 @@ def test_a_batch_of_good_pictures_does_not_come_out_defective(n):
     shares = []
     for _ in range(200):
         scores = np.exp(-2 + 0.15 * rng.normal(size=n))
-        shares.append(np.mean(scores > calibrate_batch(scores.tolist()).threshold))
+        shares.append(np.mean(scores > calibrate_mutual(scores.tolist()).threshold))
     assert max(shares) <= 0.8 and np.mean(np.array(shares) > 0.5) < 0.05
     assert np.mean(shares) < 0.2
 
 
 def test_a_batch_finds_the_few_that_stick_out():
     rng = np.random.default_rng(0)
-    made = calibrate_batch([*np.exp(-2 + 0.1 * rng.normal(size=60)), 0.4, 0.5, 0.6])
+    made = calibrate_mutual([*np.exp(-2 + 0.1 * rng.normal(size=60)), 0.4, 0.5, 0.6])
     assert [made.verdict(s) for s in (0.4, 0.5, 0.6)] == ["defect"] * 3
     assert made.verdict(math.exp(-2)) == "good"
     assert made.evidence.n == 63 and "63 pictures" in made.evidence.origin
@@ -272,11 +272,11 @@ def test_a_batch_finds_the_few_that_stick_out():
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_batch_of_fewer_than_three_is_refused(count):
     with pytest.raises(CalibrationError, match="at least three"):
-        calibrate_batch([0.1] * count)
+        calibrate_mutual([0.1] * count)
 
 
 def test_a_batch_of_equal_pictures_is_good():
-    made = calibrate_batch([0.3] * 10)
+    made = calibrate_mutual([0.3] * 10)
     assert made.verdict(0.3) == "good" and math.isfinite(made.threshold)
 
 
@@ -286,7 +286,7 @@ def test_a_batch_of_equal_pictures_is_good():
         calibrate([0.1, 0.2, 0.15]),
         calibrate([0.1 + i / 100 for i in range(25)]),
         calibrate([], [[0.1, 0.2]]),
-        calibrate_batch([0.1, 0.2, 0.3, 0.1]),
+        calibrate_mutual([0.1, 0.2, 0.3, 0.1]),
         built_in([0.1] * 40, "things"),
     ],
     ids=lambda made: made.method,
@@ -320,3 +320,9 @@ def test_a_calibration_with_a_number_that_is_none_is_refused(name, value):
         Calibration.from_dict(calibrate([0.1, 0.2]).to_dict() | {name: value})
     with pytest.raises(ValueError, match="positive"):
         Prior(weight=0.0)
+
+
+def test_the_earlier_name_of_the_mutual_method_is_still_read():
+    made = calibrate_mutual([0.1, 0.2, 0.3, 0.1])
+    assert made.method == "mutual" == made.evidence.method
+    assert Calibration.from_dict(made.to_dict() | {"method": "batch"}) == made

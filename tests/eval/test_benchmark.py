@@ -55,7 +55,7 @@ class Oracle:
         self.detector = SimpleNamespace(trained=SimpleNamespace(digest="one"))
         self.learned: list[tuple[str, ...]] = []
         self.seen: list[str] = []
-        self.batches = 0
+        self.mutual_calls = 0
 
     @property
     def limits(self) -> Limits:
@@ -76,8 +76,8 @@ class Oracle:
             yield [self._row(path, product) for product in products]
 
     def inspect(self, images: Iterator[Path], *, mode: str, tell: Any) -> Iterator[Inspection]:
-        self.batches += 1
-        return (replace(self._row(path, None), mode="batch") for path in images)
+        self.mutual_calls += 1
+        return (replace(self._row(path, None), mode="mutual") for path in images)
 
     def _row(self, path: Path, product: Any) -> Inspection:
         score = self.scores.get(path.stem)
@@ -184,11 +184,14 @@ def test_pixel_figures_of_large_pictures_come_from_a_smaller_copy(
     assert sizes == {(SIDE, SIDE // 4)}
 
 
-def test_batch_mode_comes_last_and_is_one_draw(dataset: Dataset) -> None:
+def test_mutual_mode_comes_last_and_is_one_draw(dataset: Dataset) -> None:
     oracle = Oracle(SCORES)
-    rows = run_benchmark(oracle, [dataset], shots=[0], batch=True)
-    assert [(row.way, row.mode, row.seeds) for row in rows] == [("0-shot", "zero-shot", 1), ("batch", "batch", 1)]
-    assert oracle.batches == 1
+    rows = run_benchmark(oracle, [dataset], shots=[0], mutual=True)
+    assert [(row.way, row.mode, row.seeds) for row in rows] == [
+        ("0-shot", "zero-shot", 1),
+        ("mutual", "mutual", 1),
+    ]
+    assert oracle.mutual_calls == 1
     assert rows[1].image_auroc == Figure(13 / 16)
 
 
@@ -263,13 +266,15 @@ def test_the_limit_cuts_test_pictures_alone(dataset: Dataset) -> None:
 ROWS = [
     Row("a", "few-shot", 4, 3, 10, 5, image_auroc=Figure(0.9, 0.021), overkill=Figure(0.1), ms=41.6),
     Row("b|c", "few-shot", 4, 3, 1, 2, errors=2, uncertain=7, image_auroc=Figure(0.8, 0.01)),
-    Row("a", "batch", 0, 1, 10, 5, image_auroc=Figure(0.7)),
+    Row("a", "mutual", 0, 1, 10, 5, image_auroc=Figure(0.7)),
 ]
 
 
 def test_rows_survive_json() -> None:
     for row in ROWS:
         assert Row.from_dict(json.loads(json.dumps(row.to_dict()))) == row
+    mutual = next(row for row in ROWS if row.mode == "mutual")
+    assert Row.from_dict(mutual.to_dict() | {"mode": "batch"}) == mutual, "as results were written until 0.2"
     with pytest.raises(TypeError):
         Row.from_dict(ROWS[0].to_dict() | {"speed": 1})
 
@@ -289,7 +294,7 @@ def test_the_table_is_printed_whole(capsys: pytest.CaptureFixture[str], monkeypa
         "90.0 ± 2.1",
         "b|c",
         "4-shot",
-        "batch",
+        "mutual",
         "mean of 2",
         "85.0",
         "42",
@@ -324,7 +329,7 @@ def test_a_real_inspector_is_measured_as_it_decides(
         mask[y0:y1, x0:x1] = 255
         test.append(Sample(save(spoiled, f"b{i}.png"), 1, save(mask, f"m{i}.png"), "blot"))
     dataset = Dataset("cloth", train, tuple(test))
-    rows = {row.way: row for row in run_benchmark(inspector, [dataset], shots=(0, 2), seeds=2, batch=True)}
+    rows = {row.way: row for row in run_benchmark(inspector, [dataset], shots=(0, 2), seeds=2, mutual=True)}
     product = inspector.learn("cloth", [s.image for s in dataset.references(2, 0)])
     alone = [result.verdict for result in inspector.inspect([s.image for s in test], product)]
     [row] = run_benchmark(inspector, [dataset], shots=[2], seeds=1)
@@ -332,5 +337,5 @@ def test_a_real_inspector_is_measured_as_it_decides(
     assert row.escape == Figure(alone[4:].count("good") / 4)
     assert rows["2-shot"].image_auroc.mean == 1.0
     assert rows["2-shot"].pixel_auroc.mean > 0.85
-    assert set(rows) == {"0-shot", "2-shot", "batch"}
+    assert set(rows) == {"0-shot", "2-shot", "mutual"}
     assert all(r.outlined == 8 and r.ms > 0 for r in rows.values())

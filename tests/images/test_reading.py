@@ -9,7 +9,7 @@ import pytest
 
 from assistant.errors import ImageError
 from assistant.images.load import LoadedImage
-from assistant.images.reading import in_batches, read_ahead
+from assistant.images.reading import in_groups, read_ahead
 
 
 def picture(source):
@@ -119,6 +119,6 @@ def test_paths_are_kept_as_given_and_nothing_gives_nothing():
 @pytest.mark.parametrize(
     ("count", "size", "lengths"), [(7, 3, [3, 3, 1]), (4, 2, [2, 2]), (0, 3, []), (2, 9, [2])]
 )
-def test_batches_are_full_but_for_the_last(count, size, lengths):
-    batches = list(in_batches(range(count), size))
-    assert [len(b) for b in batches] == lengths and sum(batches, []) == list(range(count))
+def test_groups_are_full_but_for_the_last(count, size, lengths):
+    groups = list(in_groups(range(count), size))
+    assert [len(g) for g in groups] == lengths and sum(groups, []) == list(range(count))

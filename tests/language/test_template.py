@@ -184,7 +184,7 @@ def test_a_question_is_understood(question, intent):
         (DEFECT, "what caused it?", ["cannot know from a picture alone"]),
         (DEFECT, "compared with what?", ["4 good reference pictures", '"mono"', "leaving one", "5 %"]),
         (replace(DEFECT, mode="zero-shot", references=0), "compared with what?", ["with itself only"]),
-        (replace(DEFECT, mode="batch"), "compared with what?", ["other pictures of its batch"]),
+        (replace(DEFECT, mode="mutual"), "compared with what?", ["other pictures that came with it"]),
         (DEFECT, "what should I do?", ["Set it aside", "[R1]"]),
         (REVIEW, "what should I do?", ["Have a person look at [R2]"]),
         (BARE, "what should I do?", ["Set it aside", "whole picture"]),
@@ -437,7 +437,7 @@ def inspections(draw):
     evidence = draw(st.none() | st.just(Evidence("conformal", origin, n, 0.05, 1 / (n + 1))))
     return Inspection(
         path="/some/where/picture.png",
-        mode=draw(st.sampled_from(["zero-shot", "few-shot", "batch"])),
+        mode=draw(st.sampled_from(["zero-shot", "few-shot", "mutual"])),
         score=score,
         p_value=draw(st.floats(0, 1)),
         threshold=threshold,

@@ -11,6 +11,7 @@ from PIL import Image
 
 from assistant.errors import HistoryError, LooktwiceError, ProductError
 from assistant.records.batches import plan_batch, run_batch
+from assistant.records.database import INSPECTIONS, RUNS
 from assistant.records.entries import Query
 from assistant.records.history import History
 
@@ -152,7 +153,7 @@ def test_a_run_goes_on_with_the_product_as_it_was(inspector, history, folder, go
 
 
 def test_pictures_judged_against_each_other_are_kept_together(inspector, history, folder):
-    run = plan_batch(inspector, history, [folder], mode="batch")
+    run = plan_batch(inspector, history, [folder], mode="mutual")
     shares, reports = [], None
     reports = run_batch(inspector, history, run.id, stop=lambda: bool(shares), tell=shares.append)
     assert [(now.done, now.state) for now in reports] == [(0, "running"), (0, "stopped")] and shares
@@ -163,16 +164,33 @@ def test_pictures_judged_against_each_other_are_kept_together(inspector, history
     assert history.runs.get(run.id).done == 3
     assert list(run_batch(inspector, history, run.id))[-1].state == "done"
     found = rows_of(history, run.id)
-    expected = list(inspector.inspect(folder, mode="batch"))
+    expected = list(inspector.inspect(folder, mode="mutual"))
     assert [one.inspection.path for one in found] == [row.path for row in expected]
     assert [one.inspection.score for one in found] == [row.score for row in expected]
+
+
+def test_a_mutual_run_under_its_earlier_name_goes_on(inspector, history, folder):
+    with pytest.warns(DeprecationWarning):
+        assert plan_batch(inspector, history, [folder], mode="batch").settings["mode"] == "mutual"
+    run = plan_batch(inspector, history, [folder], mode="mutual")
+    with history.database.write() as connection:
+        settings = json.dumps(run.settings | {"mode": "batch"})
+        connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(settings=settings))
+    assert history.runs.get(run.id).settings["mode"] == "mutual"
+    assert list(run_batch(inspector, history, run.id))[-1].state == "done"
+    [first, *_] = rows_of(history, run.id)
+    kept = first.inspection.to_dict()
+    earlier = json.dumps(kept | {"mode": "batch", "evidence": kept["evidence"] | {"method": "batch"}})
+    with history.database.write() as connection:
+        connection.execute(INSPECTIONS.update().where(INSPECTIONS.c.id == first.id).values(row=earlier))
+    assert history.get(first.id).inspection == first.inspection
 
 
 def test_what_makes_no_sense_is_said_before_a_run_begins(inspector, history, folder, tmp_path, good):
     product = inspector.learn("cloth", [good(1), good(2)])
     (tmp_path / "empty").mkdir()
     with pytest.raises(LooktwiceError, match="uses no references"):
-        plan_batch(inspector, history, [folder], product, "batch")
+        plan_batch(inspector, history, [folder], product, "mutual")
     with pytest.raises(LooktwiceError, match="no picture"):
         plan_batch(inspector, history, [tmp_path / "empty"])
     assert not history.runs.newest()

@@ -75,7 +75,7 @@ def test_the_histogram_counts_every_picture_once(scores):
     def one(score):
         return Inspection(
             path="a",
-            mode="batch",
+            mode="mutual",
             score=score,
             p_value=0.1,
             threshold=0.5,

@@ -80,11 +80,11 @@ def test_no_more_go_together_than_may_and_order_is_kept(batch):
     assert [len(call) for call in stand.calls] == [1, 3, 3, 1]
 
 
-def test_other_settings_and_batch_mode_are_not_mixed(batch):
+def test_other_settings_and_mutual_mode_are_not_mixed(batch):
     stand = Stand()
     batcher = batch(stand, most=8, wait=0.2)
-    whole = Task((b"p", b"q"), How(mode="batch"))
-    other = Task((b"r", b"s"), How(mode="batch"))
+    whole = Task((b"p", b"q"), How(mode="mutual"))
+    other = Task((b"r", b"s"), How(mode="mutual"))
     futures = batcher.submit([*tasks("a", "b"), *tasks("c", how=How(target=0.01)), whole, other])
     assert paths(futures) == [*"abcpqrs"]
     assert sorted(map(len, stand.calls)) == [1, 2, 2, 2]

@@ -65,12 +65,15 @@ def test_what_is_no_base64_is_an_error_row_and_an_address_is_not_followed(client
     assert found[0]["path"] == "picture 1" and "base64" in found[0]["error"]
 
 
-def test_batch_mode_compares_the_pictures_of_one_request(client, good, files):
+def test_mutual_mode_compares_the_pictures_of_one_request(client, good, files):
     pictures = [(f"{i}.png", png(good(60 + i))) for i in range(3)] + [("x.png", b"no"), ("b.png", files["bad"])]
-    found = rows(send(client, *pictures, mode="batch"))
-    assert [row["mode"] for row in found] == ["batch"] * 3 + [None, "batch"]
+    found = rows(send(client, *pictures, mode="mutual"))
+    assert [row["mode"] for row in found] == ["mutual"] * 3 + [None, "mutual"]
     assert max(found, key=lambda row: row["score"] or 0)["path"] == "b.png"
-    few = send(client, ("a.png", files["good"]), mode="batch")
+    few = send(client, ("a.png", files["good"]), mode="mutual")
+    earlier = send(client, *pictures, mode="batch")
+    assert [row["mode"] for row in rows(earlier)] == [row["mode"] for row in found]
+    assert "'mutual'" in earlier.headers["Warning"] and "Warning" not in few.headers
     assert few.status_code == 409 and "at least three" in few.json()["detail"]
 
 
