@@ -58,9 +58,9 @@ class Reader:
             if not self.learned.types.trusted:
                 return Reading(evidence, None)
             return Reading(evidence, self.learned.adapter.type_logits(words)[0].to(torch.bfloat16))
-        if features.aligned is None:
+        if features.text_patches is None:
             return None
-        types = features.aligned[0] @ self._types.to(features.aligned).T / TEMPERATURE
+        types = features.text_patches[0] @ self._types.to(features.text_patches).T / TEMPERATURE
         return Reading(None, types.to(torch.bfloat16))
 
     def focus(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,25 +28,32 @@ from assistant.models.runtime import CLASS_NAMES, GRAPH, OpenVinoRuntime, Runtim
 from assistant.models.towers import CLASSES, build_image_tower, build_text_tower, pick_device
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Features:
     """What the towers say about a batch of B pictures of one size.
 
     `layers`: one tensor [B, h_l, w_l, C_l] float32 per layer of the card, fine to coarse for convolutional
-    towers. `vector`: [B, D] float32, unit length, comparable with `Backbone.encode_text`. `aligned`: the
-    patches in that same space [B, h, w, D], or None where the tower does not align patches with text.
+    towers. `vector`: [B, D] float32, unit length, comparable with `Backbone.encode_text`. `text_patches`:
+    the patches in that same space [B, h, w, D], or None where the tower does not align patches with text.
     """
 
     layers: tuple[Tensor, ...]
     vector: Tensor
-    aligned: Tensor | None = None
+    text_patches: Tensor | None = None
+    _made: dict[Hashable, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.vector)
 
+    def once(self, what: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """What `make` makes of these features, made once and kept with them under the name `what`."""
+        if what not in self._made:
+            self._made[what] = make()
+        return self._made[what]
+
     def __getitem__(self, index: slice) -> Features:
-        aligned = None if self.aligned is None else self.aligned[index]
-        return Features(tuple(layer[index] for layer in self.layers), self.vector[index], aligned)
+        text_patches = None if self.text_patches is None else self.text_patches[index]
+        return Features(tuple(layer[index] for layer in self.layers), self.vector[index], text_patches)
 
 
 class Backbone:
@@ -64,8 +71,8 @@ class Backbone:
         runtime: Runtime,
         *,
         part: ImageTower | None = None,
-        aligned: bool = False,
-        memory: Backbone | None = None,
+        aligns_text: bool = False,
+        patch_tower: Backbone | None = None,
         text: Callable[[], tuple[torch.nn.Module, Any]] | None = None,
         classes: tuple[Sequence[str], Tensor] | None = None,
         digest: str = "",
@@ -73,8 +80,8 @@ class Backbone:
         self.card = card
         self.part = part or card.image
         self.runtime = runtime
-        self.aligned = aligned
-        self.memory = memory
+        self.aligns_text = aligns_text
+        self.patch_tower = patch_tower
         self.classes = classes
         self.digest = digest
         self._load_text = text
@@ -90,7 +97,7 @@ class Backbone:
         bf16: bool = False,
         folder: Path | None = None,
     ) -> Backbone:
-        """Load a pulled bundle, with its memory tower where it has one.
+        """Load a pulled bundle, with its patch tower where it has one.
 
         `runtime` is "torch", "openvino", or "auto": OpenVINO where the device is the CPU, its files are there
         and bf16 is not asked for, else torch. WeightsError says which command fetches what is missing.
@@ -104,25 +111,25 @@ class Backbone:
         can_compile = where.type == "cpu" and not bf16 and graph.is_file()
         if runtime == "openvino" and not can_compile:
             raise WeightsError(f"The bundle {name!r} cannot run in OpenVINO here; use the torch runtime.")
-        aligned = False
+        aligns_text = False
         if runtime != "torch" and can_compile:
             runner: Runtime = OpenVinoRuntime(graph)
         else:
             tower = build_image_tower(card, folder)
-            aligned = tower.aligned
+            aligns_text = tower.aligns_text
             runner = TorchRuntime(tower, where, bf16=bf16)
-        classes = memory = None
+        classes = patch_tower = None
         if (folder / CLASS_NAMES).is_file():
             names = json.loads((folder / CLASS_NAMES).read_text(encoding="utf-8"))
             classes = (names, load_tensors(folder / CLASSES)["names"])
-        if card.memory:
-            second = TorchRuntime(build_image_tower(card, folder, card.memory), where, bf16=bf16)
-            memory = cls(card, second, part=card.memory)
+        if card.patch_tower:
+            second = TorchRuntime(build_image_tower(card, folder, card.patch_tower), where, bf16=bf16)
+            patch_tower = cls(card, second, part=card.patch_tower)
         return cls(
             card,
             runner,
-            aligned=aligned,
-            memory=memory,
+            aligns_text=aligns_text,
+            patch_tower=patch_tower,
             text=lambda: build_text_tower(card, folder),
             classes=classes,
             digest=weights_digest(name),
@@ -131,7 +138,7 @@ class Backbone:
     @property
     def shares(self) -> tuple[float, ...]:
         """How much each of `Features.layers` counts in a map; empty where they count alike."""
-        return (self.memory or self).part.shares
+        return (self.patch_tower or self).part.shares
 
     @property
     def finer(self) -> float:
@@ -157,13 +164,13 @@ class Backbone:
     def encode_image(self, batch: Tensor) -> Features:
         """Features of a batch [B, 3, h, w] float32 of pictures made by `fit`."""
         *layers, vector = self.runtime(batch)
-        aligned = normalize(layers.pop(), dim=-1) if self.aligned else None
-        return Features(tuple(layers), normalize(vector, dim=-1), aligned)
+        text_patches = normalize(layers.pop(), dim=-1) if self.aligns_text else None
+        return Features(tuple(layers), normalize(vector, dim=-1), text_patches)
 
     def encode(self, pictures: Sequence[NDArray[np.uint8]], side: int | None = None) -> list[Features]:
         """Features of pictures of any sizes, each as a batch of one, in order.
 
-        Pictures that end up at one size run together. Where the bundle has a memory tower, the layers are its.
+        Pictures that end up at one size run together. Where the bundle has a patch tower, the layers are its.
         """
         fitted = [self.fit(pixels, side) for pixels in pictures]
         found: list[Features | None] = [None] * len(fitted)
@@ -173,9 +180,9 @@ class Backbone:
             for place, i in enumerate(which):
                 found[i] = features[place : place + 1]
         whole = [features for features in found if features is not None]
-        if self.memory is None:
+        if self.patch_tower is None:
             return whole
-        second = self.memory.encode(pictures, side)
+        second = self.patch_tower.encode(pictures, side)
         return [replace(one, layers=two.layers) for one, two in zip(whole, second, strict=True)]
 
     @torch.inference_mode()

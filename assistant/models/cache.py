@@ -18,7 +18,7 @@ from pickle import UnpicklingError  # noqa: S403 - what torch raises for a file 
 from typing import TYPE_CHECKING, Any, Literal
 
 from assistant.errors import WeightsError
-from assistant.models.card import Bundle, load_card, stays_inside
+from assistant.models.card import TOWER_FILES, Bundle, load_card, stays_inside
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,7 +129,7 @@ def status(name: str) -> BundleStatus:
     parts = tuple(
         PartStatus(
             part=part,
-            present=any(path.split("/")[0].removesuffix(".safetensors") == part for path in files),
+            present=any(path.split("/")[0] == TOWER_FILES.get(part, part) for path in files),
             source=source.label,
             licence=source.licence,
             download_size=source.size,
@@ -264,7 +264,7 @@ def _damaged(name: str, file: str) -> str:
 
 
 def _is_tower(path: str) -> bool:
-    return path in ("image.safetensors", "memory.safetensors") or path.startswith("text/")
+    return path in TOWER_FILES.values() or path.startswith("text/")
 
 
 def _version(package: str) -> str | None:

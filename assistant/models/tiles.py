@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -102,20 +101,61 @@ class Layout:
         return total / weight
 
 
-class TiledBackbone(Backbone):
-    """A backbone that sees `tiles` x `tiles` overlapping tiles of a picture in place of the whole.
+def encode_tiled(
+    backbone: Backbone, pictures: Sequence[NDArray[np.uint8]], tiles: int, side: int | None = None
+) -> list[Features]:
+    """Features of pictures of any sizes, each as a batch of one, seen in `tiles` x `tiles` overlapping tiles.
 
-    `Features.layers` and `aligned` are those of the tiles, joined, on a grid `widen(tiles)` times as fine along
-    each side; `vector` is still that of the whole picture.
+    `Features.layers` and `text_patches` are those of the tiles, joined, on a grid `widen(tiles)` times as fine along
+    each side; `vector` is still that of the whole picture. `side` is that of a tile, the card's where it is None.
+    One tile is the whole picture, as `Backbone.encode` sees it. ProductError for more tiles than there may be.
     """
+    if check_tiles(tiles) == 1:
+        return backbone.encode(pictures, side)
+    return [_encode(backbone, pixels, tiles, side) for pixels in pictures]
+
+
+def canvas_size(
+    backbone: Backbone, width: int, height: int, tiles: int, side: int | None = None
+) -> tuple[int, int]:
+    """The size (width, height) of the canvas for a picture of a size; for one tile, what the tower is shown."""
+    if tiles == 1:
+        return backbone.fit_size(width, height, side)
+    return backbone.fit_size(width, height, _canvas_side(backbone, tiles, side))
+
+
+def _encode(backbone: Backbone, pixels: NDArray[np.uint8], tiles: int, side: int | None) -> Features:
+    whole = backbone.encode_image(backbone.fit(pixels, side)[None])
+    joined = _look(backbone, pixels, tiles, side)
+    layers = _look(backbone.patch_tower, pixels, tiles, side).layers if backbone.patch_tower else joined.layers
+    return Features(layers, whole.vector, joined.text_patches)
+
+
+def _look(backbone: Backbone, pixels: NDArray[np.uint8], tiles: int, side: int | None) -> Features:
+    """What the image tower makes of the tiles of one picture, joined; the vector is their first one's."""
+    planes, cell = backbone.fit(pixels, _canvas_side(backbone, tiles, side)), backbone.part.multiple
+    layout = Layout.over((planes.shape[1] // cell, planes.shape[2] // cell), tiles)
+    parts = [backbone.encode_image(batch) for batch in layout.cut(planes, cell).split(_AT_ONCE)]
+    layers = [layout.join(torch.cat(layer))[None] for layer in zip(*(p.layers for p in parts), strict=True)]
+    text_patches = [part.text_patches for part in parts if part.text_patches is not None]
+    joined = torch.nn.functional.normalize(layout.join(torch.cat(text_patches)), dim=-1) if text_patches else None
+    return Features(tuple(layers), parts[0].vector[:1], None if joined is None else joined[None])
+
+
+def _canvas_side(backbone: Backbone, tiles: int, side: int | None) -> int:
+    return round(widen(tiles) * (side or backbone.part.image_size))
+
+
+class TiledBackbone(Backbone):
+    """A backbone that sees `tiles` x `tiles` overlapping tiles of a picture in place of the whole."""
 
     def __init__(self, whole: Backbone, tiles: int) -> None:
         super().__init__(
             whole.card,
             whole.runtime,
             part=whole.part,
-            aligned=whole.aligned,
-            memory=TiledBackbone(whole.memory, tiles) if whole.memory else None,
+            aligns_text=whole.aligns_text,
+            patch_tower=TiledBackbone(whole.patch_tower, tiles) if whole.patch_tower else None,
             text=lambda: whole.text_tower,
             classes=whole.classes,
             digest=whole.digest,
@@ -130,32 +170,11 @@ class TiledBackbone(Backbone):
 
     def fit_size(self, width: int, height: int, side: int | None = None) -> tuple[int, int]:
         """The size of the canvas (width, height) for a picture of a size."""
-        return super().fit_size(width, height, round(self.finer * (side or self.part.image_size)))
+        return canvas_size(self.whole, width, height, self.tiles, side)
 
     def encode(self, pictures: Sequence[NDArray[np.uint8]], side: int | None = None) -> list[Features]:
         """Features of pictures of any sizes, each as a batch of one, in order."""
-        return [self._encode(pixels, side) for pixels in pictures]
-
-    def _encode(self, pixels: NDArray[np.uint8], side: int | None) -> Features:
-        vector = self._overview.encode([pixels], side)[0].vector
-        found = self._look(pixels, side)
-        layers = self.memory._look(pixels, side).layers if isinstance(self.memory, TiledBackbone) else found.layers
-        return Features(layers, vector, found.aligned)
-
-    def _look(self, pixels: NDArray[np.uint8], side: int | None) -> Features:
-        """Features of the tiles of one picture, joined; the vector is their first one's."""
-        planes, cell = self.fit(pixels, side), self.part.multiple
-        layout = Layout.over((planes.shape[1] // cell, planes.shape[2] // cell), self.tiles)
-        parts = [self.encode_image(batch) for batch in layout.cut(planes, cell).split(_AT_ONCE)]
-        layers = [layout.join(torch.cat(layer))[None] for layer in zip(*(p.layers for p in parts), strict=True)]
-        aligned = [part.aligned for part in parts if part.aligned is not None]
-        joined = torch.nn.functional.normalize(layout.join(torch.cat(aligned)), dim=-1) if aligned else None
-        return Features(tuple(layers), parts[0].vector[:1], None if joined is None else joined[None])
-
-    @cached_property
-    def _overview(self) -> Backbone:
-        """The image tower alone, which sees whole pictures."""
-        return Backbone(self.card, self.runtime, part=self.part, aligned=self.aligned)
+        return encode_tiled(self.whole, pictures, self.tiles, side)
 
 
 def _spread(length: int, count: int) -> tuple[int, tuple[int, ...]]:

@@ -18,7 +18,7 @@ from assistant.adapters.attention import read_values, value_blocks
 from assistant.adapters.class_embedding import ClassEmbedding
 from assistant.errors import WeightsError
 from assistant.models.cache import load_tensors
-from assistant.models.card import Bundle, ImageTower
+from assistant.models.card import TOWER_FILES, Bundle, ImageTower
 
 CLASSES = "classes.safetensors"
 
@@ -27,8 +27,8 @@ class PatchTower(nn.Module):
     """An open_clip image tower that gives what the detector needs.
 
     Pixels [B, 3, h, w], already normalised -> one tensor [B, h_l, w_l, C_l] per layer of the card, then, where
-    `aligned`, the last layer's patches in the space of the text tower [B, h, w, D], then the picture's vector
-    [B, D]. With attention "vv" the layers and `aligned`, but not the vector, come from the path in which values
+    it `aligns_text`, the last layer's patches in the space of the text tower [B, h, w, D], then the picture's vector
+    [B, D]. With attention "vv" the layers and these patches, but not the vector, come from the path in which values
     attend to values; ValueError where the tower has none. Any size that is a multiple of the patch
     works: positional embeddings are interpolated for the call and the tower keeps its own; two calls at once
     would mix theirs.
@@ -41,7 +41,7 @@ class PatchTower(nn.Module):
         self.attention = attention
         if attention == "vv":
             value_blocks(visual)
-        self.aligned = getattr(visual, "proj", None) is not None
+        self.aligns_text = getattr(visual, "proj", None) is not None
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         if not hasattr(self.visual, "positional_embedding"):
@@ -54,7 +54,7 @@ class PatchTower(nn.Module):
 
     def _read(self, pixels: Tensor) -> tuple[Tensor, ...]:
         visual: Any = self.visual
-        last = [len(visual.transformer.resblocks) - 1] if self.aligned else []
+        last = [len(visual.transformer.resblocks) - 1] if self.aligns_text else []
         wanted = sorted({*self.layers, *last})
         if self.attention == "vv":
             maps, vector = read_values(visual, pixels, wanted)
@@ -62,8 +62,8 @@ class PatchTower(nn.Module):
             out = visual.forward_intermediates(pixels, indices=wanted)
             maps = [layer.permute(0, 2, 3, 1) for layer in out["image_intermediates"]]
             vector = out["image_features"]
-        aligned = [visual.ln_post(maps[-1]) @ visual.proj] if self.aligned else []
-        return (*maps[: len(self.layers)], *aligned, vector)
+        text_patches = [visual.ln_post(maps[-1]) @ visual.proj] if self.aligns_text else []
+        return (*maps[: len(self.layers)], *text_patches, vector)
 
 
 class _Reader(nn.Module):
@@ -92,14 +92,14 @@ def fit_positions(visual: Any, height: int, width: int) -> Tensor:
 
 
 def build_image_tower(card: Bundle, folder: Path, part: ImageTower | None = None) -> PatchTower:
-    """The image tower of a bundle, or its memory tower when that is given as `part`; WeightsError if unfit."""
+    """The image tower of a bundle, or its patch tower when that is given as `part`; WeightsError if unfit."""
     part = part or card.image
-    is_memory = part is card.memory
-    weights = load_tensors(folder / ("memory.safetensors" if is_memory else "image.safetensors"))
+    gives_patches = part is card.patch_tower
+    weights = load_tensors(folder / TOWER_FILES["patch_tower" if gives_patches else "image"])
     if part.kind == "open_clip":
         return _read_clip(part, _build_clip(part, weights).visual)
     visual = _build_timm(part)
-    if not is_memory and (folder / CLASSES).is_file():
+    if not gives_patches and (folder / CLASSES).is_file():
         names = load_tensors(folder / CLASSES)["names"]
         head = ClassEmbedding(visual.trunk.num_features, names)
         _load(head.classifier, _below(weights, "classifier."), "classifier of the image tower")
@@ -116,7 +116,7 @@ def build_text_tower(card: Bundle, folder: Path) -> tuple[nn.Module, Any]:
     import open_clip
 
     if card.text.kind == "open_clip":
-        model = _build_clip(card.image, load_tensors(folder / "image.safetensors"))
+        model = _build_clip(card.image, load_tensors(folder / TOWER_FILES["image"]))
         text = model.text if hasattr(model, "text") else ClipText(model)
         return text, open_clip.get_tokenizer(card.image.architecture)
     from open_clip.hf_model import HFTextEncoder

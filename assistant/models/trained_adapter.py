@@ -61,8 +61,8 @@ class Learned:
     card: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, features: Features, shares: Sequence[float]) -> Tensor:
-        """Patches in the words of the text tower, [B, h, w, D]: aligned ones, or the layers joined by `shares`."""
-        tokens = features.aligned
+        """Patches in the words of the text tower, [B, h, w, D]: `text_patches`, or the layers joined by `shares`."""
+        tokens = features.text_patches
         if tokens is None:
             tokens = join_layers(features.layers, shares=shares)
         return self.adapter.read(tokens)

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from assistant.models.backbone import Backbone, resize
+from assistant.models.tiles import canvas_size
 
 MOST_BYTES = 8_000_000
 """Where the pictures of a product take more, some of them go, drawn by the digests of their pixels."""
@@ -26,14 +27,14 @@ FEWEST = 2
 Pixels = NDArray[np.uint8]
 
 
-def shrink(pixels: Pixels, backbone: Backbone) -> Tensor:
-    """A picture [H, W, 3] uint8 as the tower sees it, as a PNG: uint8 [n].
+def shrink(pixels: Pixels, backbone: Backbone, tiles: int = 1) -> Tensor:
+    """A picture [H, W, 3] uint8 as the tower sees it, in so many tiles along each side, as a PNG: uint8 [n].
 
     Where there are two towers, as the one sees it that sees more.
     """
-    tower = max((b for b in (backbone, backbone.memory) if b), key=lambda b: b.part.image_size)
+    tower = max((b for b in (backbone, backbone.patch_tower) if b), key=lambda b: b.part.image_size)
     height, width = pixels.shape[:2]
-    size = tower.fit_size(width, height)
+    size = canvas_size(tower, width, height, tiles)
     out = io.BytesIO()
     resize(pixels, size).save(out, "PNG")  # `Backbone.fit` then finds nothing left to do
     return torch.frombuffer(bytearray(out.getvalue()), dtype=torch.uint8)

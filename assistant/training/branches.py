@@ -23,13 +23,13 @@ class Branches(nn.Module):
     """A visual and a textual branch for views whose layers count by `shares`."""
 
     def __init__(
-        self, visual: VisualAdapter, textual: nn.Module, shares: Sequence[float], *, aligned: bool
+        self, visual: VisualAdapter, textual: nn.Module, shares: Sequence[float], *, aligns_text: bool
     ) -> None:
         super().__init__()
         self.visual = visual
         self.textual = textual
         self.shares = tuple(shares)
-        self.aligned = aligned
+        self.aligns_text = aligns_text
 
     def forward(self, views: Views, naming: float) -> dict[str, Tensor]:
         """The loss of each branch, "visual" and "textual", on a batch; `naming` weighs the defect types."""
@@ -48,7 +48,7 @@ class Branches(nn.Module):
             visual = visual + losses.outline(seen[outlined], masks[outlined])
             named = self.visual.type_logits(words[outlined])
             visual = visual + naming * losses.naming(named, masks[outlined], views.types[outlined])
-            if self.aligned:
+            if self.aligns_text:
                 textual = textual + losses.outline(compare(tokens[outlined], directions), masks[outlined])
         return {"visual": visual, "textual": textual}
 
@@ -80,7 +80,7 @@ def build_branches(backbone: Backbone, views: Views, *, width: int, dropout: flo
     inputs = views[torch.arange(1)].inputs(shares).shape[-1]
     shape = AdapterConfig(inputs, states.shape[1], width, dropout)
     textual: nn.Module = LearnedDirections(states)
-    if backbone.aligned:
+    if backbone.aligns_text:
         textual = LearnableContext(*backbone.text_tower, ContextConfig(seed=seed))
     torch.manual_seed(seed)
-    return Branches(VisualAdapter(shape, states, types), textual, shares, aligned=backbone.aligned)
+    return Branches(VisualAdapter(shape, states, types), textual, shares, aligns_text=backbone.aligns_text)

@@ -118,7 +118,7 @@ class Run:
         branches = build_branches(
             backbone, self.views, width=config.width, dropout=config.dropout, seed=config.seed
         )
-        if backbone.aligned:
+        if backbone.aligns_text:
             backbone.text_tower[0].to(accelerator.device)  # a learnable context runs through it
         learnable = [p for p in branches.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(learnable, lr=config.rate, weight_decay=config.decay)

@@ -156,7 +156,7 @@ class DictionaryRun:
         self.pairs, self.unseen, self.config, self.tell = pairs, unseen, config, tell
         self.shares = adapter_shares(backbone)
         self.steps = config.epochs * -(-len(pairs) // config.batch)
-        speaks = backbone.aligned and config.text > 0
+        speaks = backbone.aligns_text and config.text > 0
         states = state_vectors(backbone.encode_text) if speaks else None
         torch.manual_seed(config.seed)  # after the text tower is there: loading it draws too
         channels = pairs.queries[torch.arange(1)].inputs(self.shares).shape[-1]

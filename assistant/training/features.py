@@ -59,7 +59,7 @@ class ViewConfig:
 
 @dataclass(frozen=True)
 class Views:
-    """N views as the tower sees them. `layers`: one [N, h_l, w_l, C_l] per layer, or the aligned patches alone.
+    """N views as the tower sees them. `layers`: one [N, h_l, w_l, C_l] per layer, or the text patches alone.
 
     `vector` [N, D]; `masks` [N, h, w], the share of each patch that is defective; `labels` [N] in {0, 1};
     `outlined` [N], whether the mask is known; `types` [N], an index into the vocabulary or -1; `examples` [N],
@@ -94,8 +94,8 @@ class Views:
 
 
 def adapter_shares(backbone: Backbone) -> tuple[float, ...]:
-    """The shares that `Views.inputs` takes: none for a tower whose patches are aligned with text."""
-    return () if backbone.aligned else backbone.part.shares
+    """The shares that `Views.inputs` takes: none for a tower that gives patches in the space of text."""
+    return () if backbone.aligns_text else backbone.part.shares
 
 
 def gather_views(
@@ -161,7 +161,7 @@ def _look(
         part = waiting[start : start + BATCH]
         batch = torch.stack([backbone.fit(np.asarray(resize(v.pixels, (side, side))), side) for v in part])
         seen = backbone.encode_image(batch)
-        layers = (seen.aligned,) if seen.aligned is not None else seen.layers
+        layers = (seen.text_patches,) if seen.text_patches is not None else seen.layers
         grid = max((tuple(layer.shape[1:3]) for layer in layers), key=lambda s: s[0] * s[1])
         for n, view in enumerate(part):
             row = {f"layer.{k}": layer[n].cpu().half() for k, layer in enumerate(layers)}

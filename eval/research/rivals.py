@@ -95,7 +95,7 @@ def _settle(inspector: Inspector, out: Path, shots: Sequence[int], seeds: int, l
         "seeds": seeds,
         "limit": limit,
     }
-    if part.kind != "timm" or inspector.backbone.memory is not None:
+    if part.kind != "timm" or inspector.backbone.patch_tower is not None:
         raise LooktwiceError("The rivals run on a bundle whose one image tower is a convolutional one of timm.")
     path = out / "settings.json"
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != settings:

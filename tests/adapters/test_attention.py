@@ -121,12 +121,12 @@ def test_the_original_path_does_not_notice():
 
 
 @pytest.mark.parametrize("layers", [(0, 2), (1, 4)])
-def test_aligned_patches_are_the_last_layer_of_the_second_path(layers):
+def test_text_patches_are_the_last_layer_of_the_second_path(layers):
     vit, pixels = make_vit(), pictures(2, 3, 32, 32)
-    *maps, aligned, vector = PatchTower(vit, layers, "vv")(pixels)
+    *maps, text_patches, vector = PatchTower(vit, layers, "vv")(pixels)
     assert len(maps) == 2 and vector.shape == (2, 12)
     (last,), _ = read_values(vit, pixels, [BLOCKS - 1])
-    assert torch.allclose(aligned, vit.ln_post(last) @ vit.proj, atol=1e-6)
+    assert torch.allclose(text_patches, vit.ln_post(last) @ vit.proj, atol=1e-6)
 
 
 def test_two_sizes_in_turn_are_as_good_as_two_fresh_towers():

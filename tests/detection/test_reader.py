@@ -29,8 +29,8 @@ def learn(backbone, types=UNTRUSTED):
     torch.manual_seed(5)
     (features,) = backbone.encode([np.zeros((128, 128, 3), np.uint8)])
     inputs = sum(layer.shape[-1] for layer in features.layers)
-    if features.aligned is not None:
-        inputs = features.aligned.shape[-1]
+    if features.text_patches is not None:
+        inputs = features.text_patches.shape[-1]
     space = features.vector.shape[-1]
     adapter = VisualAdapter(AdapterConfig(inputs, space, 8), units(2, space), units(len(DEFECTS), space)).eval()
     for parameter in adapter.parameters():
@@ -73,20 +73,20 @@ def test_a_tower_without_words_reads_nothing_and_changes_nothing(tiny_home, back
     backbone = backbones["tiny-cnn"]
     (features,) = backbone.encode([good(1)])
     reader, detector = Reader(backbone, None), Detector(backbone)
-    assert features.aligned is None
+    assert features.text_patches is None
     reading = reader.read(features)
     assert reading is None and reader.ranker(reading) is None
     (found,) = detector.zero_shot(features)
     assert torch.equal(reader.focus(found, reading, detector.share), found)
 
 
-def test_an_aligned_tower_ranks_types_on_its_own_and_moves_no_map(tiny_home, backbones, good):
+def test_a_tower_that_aligns_text_ranks_types_on_its_own_and_moves_no_map(tiny_home, backbones, good):
     backbone = backbones["tiny-vit"]
     (features,) = backbone.encode([good(1)])
     reader, detector = Reader(backbone, None), Detector(backbone)
     reading = reader.read(features)
     assert reading.evidence is None
-    assert reading.types.shape == (*features.aligned.shape[1:3], len(DEFECTS))
+    assert reading.types.shape == (*features.text_patches.shape[1:3], len(DEFECTS))
     (found,) = detector.zero_shot(features)
     assert torch.equal(reader.focus(found, reading, detector.share), found)
     is_ranked(reader.ranker(reading)(np.ones(found.shape, bool)))
@@ -147,7 +147,7 @@ def judged(inspection):
     return dataclasses.replace(inspection, coarse_map=None, regions=(), ms=0.0, created=None)
 
 
-@pytest.mark.parametrize("mode", ["zero-shot", "few-shot", "batch"])
+@pytest.mark.parametrize("mode", ["zero-shot", "few-shot", "mutual"])
 def test_what_was_learned_moves_regions_and_judges_nothing(backbone, good, planted, mode, tmp_path, monkeypatch):
     monkeypatch.setattr("assistant.models.trained_adapter.cache_root", lambda: tmp_path)
     pictures = [good(50 + i) for i in range(6)]

@@ -30,7 +30,7 @@ def vit(backbones):
 
 
 def tensors(features):
-    return [*features.layers, features.vector, *([] if features.aligned is None else [features.aligned])]
+    return [*features.layers, features.vector, *([] if features.text_patches is None else [features.text_patches])]
 
 
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (64, 256), (224, 96), (64, 64)])
@@ -41,10 +41,10 @@ def test_features_have_the_shapes_that_they_promise(backbone, height, width):
     assert [f.shape[:3] for f in features.layers] == [(3, height // s, width // s) for s in strides]
     assert features.vector.shape == (3, 24) and len(features) == 3
     assert torch.allclose(features.vector.norm(dim=-1), torch.ones(3), atol=1e-5)
-    assert (features.aligned is not None) == (backbone.card.name == "tiny-vit") == backbone.aligned
-    if features.aligned is not None:
-        assert features.aligned.shape == (3, height // 16, width // 16, 24)
-        assert torch.allclose(features.aligned.norm(dim=-1), torch.ones(3, height // 16, width // 16), atol=1e-5)
+    assert (features.text_patches is not None) == (backbone.card.name == "tiny-vit") == backbone.aligns_text
+    if features.text_patches is not None:
+        assert features.text_patches.shape == (3, height // 16, width // 16, 24)
+        assert torch.allclose(features.text_patches.norm(dim=-1), torch.ones(3, height // 16, width // 16), atol=1e-5)
     assert all(t.dtype == torch.float32 and not t.requires_grad for t in tensors(features))
 
 
@@ -135,11 +135,11 @@ def test_patches_and_picture_go_through_open_clips_own_projection(tiny_folder, l
     visual = model.eval().visual
     pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        *maps, aligned, vector = PatchTower(visual, layers)(pixels)
+        *maps, text_patches, vector = PatchTower(visual, layers)(pixels)
         assert torch.allclose(vector, model.encode_image(pixels), atol=1e-5)
         visual.output_tokens = True
         _, tokens = visual(pixels)  # after the last norm, before the projection
-        assert torch.allclose(aligned.flatten(1, 2), tokens @ visual.proj, atol=1e-5)
+        assert torch.allclose(text_patches.flatten(1, 2), tokens @ visual.proj, atol=1e-5)
         raw = []
         hooks = [
             visual.transformer.resblocks[i].register_forward_hook(lambda *_, keep=raw: keep.append(_[2]))
@@ -178,7 +178,7 @@ def test_every_runtime_loads_and_says_what_it_is(tiny_home):
     assert isinstance(Backbone.load("tiny-cnn", device="cpu", runtime="torch").runtime, TorchRuntime)
     assert isinstance(Backbone.load("tiny-cnn", device="cpu", bf16=True).runtime, TorchRuntime)
     vit = Backbone.load("tiny-vit", device="cpu")
-    assert isinstance(vit.runtime, TorchRuntime) and vit.aligned
+    assert isinstance(vit.runtime, TorchRuntime) and vit.aligns_text
     with pytest.raises(WeightsError, match="cannot run in OpenVINO here"):
         Backbone.load("tiny-vit", device="cpu", runtime="openvino")
     with pytest.raises(WeightsError, match="the runtimes are auto, torch and openvino"):
@@ -240,19 +240,19 @@ def test_the_pocket_towers_share_a_space():
     assert features.vector.shape == (1, 384) and bool(torch.isfinite(features.vector).all())
 
 
-def test_a_memory_tower_gives_the_layers_and_the_image_tower_the_rest(tiny_home, backbones, good, tmp_path):
+def test_a_patch_tower_gives_the_layers_and_the_image_tower_the_rest(tiny_home, backbones, good, tmp_path):
     alone = backbones["tiny-vit"]
     part = replace(alone.card.image, kind="timm", architecture="test_vit", layers=(1, 3), shares=(0.25, 0.75))
-    card = replace(alone.card, memory=part)
+    card = replace(alone.card, patch_tower=part)
     torch.manual_seed(0)
     trunk = timm.create_model("test_vit", num_classes=0, img_size=part.image_size, dynamic_img_size=True)
     save_file(trunk.state_dict(), tmp_path / "memory.safetensors")
     tower = build_image_tower(card, tmp_path, part)
     second = Backbone(card, TorchRuntime(tower, torch.device("cpu")), part=part)
-    both = Backbone(card, alone.runtime, aligned=True, memory=second)
+    both = Backbone(card, alone.runtime, aligns_text=True, patch_tower=second)
     picture = good(3, 240, 120)
     [whole], [first], [layers] = both.encode([picture]), alone.encode([picture]), second.encode([picture])
     assert both.shares == (0.25, 0.75)
-    assert torch.equal(whole.vector, first.vector) and torch.equal(whole.aligned, first.aligned)
+    assert torch.equal(whole.vector, first.vector) and torch.equal(whole.text_patches, first.text_patches)
     assert len(whole.layers) == 2 and all(map(torch.equal, whole.layers, layers.layers))
     assert whole.layers[0].shape[1] < whole.layers[0].shape[2]  # the aspect ratio is the picture's

@@ -259,7 +259,7 @@ def test_no_other_line_of_the_project_can_open_a_pickle():
                     alias.name in ("pickle", "dill", "cloudpickle", "joblib", "shelve") for alias in node.names
                 )
                 if opens or imports:
-                    found.append(f"{folder}/{path.name}")
+                    found.append(path.relative_to(PROJECT).as_posix())
     assert found == ["assistant/models/cache.py"]
 
 

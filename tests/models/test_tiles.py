@@ -103,7 +103,7 @@ def test_features_of_tiles_are_one_finer_grid(tiled, good, width, height):
         cell = tiled.whole.fit_size(width, height)[0] / other.shape[2]
         assert layer.shape == (1, round(tall / cell), round(wide / cell), other.shape[3])
         assert torch.isfinite(layer).all()
-    assert (fine.aligned is None) == (coarse.aligned is None)
+    assert (fine.text_patches is None) == (coarse.text_patches is None)
     assert torch.allclose(fine.vector, coarse.vector)
 
 
@@ -136,11 +136,11 @@ def test_a_second_tower_gives_the_layers(backbones, good):
     from assistant.models.backbone import Backbone
 
     cnn, vit = backbones["tiny-cnn"], backbones["tiny-vit"]
-    both = Backbone(vit.card, vit.runtime, part=vit.part, aligned=vit.aligned, memory=cnn)
+    both = Backbone(vit.card, vit.runtime, part=vit.part, aligns_text=vit.aligns_text, patch_tower=cnn)
     pixels = good(0, 300, 300)
     (found,), (one,), (two,) = (TiledBackbone(b, 2).encode([pixels]) for b in (both, vit, cnn))
     assert all(torch.equal(a, b) for a, b in zip(found.layers, two.layers, strict=True))
-    assert torch.equal(found.aligned, one.aligned) and torch.equal(found.vector, one.vector)
+    assert torch.equal(found.text_patches, one.text_patches) and torch.equal(found.vector, one.vector)
 
 
 # ---- products

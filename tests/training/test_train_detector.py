@@ -122,7 +122,7 @@ def test_masks_labels_and_good_pictures_alone_all_train(backbones, sample, tmp_p
 def test_what_is_learned_reads_what_the_tower_shows(backbone, sample, tmp_path, good):
     learned = train_detector(backbone, sample(), tmp_path, CONFIG)
     seen = backbone.encode([good(3, 100, 60)])[0]
-    tokens = seen.aligned if seen.aligned is not None else join_layers(seen.layers, shares=backbone.shares)
+    tokens = seen.text_patches if seen.text_patches is not None else join_layers(seen.layers, shares=backbone.shares)
     evidence = learned.evidence(learned.adapter.read(tokens))
     assert evidence.shape == tokens.shape[:3] and bool(evidence.isfinite().all())
 

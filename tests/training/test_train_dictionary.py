@@ -53,7 +53,7 @@ def test_a_resumed_run_equals_an_unbroken_one_exactly(backbone, sample, tmp_path
     steps = [m for m, _ in heard if m.startswith(("Step", "Going"))]
     assert steps[0].startswith("Going on after step 6 of 9") and steps[1].startswith("Step 8 of 9")
     assert heard[-1][1] == 1.0 and "held-out kinds: image AUROC" in heard[-1][0]
-    assert ("text" in heard[-1][0]) == backbone.aligned
+    assert ("text" in heard[-1][0]) == backbone.aligns_text
 
 
 def test_one_seed_gives_the_same_weights_and_another_others(backbones, sample, tmp_path):
