@@ -49,10 +49,10 @@ def write_report(report: Report, target: str | Path) -> Path:
 
 def _lay_out(report: Report, file: Path) -> bytes:
     if file.suffix.lower() == ".pdf":
-        from assistant.reports.pdf import to_pdf
+        from assistant.reports.pdf_report import to_pdf
 
         return to_pdf(report)
-    from assistant.reports.page import to_html
+    from assistant.reports.html_report import to_html
 
     return to_html(report, file.parent).encode()
 
@@ -65,7 +65,7 @@ def check_target(target: str | Path) -> Path:
     if file.suffix.lower() not in FORMATS:
         raise LooktwiceError("A report is an .html or a .pdf file.")
     if file.suffix.lower() == ".pdf":
-        from assistant.reports.fonts import check_extra
+        from assistant.reports.pdf_fonts import check_extra
 
         check_extra()
     return file

@@ -1,6 +1,6 @@
 """What a report says, as data: pictures from the worst down, counts, limits and their origins, a histogram.
 
-It knows neither HTML nor PDF: `assistant.reports.page` and `assistant.reports.pdf` lay out the same content.
+`assistant.reports.html_report` and `assistant.reports.pdf_report` lay out the same content.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class Report:
     @cached_property
     def counts(self) -> list[tuple[str, int]]:
         """How many pictures of each key of `LABELS`, the worst first; "error" only where there are any."""
-        tally = Counter(map(kind_of, (*self.read, *self.unread)))
-        return [(kind, tally[kind]) for kind in LABELS if tally[kind] or kind != "error"]
+        number = Counter(map(kind_of, (*self.read, *self.unread)))
+        return [(kind, number[kind]) for kind in LABELS if number[kind] or kind != "error"]
 
     @cached_property
     def facts(self) -> list[tuple[str, str]]:
@@ -118,11 +118,11 @@ class Report:
     @cached_property
     def limits(self) -> list[Limit]:
         """The thresholds that the pictures were judged by, those of most pictures first, twelve at most."""
-        tally = Counter(
+        pictures = Counter(
             (one.product or "", one.threshold or 0.0, one.review_threshold or 0.0, one.evidence)
             for one in self.read
         )
-        return [Limit(*judged, pictures=n) for judged, n in tally.most_common(MOST_VALUES)]
+        return [Limit(*judged, pictures=n) for judged, n in pictures.most_common(MOST_VALUES)]
 
     @cached_property
     def more_limits(self) -> int:
@@ -229,20 +229,18 @@ def report_inspection(
     picture: Picture = None,
     turns: Sequence[Turn] = (),
     *,
-    title: str = "Inspection",
     original: Picture = None,
     lot: str = "",
-    notes: Sequence[str] = (),
 ) -> Report:
     """The report on one inspection: `picture` is its overlay, `original` is shown beside it, `turns` below."""
     entry = Entry(inspection, picture, tuple(turns), original)
     is_read = inspection.status == "ok"
     return Report(
-        title=title,
+        title="Inspection",
         full=(entry,) if is_read else (),
         rest=(),
         unread=() if is_read else (inspection,),
-        notes=tuple(notes),
+        notes=(),
         written=datetime.now(UTC),
         lot=lot,
         single=True,
@@ -251,11 +249,11 @@ def report_inspection(
 
 def _values(values: Iterable[str | None]) -> str:
     """The different values, those of most pictures first, each with its number of pictures where they differ."""
-    tally = Counter(value for value in values if value)
-    if len(tally) < 2:
-        return next(iter(tally), "")
-    said = "; ".join(f"{value} ({n:,})" for value, n in tally.most_common(MOST_VALUES))
-    return said + (f"; {len(tally) - MOST_VALUES} more" if len(tally) > MOST_VALUES else "")
+    pictures = Counter(value for value in values if value)
+    if len(pictures) < 2:
+        return next(iter(pictures), "")
+    said = "; ".join(f"{value} ({n:,})" for value, n in pictures.most_common(MOST_VALUES))
+    return said + (f"; {len(pictures) - MOST_VALUES} more" if len(pictures) > MOST_VALUES else "")
 
 
 def _version() -> str:

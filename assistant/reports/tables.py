@@ -1,6 +1,6 @@
 """The tables of a report, in plain words: thresholds, pictures that are not shown in full, and those not read.
 
-It knows no format: whoever lays the words out also escapes them.
+Whoever lays the words out, as HTML or PDF, also escapes them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a report says of an inspection, in words and numbers, and how foreign text is made safe to show.
 
-It knows no format: whoever lays the words out also escapes them.
+Whoever lays the words out, as HTML or PDF, also escapes them.
 """
 
 from __future__ import annotations

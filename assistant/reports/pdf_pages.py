@@ -13,11 +13,12 @@ from typing import cast
 from fpdf import FPDF
 
 from assistant.reports.content import Report
-from assistant.reports.fonts import BODY, Letters
+from assistant.reports.pdf_fonts import BODY, Letters
 from assistant.reports.tables import Table
 from assistant.reports.words import LABELS, as_name
 
 MARGIN, WIDTH = 15.0, 180.0  # millimetres of an A4 page
+CELL = 8.0  # points of the letters in a table
 INK, SOFT, LINE = (28, 33, 39), (91, 101, 112), (221, 225, 230)
 COLOURS = {"good": (0, 114, 92), "review": (240, 180, 20), "defect": (190, 25, 40), "error": SOFT}
 
@@ -44,7 +45,7 @@ class Sheet(FPDF):
         """The title, on every page but the first, which has it in large."""
         if self.page_no() > 1:
             self.set_y(8)
-            self.line_of(self.heading, 8, colour=SOFT)
+            self._write_heading()
             self.set_y(MARGIN)
 
     def footer(self) -> None:
@@ -66,16 +67,6 @@ class Sheet(FPDF):
             self.cell(width, size * 0.48, shown, new_x="LMARGIN", new_y="NEXT")
         else:
             self.multi_cell(width, size * 0.48, shown, align="L", new_x="LMARGIN", new_y="NEXT")
-
-    def line_of(self, text: str, size: float, *, colour: Colour = INK, width: float = WIDTH) -> None:
-        """Write what fits of a text in one line, and go below it."""
-        shown = self.letters.fit(text)
-        self._style(size, False, colour)
-        if self.get_string_width(shown) > width:
-            while shown and self.get_string_width(shown + "\u2026") > width:
-                shown = shown[: len(shown) * 9 // 10]
-            shown += "\u2026"
-        self.cell(width, size * 0.48, shown, new_x="LMARGIN", new_y="NEXT")
 
     def height_of(self, text: str, size: float, width: float) -> float:
         """How much of a page, in millimetres, `say` would take."""
@@ -128,19 +119,29 @@ class Sheet(FPDF):
         self.set_line_width(0.2)
         self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
 
-    def _is_short(self, shown: str, width: float) -> bool:
-        """Whether a text surely is one line: breaking lines takes most of the time of a long table."""
-        return len(shown) * self.font_size < width and "\n" not in shown or self._fits(shown, width)
+    def _write_heading(self) -> None:
+        """What fits of the title in one line."""
+        line = self.letters.fit(self.heading)
+        self._style(8, False, SOFT)
+        if self.get_string_width(line) > WIDTH:
+            while line and self.get_string_width(line + "\u2026") > WIDTH:
+                line = line[: len(line) * 9 // 10]
+            line += "\u2026"
+        self.cell(WIDTH, 8 * 0.48, line, new_x="LMARGIN", new_y="NEXT")
 
-    def _fits(self, shown: str, width: float) -> bool:
-        return shown.isascii() and "\n" not in shown and self.get_string_width(shown) < width - 0.1
+    def _is_short(self, text: str, width: float) -> bool:
+        """Whether a text surely is one line: breaking lines takes most of the time of a long table."""
+        return len(text) * self.font_size < width and "\n" not in text or self._fits(text, width)
+
+    def _fits(self, text: str, width: float) -> bool:
+        return text.isascii() and "\n" not in text and self.get_string_width(text) < width - 0.1
 
     def _style(self, size: float, bold: bool, colour: Colour) -> None:
         self.set_font(BODY, "B" if bold else "", size)
         self.set_text_color(*colour)
 
 
-def draw_table(sheet: Sheet, table: Table, widths: Sequence[float], size: float = 8) -> None:
+def draw_table(sheet: Sheet, table: Table, widths: Sequence[float]) -> None:
     """Draw a table with its title, its head repeated on every page; nothing where there is no row."""
     first = next(table.rows, None)
     if first is None:
@@ -148,10 +149,10 @@ def draw_table(sheet: Sheet, table: Table, widths: Sequence[float], size: float 
     sheet.need(25)
     sheet.say(table.title, 12, bold=True)
     sheet.ln(1)
-    with _head_on_each_page(sheet, lambda: _draw_row(sheet, table.names, widths, size, SOFT)):
-        _draw_row(sheet, first, widths, size, INK)
+    with _head_on_each_page(sheet, lambda: _draw_row(sheet, table.names, widths, SOFT)):
+        _draw_row(sheet, first, widths, INK)
         for row in table.rows:
-            _draw_row(sheet, row, widths, size, INK)
+            _draw_row(sheet, row, widths, INK)
     sheet.ln(5)
 
 
@@ -171,13 +172,13 @@ def _head_on_each_page(sheet: Sheet, draw: Callable[[], None]) -> Iterator[None]
         sheet.header = plain  # type: ignore[method-assign]
 
 
-def _draw_row(sheet: Sheet, cells: Row, widths: Sequence[float], size: float, colour: Colour) -> None:
-    tall = max(sheet.height_of(cell, size, wide - 2) for cell, wide in zip(cells, widths, strict=True))
+def _draw_row(sheet: Sheet, cells: Row, widths: Sequence[float], colour: Colour) -> None:
+    tall = max(sheet.height_of(cell, CELL, wide - 2) for cell, wide in zip(cells, widths, strict=True))
     sheet.need(min(tall + 1.5, 200))
     top, page, x = sheet.get_y(), sheet.page, MARGIN
     for cell, wide in zip(cells, widths, strict=True):
         sheet.set_y(top)
-        sheet.say(cell, size, colour=colour, x=x, width=wide - 2)
+        sheet.say(cell, CELL, colour=colour, x=x, width=wide - 2)
         x += wide
     sheet.set_y(top + tall + 0.7 if sheet.page == page else sheet.get_y())
     sheet.rule()

@@ -1,4 +1,4 @@
-"""How a report page looks: its style sheet and the frames that `assistant.reports.page` fills.
+"""How a report page looks: its style sheet and the frames that `assistant.reports.html_report` fills.
 
 The frames expect text that is already escaped. The page's policy admits this style sheet and no other, by its
 hash, so no frame carries a style attribute or a script.

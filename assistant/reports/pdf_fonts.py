@@ -1,4 +1,4 @@
-"""The fonts of a PDF report, and what becomes of letters that none of them has.
+"""The fonts of a PDF report, and the number that stands for a letter which none of them has.
 
 FiraGO writes Latin, Greek, Cyrillic, Arabic, Hebrew, Thai, Georgian and Devanagari; two Noto fonts add symbols.
 Other fonts, such as one for Chinese, are named in $LOOKTWICE_FONTS. A letter that is in none becomes its number,

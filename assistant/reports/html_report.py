@@ -16,8 +16,8 @@ from urllib.parse import quote
 from assistant.inspection import Answer, Inspection, Region
 from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
+from assistant.reports.html_style import BAR, ENTRY, HISTOGRAM, PAGE, STYLE
 from assistant.reports.pictures import Picture, as_jpeg
-from assistant.reports.style import BAR, ENTRY, HISTOGRAM, PAGE, STYLE
 from assistant.reports.tables import Table, tabulate_limits, tabulate_rest, tabulate_unread
 from assistant.reports.words import (
     LABELS,

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from assistant.inspection import Inspection, Region
 from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
+from assistant.reports.pdf_pages import COLOURS, INK, LINE, MARGIN, SOFT, WIDTH, Sheet, draw_table
 from assistant.reports.pictures import as_jpeg
-from assistant.reports.sheet import COLOURS, INK, LINE, MARGIN, SOFT, WIDTH, Sheet, draw_table
 from assistant.reports.tables import tabulate_limits, tabulate_rest, tabulate_unread
 from assistant.reports.words import (
     amount,
