@@ -12,7 +12,7 @@ import pytest
 import assistant
 
 ROOT = Path(assistant.__file__).parent.parent
-HEAVY = {"gradio", "transformers", "ray", "sqlalchemy", "torch", "open_clip", "numpy", "PIL"}
+HEAVY = {"gradio", "transformers", "sqlalchemy", "torch", "open_clip", "numpy", "PIL"}
 MODELS = {"transformers", "open_clip", "timm", "gradio", "openvino"}
 BUILDERS = {"open_clip", "timm", "torchvision", "transformers"}
 
@@ -65,7 +65,7 @@ def test_what_is_said_and_what_is_learned_stand_on_torch_alone(folder):
 
 def test_the_core_knows_neither_measuring_nor_the_screen():
     for file in sorted((ROOT / "assistant").rglob("*.py")):
-        for name in imports(file, only_top=file.name == "eval_cli.py"):
+        for name in imports(file, only_top=file.name == "measure.py"):
             # Only its command line may ask for a measurement, and only when it is told to.
             assert not starts(name, "assistant.eval", "eval", "app"), f"{file.name} imports {name}"
             assert not starts(name, "prompts", "adapters"), f"{file.name} imports the bare name {name}"
