@@ -16,9 +16,6 @@ from .similarity import cosines, nearest
 CAPACITY = 60_000
 """Entries kept at most: with the pocket tower's 472 numbers each, in bf16, 57 MB."""
 
-REACH = 2
-"""Cells that a part may lie to either side of where the references have it: 5 % of a picture at 40 cells."""
-
 _BLOCK = 2048  # queries scored at once: bounds the memory that their similarities take
 
 
@@ -86,7 +83,7 @@ class Dictionary:
         parts = [nearest(rows, entries) for rows in flat.split(_BLOCK)]
         return (1 - torch.cat(parts).float()).clamp_min(0).reshape(queries.shape[:-1])
 
-    def lookup_nearby(self, queries: Tensor, without: int | None = None, reach: int = REACH) -> Tensor:
+    def lookup_nearby(self, queries: Tensor, without: int | None = None, reach: int = 2) -> Tensor:
         """The distance of each query to its nearest entry around the same place: [B, h, w, C] -> [B, h, w].
 
         Entries count up to `reach` cells of the queries' grid away, which is what soft alignment comes to for
@@ -109,15 +106,15 @@ class Dictionary:
             torch.searchsorted(rows, down + reach + 1).tolist(),
             strict=True,
         )
-        found = torch.full(queries.shape[:3], torch.inf, device=entries.device)
+        nearest_here = torch.full(queries.shape[:3], torch.inf, device=entries.device)
         for y, (first, last) in enumerate(bands):
             if first == last:
                 continue
             far = (columns[first:last] - own[:, None]).abs() > reach
             alike = cosines(queries[:, y].to(entries.device).flatten(0, 1), entries[first:last]).float()
             alike = alike.view(len(queries), w, -1).masked_fill(far, -torch.inf)
-            found[:, y] = (1 - alike.amax(dim=2)).clamp_min(0)
-        return found
+            nearest_here[:, y] = (1 - alike.amax(dim=2)).clamp_min(0)
+        return nearest_here
 
     def grid(self, owner: int) -> Tensor:
         """The patches [h, w, C] of a reference as they lie in its picture.
@@ -143,6 +140,10 @@ class Dictionary:
     def nbytes(self) -> int:
         """Bytes that the entries, their owners and places take."""
         return sum(t.numel() * t.element_size() for t in (self.entries, self.owners, self.places))
+
+    def state(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The tensors that it holds now: entries, owners and places. They are replaced and never written to."""
+        return self.entries, self.owners, self.places
 
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors that `load_state_dict` turns back into the same memory."""

@@ -14,23 +14,15 @@ from torch import Tensor
 from .patches import neighbourhood
 from .similarity import cosines
 
-SIZES = (1, 3, 5)
-INTERVAL = 0.3
-"""Share of the other pictures, the closest ones, that are averaged for a patch."""
-
-OTHERS = 128
-"""Each picture is compared with at most this many others, so that time grows with N and not with its square."""
-
-SEED = 0  # of the choice of others
 _BLOCK = 16  # pictures compared at once
 
 
 def mutual_maps(
     tokens: Sequence[Tensor],
     *,
-    sizes: Sequence[int] = SIZES,
-    interval: float = INTERVAL,
-    others: int = OTHERS,
+    sizes: Sequence[int] = (1, 3, 5),
+    interval: float = 0.3,
+    others: int = 128,
     tell: Callable[[float], None] | None = None,
 ) -> list[Tensor]:
     """Mutual anomaly maps of N >= 2 pictures.
@@ -85,7 +77,7 @@ def _choose(count: int, own: int, most: int) -> list[int]:
     rest = [j for j in range(count) if j != own]
     if len(rest) <= most:
         return rest
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(0)
     # One order for all of them, so that all pictures are judged by the same others.
     order = torch.randperm(count, generator=generator).tolist()
     return [j for j in order if j != own][:most]

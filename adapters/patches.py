@@ -13,27 +13,30 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, interpolate, no
 
 
 def join_layers(
-    layers: Sequence[Tensor], grid: tuple[int, int] | None = None, shares: Sequence[float] = ()
+    layers: Sequence[Tensor],
+    grid: tuple[int, int] | None = None,
+    shares: Sequence[float] = (),
+    scaled: bool = True,
 ) -> Tensor:
     """Join the layers' patch tokens into unit vectors on one grid.
 
     `layers`: L tensors [B, h_l, w_l, C_l]. `grid`: (h, w), by default the finest layer's. Coarser layers are
-    interpolated, finer ones averaged. `shares`: how much each layer says, adding up to 1; equal by default.
-    Each layer is L2-normalised before joining, so that its share is its say whatever its scale: without this
-    the layer with the largest activations decides alone. Returns [B, h, w, sum C_l] float32 with unit length,
-    so that a dot product is the weighted mean of the layers' cosines. ValueError for no layer or other shares.
+    interpolated, finer ones averaged. `shares`: how much each layer says, adding up to 1, and 0 for one that is
+    left out; equal by default. Each layer is L2-normalised before joining, so that its share is its say whatever
+    its scale; not `scaled`, layers are joined as they come, and the one with the largest activations decides.
+    Returns [B, h, w, sum C_l] float32 with unit length, so that a dot product is the weighted mean of the layers'
+    cosines. ValueError for no layer or other shares.
     """
     if not layers:
         raise ValueError("at least one layer is needed")
     shares = shares or [1 / len(layers)] * len(layers)
-    if len(shares) != len(layers) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+    if len(shares) != len(layers) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"shares {tuple(shares)} do not divide {len(layers)} layers")
     h, w = grid or max((tuple(layer.shape[1:3]) for layer in layers), key=lambda shape: shape[0] * shape[1])
-    parts = [
-        normalize(_regrid(layer.float(), h, w), dim=-1) * share**0.5
-        for layer, share in zip(layers, shares, strict=True)
-    ]
-    return torch.cat(parts, dim=-1)
+    said = [(_regrid(layer.float(), h, w), share) for layer, share in zip(layers, shares, strict=True) if share]
+    if not scaled:
+        return normalize(torch.cat([layer for layer, _ in said], dim=-1), dim=-1)
+    return torch.cat([normalize(layer, dim=-1) * share**0.5 for layer, share in said], dim=-1)
 
 
 def neighbourhood(tokens: Tensor, size: int) -> Tensor:

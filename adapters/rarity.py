@@ -2,7 +2,7 @@
 
 On a product with a repeated texture or a symmetric shape, a defect is a place that looks like no other place.
 The idea needs no training and no reference; it is blind to a defect that fills the picture, and it takes a
-single screw on a plain ground for rare. Knows patches only.
+single screw on a plain ground for rare.
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ from torch import Tensor
 
 from .similarity import cosines
 
-NEIGHBOURS = 8
-"""Nearest patches whose distances are averaged: a defect seen twice is still rare."""
-
-APART = 2
-"""Patches closer than this (in grid cells, the larger of the two axes) look alike anyway and do not count."""
-
 _PATCHES = 2500  # a finer grid is done some rows at a time: all its products at once could take gigabytes
 
 
-def rarity(tokens: Tensor, neighbours: int = NEIGHBOURS, apart: int = APART) -> Tensor:
-    """The mean cosine distance of each patch to its nearest patches elsewhere in the picture.
+def rarity(tokens: Tensor, neighbours: int = 8, apart: int = 2) -> Tensor:
+    """The mean cosine distance of each patch to its `neighbours` nearest patches elsewhere in the picture.
+
+    Patches up to `apart` grid cells away, on the larger of the two axes, look alike anyway and do not count.
 
     `tokens`: [B, h, w, C] of unit length. Returns [B, h, w] float32 in [0, 2]. On a grid too small to have
     patches at a distance, zeros: nothing can be said.

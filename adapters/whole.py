@@ -2,20 +2,19 @@
 
 Second moments of features describe a texture (Gatys et al. 2015, "Texture synthesis using convolutional neural
 networks"). They change where the mixture of a weave changes, though every patch of it is an ordinary one. A small
-defect hardly moves them, and places play no part. Knows patches only, no pictures or limits.
+defect hardly moves them, and places play no part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-_STATE = {"signatures", "owners"}
+from .reference_rows import ReferenceRows
 
 
 def signature(layers: Sequence[Tensor], shown: Sequence[Tensor] | None = None) -> Tensor:
@@ -40,55 +39,20 @@ def signature(layers: Sequence[Tensor], shown: Sequence[Tensor] | None = None) -
     return (torch.cat(parts, dim=-1) / len(parts) ** 0.5).half()
 
 
-@dataclass(frozen=True, eq=False)
-class Wholes:
-    """Signatures [N, D] float16 of good pictures, and whose they are; ValueError where they do not fit."""
+class Wholes(ReferenceRows):
+    """Signatures [N, D] float16 of good pictures as wholes, by their owners."""
 
-    signatures: Tensor
-    owners: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        found = self.signatures
-        if found.ndim != 2 or found.dtype != torch.float16 or not bool(torch.isfinite(found).all()):
-            raise ValueError("signatures are rows of finite float16 numbers")
-        if len(found) != len(self.owners) or len({*self.owners}) != len(found) or len(found) < 2:
-            raise ValueError("two signatures or more have an owner each")
-
-    @classmethod
-    def of(cls, signatures: Mapping[int, Tensor]) -> Wholes:
-        """Signatures [D] by their owners, on the CPU."""
-        return cls(torch.stack([*signatures.values()]).cpu(), tuple(signatures))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the signatures."""
-        return self.signatures.numel() * self.signatures.element_size()
+    kind = "signatures"
+    dtype = torch.float16
 
     @cached_property
     def spread(self) -> float:
         """The mean distance of a good picture to the nearest other one, in [0, 1]."""
-        each = [self.distance(own[None], owner) for own, owner in zip(self.signatures, self.owners, strict=True)]
+        each = [self.distance(own[None], owner) for own, owner in zip(self.rows, self.owners, strict=True)]
         return float(torch.cat(each).mean())
 
     def distance(self, signatures: Tensor, without: int | None = None) -> Tensor:
         """Cosine distances [B] float32 in [0, 1] of signatures [B, D] to the nearest one, `without` an owner's."""
-        kept = torch.tensor([owner != without for owner in self.owners])
-        known = normalize(self.signatures[kept].to(signatures.device).float(), dim=-1)
+        known = normalize(self.others(without).to(signatures.device).float(), dim=-1)
         alike = normalize(signatures.float(), dim=-1) @ known.T
         return (1 - alike.amax(dim=1)).clamp(0, 1)
-
-    def drop(self, owner: int) -> Wholes | None:
-        """The same without an owner's row; None where that leaves fewer than two."""
-        kept = [i for i, known in enumerate(self.owners) if known != owner]
-        return Wholes(self.signatures[kept], tuple(self.owners[i] for i in kept)) if len(kept) > 1 else None
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Tensors that `from_state_dict` turns back into the same."""
-        return {"signatures": self.signatures, "owners": torch.tensor(self.owners)}
-
-    @classmethod
-    def from_state_dict(cls, state: Mapping[str, Tensor]) -> Wholes:
-        """Signatures from their tensors; ValueError where some are missing, left over or do not fit."""
-        if set(state) != _STATE or state["owners"].ndim != 1:
-            raise ValueError(f"signatures are kept as {', '.join(sorted(_STATE))}")
-        return cls(state["signatures"], tuple(int(owner) for owner in state["owners"]))

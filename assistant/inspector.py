@@ -1,58 +1,81 @@
-"""The front door: `Inspector.from_pretrained`, then `learn` once, `inspect` many times, `ask`, and `teach`.
+"""The front door: `Inspector.from_pretrained`, then `learn` once, `inspect` many times, `teach`, and `ask`.
 
-It joins intake, detector, calibration and regions into Inspections. It draws nothing and writes no rows.
+It joins pictures, detector, limits and language; each of them stands in a room of its own.
 """
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args, overload
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
-from assistant.detection.built_in import Limits, load_limits
-from assistant.detection.calibration import Calibration, Prior, calibrate_batch, check_target, require_batch
+from assistant.detection.built_in import BuiltInLimits, load_limits
+from assistant.detection.calibration import Prior, calibrate_mutual, check_target, require_several
+from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.detector import Detector
-from assistant.detection.reader import Reader, Types
+from assistant.detection.judge import Judge
+from assistant.detection.reader import Reader
 from assistant.detection.scored import Scored
-from assistant.detection.sight import Sight
-from assistant.detection.threads import Lanes
+from assistant.detection.seen_picture import SeenPicture
+from assistant.detection.threads import PictureThreads
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
 from assistant.images.load import Source
-from assistant.images.reading import Entry, in_batches, read_ahead
+from assistant.images.reading import Entry, in_groups, read_ahead
 from assistant.images.sources import is_lazy, walk_sources
-from assistant.inspection import WHOLE_DIFFERS, Answer, AskedMode, DefectType, Inspection, Mode
+from assistant.inspection import EARLIER_NAMES, Answer, AskedMode, Inspection, Mode, present_name
 from assistant.language.conversation import converse, prompt_for
 from assistant.language.explainer import Explainer
 from assistant.models.backbone import Backbone, Features
 from assistant.models.trained_adapter import load_learned
-from assistant.products.learning import Tell, learn_product, rule_of
+from assistant.products.config import LearnConfig
+from assistant.products.learning import fitting, learn_product, ready
+from assistant.products.masks import Mask
 from assistant.products.product import Product
 from assistant.products.store import ProductStore
-from assistant.products.teaching import Teaching, look_closer
+from assistant.products.teaching import Correction, Kind, Teacher
+from assistant.progress import Tell
+
+Pixels: TypeAlias = bytes | Image.Image | NDArray[Any]
+"""One picture that is no path."""
+
+Pictures: TypeAlias = Source | Sequence[Source] | Iterable[Source]
+"""A picture, a list of them, a folder, or an iterator."""
+
+Results: TypeAlias = Inspection | list[Inspection] | Generator[Inspection]
 
 
-class Inspector(Teaching):
-    """Finds defects in pictures, with or without good references. Safe to share between threads for reading."""
+class Inspector:
+    """Finds defects in pictures, with or without good references. Safe to share between threads for reading.
 
-    def __init__(self, backbone: Backbone, store: ProductStore | None = None, batch_size: int = 4) -> None:
+    `teacher` changes products in more ways than `teach` and `correct`: it removes, masks, recalibrates, retargets.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        store: ProductStore | None = None,
+        at_once: int = 4,
+        scoring: ScoringConfig = SHIPPED,
+    ) -> None:
         self.backbone = backbone
-        self.detector = Detector(backbone)
-        self.reader = Reader(backbone, load_learned(backbone.card.name, backbone.digest))
+        self.detector = Detector(backbone, scoring)
+        self.teacher = Teacher(self.detector, self._prior)
         self.store = store or ProductStore()
-        self.batch_size = max(1, batch_size)
-        on_cores = backbone.runtime.device.type == "cpu"
-        self.lanes = Lanes(min(self.batch_size, torch.get_num_threads()) if on_cores else 1)
         self.explainer: Explainer | None = None
+        self._judge = Judge(self.detector, Reader(backbone, load_learned(backbone.card.name, backbone.digest)))
+        self._at_once = max(1, at_once)
+        on_cores = backbone.runtime.device.type == "cpu"
+        self._threads = PictureThreads(min(self._at_once, torch.get_num_threads()) if on_cores else 1)
 
     @classmethod
     def from_pretrained(
@@ -63,16 +86,17 @@ class Inspector(Teaching):
         runtime: str = "auto",
         bf16: bool = False,
         store: ProductStore | None = None,
-        batch_size: int = 4,
+        at_once: int = 4,
         explainer: str | None = None,
     ) -> Inspector:
         """An inspector with a pulled bundle; WeightsError says how to fetch what is missing.
 
-        `device` is torch's name for it ("cpu", "cuda", "cuda:1", "mps"), by default the best there is. `explainer`
-        names the language model that answers, see `language.load_explainer`; by default the template does.
+        `device` is torch's name for it ("cpu", "cuda", "cuda:1", "mps"), by default the best there is. `at_once`:
+        pictures that are read and encoded in one step. `explainer` names the language model that answers, see
+        `language.load_explainer`; by default the template does.
         """
         backbone = Backbone.load(bundle, device=device, runtime=runtime, bf16=bf16)
-        inspector = cls(backbone, store, batch_size)
+        inspector = cls(backbone, store, at_once)
         if explainer:
             from assistant.language.loading import load_explainer  # it needs what the template does not
 
@@ -82,90 +106,129 @@ class Inspector(Teaching):
     def learn(
         self,
         name: str,
-        references: Any,
+        references: Pictures,
+        config: LearnConfig | None = None,
         *,
-        roi: NDArray[np.bool_] | None = None,
-        ignore: NDArray[np.bool_] | None = None,
-        foreground: bool = False,
-        aligned: bool | None = None,
-        target_false_alarm: float = 0.05,
-        views: str = "plain",
-        tiles: int = 1,
-        memory: str = "nearest",
         tell: Tell | None = None,
+        **fields: Any,
     ) -> Product:
         """Learn a product from one to a few good pictures: paths, a folder, PIL pictures or arrays.
 
-        `roi`: [H, W], true where to look, drawn on a reference; `ignore`: the same, true where not to look.
-        `foreground`: leave out the plain ground that the product stands on, where there surely is one;
-        `Product.foreground` says whether. `aligned`: parts lie alike in all pictures, so that a missing or moved
-        one shows; by default found out from two references or more.
-        `target_false_alarm`: the share of good pictures that may be called defective, in [1e-6, 0.5]. `views`:
-        "flips" or "turns" for products that lie at any angle. `tiles`: look at a picture in so many overlapping
-        tiles along each side, 1 to 4, for small defects in large pictures. `memory`: compare with the "nearest"
-        good patch, or as `looktwice train dictionary` has "trained" it, whole pictures that are neither turned,
-        aligned nor tiled. The product is returned, not kept: `save` keeps it. Copies of a picture count once.
-        ProductError for a bad name, no reference, or the first one that cannot be read; WeightsError for a
-        trained memory where nothing was trained.
+        `config` says how, and `fields` are fields of it by name: `learn("bracket", folder, views="turns")`. `tell`
+        hears how far it is. The product is returned, not kept: `save` keeps it. Copies of a picture count once.
+        ProductError for a bad name, a field that makes no sense, no reference, or the first one that cannot be
+        read; WeightsError for a trained memory where nothing was trained.
         """
+        config = LearnConfig.of(config, fields)
         entries = list(read_ahead(walk_sources(references)))
         if bad := next((entry for entry in entries if entry.image is None), None):
             raise ProductError(f"A reference of {name!r} cannot be used: {bad.error}")
         pictures = [entry.image for entry in entries if entry.image is not None]
-        return learn_product(
-            self.detector,
-            name,
-            pictures,
-            views=views,
-            tiles=tiles,
-            memory=memory,
-            roi=roi,
-            ignore=ignore,
-            foreground=foreground,
-            aligned=aligned,
-            target_false_alarm=target_false_alarm,
-            prior=self._prior(),
-            tell=tell,
-        )
+        return learn_product(self.detector, name, pictures, config, prior=self._prior(), tell=tell)
 
+    @overload
     def inspect(
         self,
-        images: Any,
+        images: Pixels,
         product: Product | str | None = None,
         mode: AskedMode = "auto",
         *,
         target_false_alarm: float = 0.05,
         tell: Callable[[float], None] | None = None,
-    ) -> Any:
-        """Inspect pictures: a list gives a list of Inspections, a folder or an iterator gives a lazy iterator.
+    ) -> Inspection: ...
+    @overload
+    def inspect(
+        self,
+        images: str | Path,
+        product: Product | str | None = None,
+        mode: AskedMode = "auto",
+        *,
+        target_false_alarm: float = 0.05,
+        tell: Callable[[float], None] | None = None,
+    ) -> Inspection | Generator[Inspection]: ...
+    @overload
+    def inspect(
+        self,
+        images: list[Any] | tuple[Any, ...],
+        product: Product | str | None = None,
+        mode: AskedMode = "auto",
+        *,
+        target_false_alarm: float = 0.05,
+        tell: Callable[[float], None] | None = None,
+    ) -> list[Inspection]: ...
+    @overload
+    def inspect(
+        self,
+        images: Iterator[Source],
+        product: Product | str | None = None,
+        mode: AskedMode = "auto",
+        *,
+        target_false_alarm: float = 0.05,
+        tell: Callable[[float], None] | None = None,
+    ) -> Generator[Inspection]: ...
+    def inspect(
+        self,
+        images: Pictures,
+        product: Product | str | None = None,
+        mode: AskedMode = "auto",
+        *,
+        target_false_alarm: float = 0.05,
+        tell: Callable[[float], None] | None = None,
+    ) -> Results:
+        """Inspect one picture, a list of them, a folder, or what an iterator gives.
 
-        `images`: a picture (path, bytes, PIL, array [H, W] or [H, W, 3|4]), a list of them, a folder, or an
-        iterator. `mode` "auto" is few-shot with a product and zero-shot without. "batch" scores the pictures
-        against each other and needs all of them before the first result; its progress in [0, 1] goes to
-        `tell`. `target_false_alarm` counts where there is no product; a product has its own.
+        A picture (path, bytes, PIL, array [H, W] or [H, W, 3|4]) gives an Inspection, a list gives a list of them,
+        a folder or an iterator gives a lazy iterator. `mode` "auto" is few-shot with a product and zero-shot
+        without. "mutual" scores the pictures against each other and needs all of them before the first result; its
+        progress in [0, 1] goes to `tell`. `target_false_alarm` counts where there is no product; a product has its
+        own.
 
         A picture that cannot be read becomes an Inspection with status "error". LooktwiceError where the
         request itself makes no sense.
         """
         chosen, known = self._settle(mode, product, target_false_alarm)
         sources = walk_sources(images)
-        if chosen == "batch":
-            results = self._run_batch(sources, target_false_alarm, tell)
+        if chosen == "mutual":
+            results = self._run_mutual(sources, target_false_alarm, tell)
         else:
             results = (row for [row] in self._run(sources, [known], target_false_alarm))
-        return results if is_lazy(images) else list(results)
+        if is_lazy(images):
+            return results
+        return list(results) if isinstance(images, list | tuple) else next(results)
 
     def inspect_many(
-        self, images: Any, products: Sequence[Product | None], *, target_false_alarm: float = 0.05
-    ) -> Iterator[list[Inspection]]:
+        self, images: Pictures, products: Sequence[Product | None], *, target_false_alarm: float = 0.05
+    ) -> Generator[list[Inspection]]:
         """Inspect pictures against several products, encoding each picture once; lazily.
 
         `images` as in `inspect`. Gives, for each picture, what `inspect` finds with each of `products`, None
         being zero-shot.
         """
         check_target(target_false_alarm)
-        known = [self._ready(product) if product else None for product in products]
+        known = [ready(product, self.detector) if product else None for product in products]
         return self._run(walk_sources(images), known, target_false_alarm)
+
+    def teach(
+        self,
+        product: Product,
+        images: Pictures,
+        as_: Kind = "good",
+        label: str | None = None,
+        mask: Mask | None = None,
+    ) -> Product:
+        """The product with more good parts, or with more defects to recognise: `Teacher.teach`."""
+        return self.teacher.teach(product, images, as_, label, mask)
+
+    def correct(
+        self,
+        product: Product,
+        inspected: Inspection | Source,
+        correction: Correction,
+        label: str | None = None,
+        mask: Mask | None = None,
+    ) -> Product:
+        """The product after somebody looked, a "false alarm" or a "missed" defect: `Teacher.correct`."""
+        return self.teacher.correct(product, inspected, correction, label, mask)
 
     def ask(
         self,
@@ -189,10 +252,10 @@ class Inspector(Teaching):
         picture: Source | None = None,
     ) -> Iterator[Answer]:
         """As `ask`, in snapshots of a growing answer, each sentence checked; the last is final. Close to stop."""
-        found = (inspection,) if isinstance(inspection, Inspection) else tuple(inspection)
-        if not found:
+        asked = (inspection,) if isinstance(inspection, Inspection) else tuple(inspection)
+        if not asked:
             raise LooktwiceError("There is no inspection to ask about.")
-        return converse(self.explainer, prompt_for(self.explainer, found, question, history, picture))
+        return converse(self.explainer, prompt_for(self.explainer, asked, question, history, picture))
 
     def save(self, product: Product, actor: str | None = None) -> Path:
         """Keep a product, so that `load` and the command line find it by name; `actor` is for the audit log."""
@@ -200,10 +263,10 @@ class Inspector(Teaching):
 
     def load(self, name: str) -> Product:
         """A kept product; ProductError where there is none or it was made with another bundle."""
-        return self._fitting(self.store.load(name))
+        return fitting(self.store.load(name), self.detector)
 
     @cached_property
-    def limits(self) -> Limits:
+    def limits(self) -> BuiltInLimits:
         """The bundle's built-in limits; CalibrationError where it has none."""
         return load_limits(self.backbone.card.name, self.backbone.digest)
 
@@ -217,167 +280,78 @@ class Inspector(Teaching):
         self, mode: AskedMode, product: Product | str | None, target: float
     ) -> tuple[Mode, Product | None]:
         check_target(target)
+        if mode in EARLIER_NAMES:
+            warnings.warn("Mode 'batch' is called 'mutual' now.", DeprecationWarning, stacklevel=3)
+            mode = present_name(mode)
         if mode not in get_args(AskedMode):
             raise LooktwiceError(f"There is no mode {mode!r}; the modes are {', '.join(get_args(AskedMode))}.")
         known = self.load(product) if isinstance(product, str) else product
         if mode == "few-shot" and known is None:
             raise LooktwiceError("Few-shot mode needs references or a product.")
-        if mode in ("zero-shot", "batch") and known is not None:
+        if mode in ("zero-shot", "mutual") and known is not None:
             raise LooktwiceError(f"Mode {mode!r} uses no references: leave out the product or the mode.")
         if mode == "auto":
             mode = "few-shot" if known else "zero-shot"
-        return mode, self._ready(known) if known else None
-
-    def _fitting(self, product: Product) -> Product:
-        if product.weights != self.backbone.digest:
-            raise ProductError(
-                f"The product {product.name!r} was learned with the bundle {product.bundle!r} in another state; "
-                "learn it again with this one."
-            )
-        if product.side != self.backbone.part.image_size:
-            raise ProductError(
-                f"The product {product.name!r} was learned at {product.side} pixels and this bundle sees "
-                f"{self.backbone.part.image_size}; learn it again."
-            )
-        for memory in (product.dictionary, product.known.dictionary):
-            memory.to(self.backbone.runtime.device)  # a product read from a file lies on the CPU
-        return product
-
-    def _ready(self, product: Product) -> Product:
-        self._fitting(product).check(rule_of(self.detector.at(product.tiles), product.memory))
-        return product
+        return mode, ready(known, self.detector) if known else None
 
     def _run(
-        self, sources: Iterable[Any], products: Sequence[Product | None], target: float
-    ) -> Iterator[list[Inspection]]:
+        self, sources: Iterable[Source], products: Sequence[Product | None], target: float
+    ) -> Generator[list[Inspection]]:
         limits = [p.calibration if p else self.limits.calibration(target) for p in products]
-        cuts: defaultdict[int, list[int]] = defaultdict(list)
+        tilings: defaultdict[int, list[int]] = defaultdict(list)
         for i, product in enumerate(products):
-            cuts[product.tiles if product else 1].append(i)
-        for entries in in_batches(read_ahead(sources, ahead=2 * self.batch_size), self.batch_size):
+            tilings[product.tiles if product else 1].append(i)
+        for entries in in_groups(read_ahead(sources, ahead=2 * self._at_once), self._at_once):
             start = time.perf_counter()
             pictures = [e.image.pixels for e in entries if e.image]
-            features = {tiles: iter(self.detector.at(tiles).backbone.encode(pictures)) for tiles in cuts}
-            seen = [{tiles: next(row) for tiles, row in features.items()} if e.image else {} for e in entries]
+            encoded = {tiles: iter(self.detector.encode(pictures, tiles)) for tiles in tilings}
+            looks = [{tiles: next(row) for tiles, row in encoded.items()} if e.image else {} for e in entries]
             encoding = 1000 * (time.perf_counter() - start) / len(entries)
 
             def judge(one: tuple[Entry, dict[int, Features]], ms: float = encoding) -> list[Inspection]:
-                entry, looks = one
+                entry, look = one
                 if entry.image is None:
                     return [Inspection(entry.path, "error", entry.error)] * len(products)
                 start = time.perf_counter()
-                found: dict[int, Inspection] = {}
-                for tiles, which in cuts.items():
-                    judged = [(products[i], limits[i]) for i in which]
-                    rows = self._judge(self.detector.at(tiles), entry, looks[tiles], judged)
-                    found |= zip(which, rows, strict=True)
+                rows: dict[int, Inspection] = {}
+                for tiles, which in tilings.items():
+                    seen = self._judge.see(entry, look[tiles])
+                    rows |= {i: self._judge.judge(seen, look[tiles], products[i], limits[i]) for i in which}
                 ms += 1000 * (time.perf_counter() - start) / max(1, len(products))
-                return [_timed(found[i], ms) for i in range(len(products))]
+                return [_timed(rows[i], ms) for i in range(len(products))]
 
-            yield from self.lanes.map(judge, list(zip(entries, seen, strict=True)))
+            yield from self._threads.map(judge, list(zip(entries, looks, strict=True)))
 
-    def _judge(
-        self,
-        detector: Detector,
-        entry: Entry,
-        seen: Features,
-        judged: Sequence[tuple[Product | None, Calibration]],
-    ) -> Iterator[Inspection]:
-        """What is found in a picture that a detector saw, with each product and its limits."""
-        sight = Sight.of(entry, seen, self.reader.read(seen))
-        every = detector.maps(seen, [product for product, _ in judged])
-        for (product, limit), maps in zip(judged, every, strict=True):
-            contrast, lift, usual = None, 0.0, 0.0
-            if product:
-                maps, contrast = look_closer(detector, seen, maps, product)
-                lift = float(detector.lift(seen, product.wholes, product.looked_at, product.foreground)[0])
-                usual = detector.usual_lift(product.wholes)
-            by_map = float(detector.score(maps, product.looked_at if product else None)[0])
-            types = self.reader.ranker(sight.reading)
-            if product and contrast is not None:
-                types = self._known_first(product, seen, contrast, types)
-            mode: Mode = "few-shot" if product else "zero-shot"
-            yield self._conclude(sight, maps[0], Scored(by_map + lift, lift, usual), mode, limit, product, types)
-
-    def _run_batch(
-        self, sources: Iterable[Any], target: float, tell: Callable[[float], None] | None
-    ) -> Iterator[Inspection]:
+    def _run_mutual(
+        self, sources: Iterable[Source], target: float, tell: Callable[[float], None] | None
+    ) -> Generator[Inspection]:
         start = time.perf_counter()
-        kept: list[Inspection | Sight] = []
+        kept: list[Inspection | SeenPicture] = []
         tokens: list[Tensor] = []
         rare: list[Tensor] = []
-        for entries in in_batches(read_ahead(sources, ahead=2 * self.batch_size), self.batch_size):
-            features = iter(self.backbone.encode([e.image.pixels for e in entries if e.image]))
+        for entries in in_groups(read_ahead(sources, ahead=2 * self._at_once), self._at_once):
+            encoded = iter(self.detector.encode([e.image.pixels for e in entries if e.image]))
             for entry in entries:
                 if entry.image is None:
                     kept.append(Inspection(entry.path, "error", entry.error))
                     continue
-                seen = next(features)
-                tokens.append(self.detector.coarse_tokens(seen)[0].to(torch.bfloat16))
-                rare.append(self.detector.zero_shot(seen)[0])
-                kept.append(Sight.of(entry, seen, self.reader.read(seen)))
-        sights = [sight for sight in kept if isinstance(sight, Sight)]
-        results: Iterator[tuple[Tensor, float]] = iter(())
-        if sights:
-            require_batch(len(sights))
-            maps, scores = self.detector.batch(tokens, rare, torch.stack([s.vector for s in sights]), tell)
-            calibration = calibrate_batch(scores.tolist(), target=target)
-            results = iter(zip(maps, scores.tolist(), strict=True))
+                features = next(encoded)
+                tokens.append(self.detector.coarse_tokens(features)[0].to(torch.bfloat16))
+                rare.append(self.detector.score(features, None).map)
+                kept.append(self._judge.see(entry, features))
+        scored: Iterator[Scored] = iter(())
+        pictures = [seen for seen in kept if isinstance(seen, SeenPicture)]
+        if pictures:
+            require_several(len(pictures))
+            rows = self.detector.mutual(tokens, rare, torch.stack([seen.vector for seen in pictures]), tell)
+            calibration = calibrate_mutual([row.value for row in rows], target=target)
+            scored = iter(rows)
         ms = 1000 * (time.perf_counter() - start) / max(1, len(kept))
-        for sight in kept:
-            if isinstance(sight, Inspection):
-                yield sight
-                continue
-            found, score = next(results)
-            types = self.reader.ranker(sight.reading)
-            yield _timed(self._conclude(sight, found, Scored(score), "batch", calibration, None, types), ms)
-
-    def _conclude(
-        self,
-        sight: Sight,
-        found: Tensor,
-        score: Scored,
-        mode: Mode,
-        calibration: Calibration,
-        product: Product | None,
-        types: Types | None,
-    ) -> Inspection:
-        looked_at = product.looked_at if product else None
-        share = self.detector.at(product.tiles if product else 1).share
-        coarse = self.reader.focus(found, sight.reading, share, looked_at).float().cpu().numpy()
-        return Inspection(
-            path=sight.path,
-            mode=mode,
-            score=score.value,
-            p_value=calibration.p_value(score.value),
-            threshold=calibration.threshold,
-            review_threshold=calibration.review_threshold,
-            verdict=calibration.verdict(score.value),
-            regions=score.regions(coarse, calibration, (sight.width, sight.height), types),
-            width=sight.width,
-            height=sight.height,
-            evidence=calibration.evidence,
-            scale=(0.75 * calibration.threshold, 1.75 * calibration.threshold),
-            looks_like=self.backbone.recognise(sight.vector),
-            notices=sight.notices + ((WHOLE_DIFFERS,) if score.whole_differs(calibration) else ()),
-            bundle=self.backbone.card.name,
-            weights=self.backbone.digest,
-            product=product.name if product else None,
-            references=len(product.references) if product else 0,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            ms=sight.ms,
-            coarse_map=coarse,
-        )
-
-    def _known_first(self, product: Product, seen: Features, contrast: Tensor, others: Types | None) -> Types:
-        """Ranks the product's known defects for a region, and the vocabulary after them."""
-        tokens = self.detector.tokens(seen)[0]
-
-        def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
-            known = product.known.recognise(tokens, contrast[0], torch.from_numpy(mask))
-            return known + (others(mask) if others else ())
-
-        return rank
+        for seen in kept:
+            if isinstance(seen, Inspection):
+                yield seen
+            else:
+                yield _timed(self._judge.conclude(seen, next(scored), "mutual", calibration), ms)
 
 
 def _timed(row: Inspection, ms: float) -> Inspection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,7 @@ from assistant.eval.pixels import PixelMetrics
 from assistant.eval.results import Figure, Row, average, print_table, read_rows, to_markdown, write_rows
 from assistant.images.geometry import to_picture
 from assistant.inspection import Inspection, Mode
-from assistant.products.learning import check_memory
+from assistant.products.config import LearnConfig
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
@@ -66,10 +66,9 @@ def run_benchmark(
     cut = [dataset if limit is None else dataset.limit(limit) for dataset in datasets]
     _check(cut, wanted)
     settings = _settings(inspector, seeds, limit, views)
-    check_memory(memory, views)
+    config = LearnConfig(views=views, memory=memory)
     if memory != "nearest":
         settings["memory"] = f"{memory} {inspector.detector.trained.digest}"
-    how = {"views": views, "memory": memory}
     kept = read_rows(out, settings) if out else []
     rows: list[Row] = []
     for dataset in cut:
@@ -77,7 +76,7 @@ def run_benchmark(
         missing = [way for way in wanted if way not in done]
         if tell:
             tell(f"{dataset.name}: {len(dataset.test)} pictures, {len(missing)} of {len(wanted)} rows to measure.")
-        fresh = dict(zip(missing, _measure(inspector, dataset, missing, how), strict=True))
+        fresh = dict(zip(missing, _measure(inspector, dataset, missing, config), strict=True))
         rows += [(done | fresh)[way] for way in wanted]
         if out and fresh:
             known = {(row.dataset, row.mode, row.shots) for row in rows}
@@ -159,13 +158,13 @@ def _way_of(row: Row, dataset: Dataset) -> Way | None:
     return Way(row.mode, row.shots, row.seeds) if same else None
 
 
-def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], how: Mapping[str, Any]) -> Iterator[Row]:
+def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config: LearnConfig) -> Iterator[Row]:
     """A row for each way, in their order."""
     drawn = [way for way in ways if way.mode != "mutual"]
     tallies: dict[Way, list[Tally]] = {way: [Tally() for _ in range(way.seeds)] for way in ways}
     pictures = [sample.image for sample in dataset.test]
     if drawn:
-        products = _products(inspector, dataset, drawn, how)
+        products = _products(inspector, dataset, drawn, config)
         with console.progress(dataset.name, len(pictures)) as step:
             found = inspector.inspect_many(iter(pictures), products)
             _count(dataset, found, [tally for way in drawn for tally in tallies[way]], step.advance)
@@ -178,12 +177,14 @@ def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], how: M
 
 
 def _products(
-    inspector: Inspector, dataset: Dataset, ways: Sequence[Way], how: Mapping[str, Any]
+    inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config: LearnConfig
 ) -> list[Product | None]:
     """The products that the pictures are compared with: a draw of references each, None for zero-shot."""
     name = re.sub(r"[^\w .\-]", " ", dataset.name).strip(" .-")[:80] or "product"
     return [
-        inspector.learn(name, [s.image for s in dataset.references(way.shots, seed)], **how) if way.shots else None
+        inspector.learn(name, [s.image for s in dataset.references(way.shots, seed)], config)
+        if way.shots
+        else None
         for way in ways
         for seed in range(way.seeds)
     ]

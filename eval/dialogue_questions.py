@@ -19,9 +19,9 @@ from assistant.images.geometry import position_of
 from assistant.inspection import DefectType, Inspection
 from assistant.language.wording import at
 from assistant.prompts.defects import DEFECTS
-from assistant.training.declining import BEYOND
+from assistant.training.answers_declined import BEYOND
+from assistant.training.answers_on_regions import with_article
 from assistant.training.phrasings import ask
-from assistant.training.pointing import with_article
 
 KINDS = ("presence", "where", "count", "type", "unanswerable", "leading", "premise")
 PLACES = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")

@@ -20,7 +20,7 @@ from assistant.files import write_atomically
 from assistant.language.conversation import fit
 from assistant.language.explainer import Explainer, Prompt
 from assistant.language.loading import POCKET, TEMPLATE, load_explainer
-from assistant.language.several import answer_several
+from assistant.language.template_several import answer_several
 from assistant.models.backbone import Backbone
 
 if TYPE_CHECKING:
@@ -155,14 +155,14 @@ def load_speaker(name: str, backbone: Backbone, tuned: Path | None = None) -> Sp
     if name not in (TEXT, UNTRAINED, PROJECTED, POCKET):
         return Speaker(name, load_explainer(name, backbone))
     from assistant.language.pocket import PocketExplainer
-    from assistant.language.tuned import LORA, PROJECTOR, find_tuned, load_sighted
+    from assistant.language.trained_language import LORA, PROJECTOR, find_trained, load_projector
 
     bundle = backbone.card.name
     if name == TEXT:
         return Speaker(name, PocketExplainer.load(backbone, plain=True))
     if name == UNTRAINED:
         return Speaker(name, _see_at_random(PocketExplainer.load(backbone, plain=True), backbone), "random 0")
-    folder = tuned or find_tuned(bundle)
+    folder = tuned or find_trained(bundle)
     if folder is None or not (folder / PROJECTOR).is_file():
         raise ExplainerError(
             f"Nothing was trained for {bundle!r} yet: run `looktwice train lvlm`, or give --tuned."
@@ -172,7 +172,7 @@ def load_speaker(name: str, backbone: Backbone, tuned: Path | None = None) -> Sp
     if name == POCKET:
         return Speaker(name, PocketExplainer.load(backbone, tuned=folder), made)
     plain = PocketExplainer.load(backbone, plain=True)
-    plain.sighted = load_sighted(folder, bundle, backbone.digest)
+    plain.trained_projector = load_projector(folder, bundle, backbone.digest)
     return Speaker(name, plain, made)
 
 
@@ -181,7 +181,7 @@ def _see_at_random(explainer: PocketExplainer, backbone: Backbone) -> PocketExpl
     import torch
 
     from assistant.adapters.projector import Projector, ProjectorConfig
-    from assistant.language.tuned import Sighted
+    from assistant.language.trained_language import TrainedProjector
     from assistant.language.visual_tokens import sizes_of
 
     table = explainer.decoder.embed(range(len(explainer.tokenizer)))
@@ -189,7 +189,8 @@ def _see_at_random(explainer: PocketExplainer, backbone: Backbone) -> PocketExpl
         torch.manual_seed(0)
         shape = ProjectorConfig(*sizes_of(backbone), hidden=table.shape[1])
         projector = Projector(shape, float(np.linalg.norm(table, axis=1).mean()))
-    explainer.sighted = Sighted(projector.eval().requires_grad_(False), backbone.card.name, backbone.digest)
+    frozen = projector.eval().requires_grad_(False)
+    explainer.trained_projector = TrainedProjector(frozen, backbone.card.name, backbone.digest)
     return explainer
 
 

@@ -30,7 +30,7 @@ from assistant.eval.pixels import PixelMetrics
 from assistant.images.geometry import to_picture
 from assistant.images.load import load_image
 from assistant.models.backbone import Backbone, Features
-from assistant.models.trained_adapter import WEIGHT, Learned
+from assistant.models.trained_adapter import WEIGHT, TrainedAdapter
 
 SHARE = 0.01
 BINS = 2**14  # bounds the error of pixel metrics near 0.001, and the memory of many variants at once
@@ -41,7 +41,7 @@ Scored = tuple[Tensor, float]
 
 
 def variants(
-    features: Features, rare: Tensor, learned: Learned, shares: Sequence[float]
+    features: Features, rare: Tensor, learned: TrainedAdapter, shares: Sequence[float]
 ) -> Iterator[tuple[str, Scored]]:
     """Maps [h, w] and scores of one picture, by the way they come about; `rare` is the training-free map."""
     adapter = learned.adapter
@@ -100,7 +100,7 @@ class Tally:
 
 @torch.inference_mode()
 def measure(
-    backbone: Backbone, dataset: Dataset, detectors: Mapping[str, Sequence[Learned]]
+    backbone: Backbone, dataset: Dataset, detectors: Mapping[str, Sequence[TrainedAdapter]]
 ) -> dict[tuple[str, str], list[dict[str, float]]]:
     """Results of every variant on a set, by (detector's name, variant), one for each file of that name."""
     samples = [sample for sample in dataset.test if sample.label is not None]
@@ -132,10 +132,10 @@ def main(
 ) -> None:
     """Print what trained detectors bring, as Markdown."""
     backbone = Backbone.load(bundle)
-    files: dict[str, list[Learned]] = defaultdict(list)
+    files: dict[str, list[TrainedAdapter]] = defaultdict(list)
     for spec in detector:
         name, _, path = spec.rpartition("=")
-        one = Learned.load(Path(path))
+        one = TrainedAdapter.load(Path(path))
         one.adapter.to(backbone.runtime.device)
         on_device = replace(one, directions=one.directions.to(backbone.runtime.device))
         files[name or "learned"].append(on_device)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
 from assistant.commands import console
-from assistant.detection.built_in import Limits, merge_sources, user_limits
+from assistant.detection.built_in import BuiltInLimits, merge_sources, user_limits
 from assistant.detection.calibration import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
@@ -106,7 +106,7 @@ def measure_limits(
     most: int = MOST,
     seed: int = 0,
     tell: Callable[[str], None] | None = None,
-) -> Limits:
+) -> BuiltInLimits:
     """The limits of the inspector's bundle, from good pictures only.
 
     Every group gives as many pictures to the zero-shot limits, drawn by `seed`: `most`, or what the smallest
@@ -128,7 +128,7 @@ def measure_limits(
             spreads.append(spread)
             if tell:
                 tell(f"{group.name}: spread {math.sqrt(spread.variance):.3g}, gap {np.mean(spread.gaps):.3g}.")
-    return Limits(
+    return BuiltInLimits(
         bundle=inspector.backbone.card.name,
         weights=inspector.backbone.digest,
         source=merge_sources([(group.name, count) for group in groups]),
@@ -184,14 +184,11 @@ def score_table(
     The limits that `Inspector.inspect_many` needs for its verdicts are what is being measured here, so this
     asks the detector. LooktwiceError for a picture that cannot be read.
     """
-    detector = inspector.detector
-    for entries in in_groups(read_ahead(pictures), inspector.at_once):
+    for entries in in_groups(read_ahead(pictures), 4):
         if bad := next((entry for entry in entries if entry.image is None), None):
             raise LooktwiceError(f"A good picture cannot be used: {bad.error}")
-        for features in inspector.backbone.encode([e.image.pixels for e in entries if e.image]):
-            lifts = [detector.lift(features, product.wholes if product else None) for product in products]
-            scored = zip(detector.maps(features, products), lifts, strict=True)
-            yield np.array([float((detector.score(maps) + lift)[0]) for maps, lift in scored])
+        for features in inspector.detector.encode([e.image.pixels for e in entries if e.image]):
+            yield np.array([inspector.detector.score(features, product).value for product in products])
 
 
 def _datasets(spec: str) -> list[Dataset]:

@@ -1,9 +1,9 @@
 """How fast a running service is: `python -m assistant.eval.load http://127.0.0.1:8100 --clients 64 picture.png`.
 
 Each client sends one picture, waits for its row, and sends the next. Given several addresses, such as a service
-with micro-batching and one without (`looktwice serve --port 8101 --batch 1`), they are measured in turn, in as
-many rounds as wanted, so that what else a machine does falls on all of them. It measures what clients see and
-knows nothing of what happens inside.
+that gathers requests and one that does not (`looktwice serve --port 8101 --batch 1`), they are measured in turn,
+in as many rounds as wanted, so that what else a machine does falls on all of them. It measures what clients see
+and knows nothing of what happens inside.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ PATIENCE = 120.0  # seconds that a client waits for an answer
 class Tally:
     """What the clients of one service saw: seconds of each answered request, and what went wrong how often."""
 
-    batching: str
+    gathering: str
     seconds: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     elapsed: float = 0.0
 
     def take(self, other: Tally) -> None:
         """Count what was seen in another round too."""
-        self.batching = other.batching
+        self.gathering = other.gathering
         self.seconds += other.seconds
         self.errors += other.errors
         self.elapsed += other.elapsed
@@ -73,7 +73,7 @@ async def measure(
     async with httpx2.AsyncClient(
         base_url=address, headers=headers, limits=limits, timeout=PATIENCE, trust_env=False
     ) as client:
-        tally = Tally(await _batching(client, address))
+        tally = Tally(await _gathering(client, address))
         await _send(client, pictures[0], product, Tally(""))  # the first one warms the service up
         start = time.perf_counter()
         until = start + seconds
@@ -115,7 +115,7 @@ async def _send(client: Any, picture: tuple[str, bytes], product: str | None, ta
         tally.seconds.append(time.perf_counter() - start)
 
 
-async def _batching(client: Any, address: str) -> str:
+async def _gathering(client: Any, address: str) -> str:
     """How the service gathers pictures, in its own words; LooktwiceError where it does not answer."""
     import httpx2
 
@@ -133,11 +133,11 @@ async def _batching(client: Any, address: str) -> str:
 
 def print_tallies(tallies: Sequence[Tally], clients: int) -> None:
     """A row for each service."""
-    columns = ("micro-batching", "pictures", "errors", "p50 ms", "p95 ms", "p99 ms", "pictures a second")
+    columns = ("gathered requests", "pictures", "errors", "p50 ms", "p95 ms", "p99 ms", "pictures a second")
     table = Table(*columns, title=f"{clients} clients at once")
     for tally in tallies:
         table.add_row(
-            tally.batching,
+            tally.gathering,
             str(len(tally.seconds)),
             ", ".join(f"{count} {what}" for what, count in tally.errors.items()) or "0",
             *(f"{tally.quantile(share):.0f}" for share in (0.5, 0.95, 0.99)),

@@ -21,8 +21,8 @@ from assistant.eval.datasets import DatasetError
 from assistant.eval.mmad_answers import Answered, Answers
 from assistant.eval.mmad_scores import Scores, score_answers
 from assistant.images.load import LoadedImage, load_image
-from assistant.language.choices import decide, read_letter
 from assistant.language.explainer import Explainer, Prompt, Subject
+from assistant.language.multiple_choice import decide, read_letter
 from assistant.models.card import stays_inside
 from assistant.prompts.instruct import offer_choice
 

@@ -25,7 +25,7 @@ class Answered:
     """One question with the right letter and the `letter` that was given, "" where none could be read.
 
     `rule` says how it came about: "said" by a model, "unparseable", "failed", or the rule of
-    `assistant.language.choices`. `said` is what was said, cut short.
+    `assistant.language.multiple_choice`. `said` is what was said, cut short.
     """
 
     image: str

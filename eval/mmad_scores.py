@@ -18,7 +18,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from assistant.eval.mmad_answers import Answered
-from assistant.language.choices import GUESS
+from assistant.language.multiple_choice import GUESS
 
 DETECTION = "Anomaly Detection"
 SUBTASKS = (

@@ -54,9 +54,10 @@ def time_stages(inspector: Inspector, product: Product, paths: list[Path]) -> St
         features = watch.time("image tower", backbone.encode_image, planes[None])
         tokens = watch.time("join layers", detector.tokens, features)
         rare = watch.time("rarity", rarity, tokens)
+        detector.score(features, None)  # what belongs to the picture alone is kept with its features
         watch.time("memory lookup", product.dictionary.lookup, tokens)
-        watch.time("score", detector.score, rare)
-        watch.time("picture as a whole", detector.lift, features, product.wholes)
+        watch.time("signature of the whole", detector.signature, features)
+        watch.time("map and score, rarity known", detector.score, features, product)
         coarse, limit = rare[0].numpy(), float(rare.quantile(0.98))
         p_value = product.calibration.p_value
         watch.time("regions", find_regions, coarse, limit, image.width, image.height, p_value)

@@ -21,7 +21,7 @@ from assistant.eval.datasets import open_datasets
 from assistant.images.load import load_image
 from assistant.inspection import UNKNOWN
 from assistant.models.backbone import Backbone
-from assistant.models.trained_adapter import load_learned
+from assistant.models.trained_adapter import TrainedAdapter
 
 SAME: dict[str, frozenset[str]] = {
     "broken_large": frozenset({"broken edge", "hole", "missing part"}),
@@ -44,7 +44,7 @@ def main(
 ) -> None:
     """Print how often the first of the ranked types is right, wrong, or unknown."""
     backbone = Backbone.load(bundle)
-    learned = load_learned(bundle, backbone.digest)
+    learned = TrainedAdapter.find(bundle, backbone.digest)
     if learned:  # measured here whether or not they are trusted, which is what this is for
         learned = replace(learned, types=replace(learned.types, trusted=True))
     reader = Reader(backbone, learned)

@@ -121,13 +121,13 @@ def inspector(tiny_home, tmp_path, backbones):
 @pytest.fixture
 def train_lookup(tiny_home, backbones, tmp_path, monkeypatch):
     """train_lookup(seed): keep a dictionary for the convolutional tower as a user's own, by default untrained."""
-    from assistant.models.trained_dictionary import user_dictionary
+    from assistant.models.trained_dictionary import TrainedDictionary
 
-    monkeypatch.setattr("assistant.models.trained_dictionary.cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("assistant.models.trained.cache_root", lambda: tmp_path / "cache")
 
     def keep(seed=None):
         made = _make_dictionary(backbones["tiny-cnn"], seed)
-        return made.save(user_dictionary("tiny-cnn"))
+        return made.save(TrainedDictionary.user_path("tiny-cnn"))
 
     return keep
 
@@ -213,7 +213,8 @@ def _make_dictionary(backbone, seed):
             weight.data.fill_(8.0)
         elif seed is not None and name.endswith("up.weight"):
             torch.nn.init.normal_(weight, std=0.1)
-    return TrainedDictionary(made.eval().requires_grad_(False), backbone.card.name, backbone.digest)
+    made.eval().requires_grad_(False)
+    return TrainedDictionary(made, bundle=backbone.card.name, weights=backbone.digest)
 
 
 def _move_in(patch, folder):
@@ -307,7 +308,7 @@ def _fill_vit(folder):
 
 def _finish(folder):
     """Manifests, as a pull leaves them, and built-in limits from woven pictures."""
-    from assistant.detection.built_in import Limits, user_limits
+    from assistant.detection.built_in import BuiltInLimits, user_limits
     from assistant.detection.detector import Detector
     from assistant.models.backbone import Backbone
     from assistant.models.cache import write_manifest
@@ -319,4 +320,4 @@ def _finish(folder):
         detector = Detector(backbone)
         seen = backbone.encode([_weave(1000 + i) for i in range(39)])
         scores = tuple(float(detector.score(detector.zero_shot(features))[0]) for features in seen)
-        Limits(name, backbone.digest, "39 woven pictures", scores).save(user_limits(name))
+        BuiltInLimits(name, backbone.digest, "39 woven pictures", scores).save(user_limits(name))

@@ -6,7 +6,7 @@ It turns what was asked for into calls of `Inspector`; it neither reads argument
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from assistant.images.load import load_image
 from assistant.inspector import Inspector
 from assistant.products.changes import steps
 from assistant.products.product import Product
+from assistant.products.summary import contents_of
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,13 @@ class Lesson:
 def give(inspector: Inspector, product: Product, lesson: Lesson) -> Product:
     """The product after a lesson; pictures that are all known already give the same one again."""
     if lesson.undo:
-        return inspector.undo(product)
+        return product.undo()
     if lesson.remove is not None:
-        return inspector.remove(product, lesson.remove)
+        return inspector.teacher.remove(product, lesson.remove)
     if lesson.recalibrate:
-        return inspector.recalibrate(product)
+        return inspector.teacher.recalibrate(product)
     if lesson.roi or lesson.ignore:
-        return inspector.remask(product, read_mask(lesson.roi), read_mask(lesson.ignore))
+        return inspector.teacher.remask(product, read_mask(lesson.roi), read_mask(lesson.ignore))
     if lesson.good:
         return inspector.teach(product, lesson.good, as_="good")
     mask = read_mask(lesson.mask)
@@ -89,10 +90,7 @@ def change_rows(before: Product, after: Product) -> Iterator[dict[str, Any]]:
 
 def content_rows(product: Product) -> Iterator[dict[str, Any]]:
     """What a product holds, a JSON-ready row for each reference and each known defect."""
-    for reference in product.references:
-        yield {"id": reference.id, "kind": "good", "name": reference.name, "label": "", "score": reference.score}
-    for defect in product.known.defects:
-        yield {"id": defect.id, "kind": "defect", "name": defect.name, "label": defect.label, "score": None}
+    return map(asdict, contents_of(product))
 
 
 def read_mask(path: Path | None) -> NDArray[np.bool_] | None:

@@ -21,7 +21,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Limits:
+class BuiltInLimits:
     """Zero-shot scores of good pictures, what these pictures are, and what products teach about few ones.
 
     `weights` is the digest of the towers the scores were made with.
@@ -50,7 +50,7 @@ def user_limits(bundle: str) -> Path:
     return cache_root() / "limits" / f"{bundle}.limits.json"
 
 
-def load_limits(bundle: str, weights: str) -> Limits:
+def load_limits(bundle: str, weights: str) -> BuiltInLimits:
     """The limits of a bundle, the user's own before the shipped ones.
 
     CalibrationError where there are none, or they were made with other weights: a stale limit is never used.
@@ -67,7 +67,7 @@ def load_limits(bundle: str, weights: str) -> Limits:
         row = json.loads(source.read_text(encoding="utf-8"))
         if row.pop("schema") != SCHEMA:
             raise ValueError("another schema")
-        limits = Limits(**{**row, "zero_shot": tuple(row["zero_shot"]), "prior": Prior(**row["prior"])})
+        limits = BuiltInLimits(**{**row, "zero_shot": tuple(row["zero_shot"]), "prior": Prior(**row["prior"])})
     except (ValueError, TypeError, KeyError) as error:
         raise CalibrationError(f"The limits of the bundle {bundle!r} are damaged; measure them again.") from error
     if limits.weights != weights:

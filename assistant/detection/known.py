@@ -118,9 +118,9 @@ class KnownDefects:
         return cls(tuple(KnownDefect(**row) for row in rows), memory)
 
 
-def lift(maps: Tensor, contrast: Tensor) -> Tensor:
-    """Raise maps where patches resemble known defects: by 1 + contrast where that is positive."""
-    return maps * (1 + contrast.clamp_min(0).to(maps.device))
+def raise_known(maps: Tensor, contrast: Tensor, weight: float = 1.0) -> Tensor:
+    """Maps raised where patches resemble known defects: by 1 + weight x contrast where that is positive."""
+    return maps * (1 + weight * contrast.clamp_min(0).to(maps.device))
 
 
 def choose_patches(tokens: Tensor, distance: Tensor, found: Tensor, mask: Tensor | None, least: float) -> Tensor:

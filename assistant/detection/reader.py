@@ -18,10 +18,10 @@ from torch.nn.functional import interpolate
 
 from assistant.adapters.text_map import TEMPERATURE
 from assistant.adapters.visual import focus
-from assistant.detection.detector import fit_roi
+from assistant.detection.good_parts import fit_mask
 from assistant.inspection import UNKNOWN, DefectType
 from assistant.models.backbone import Backbone, Features
-from assistant.models.trained_adapter import WEIGHT, Learned, TypeScale
+from assistant.models.trained_adapter import WEIGHT, TrainedAdapter, TypeScale
 from assistant.prompts.defects import DEFECTS
 from assistant.prompts.ensemble import defect_vectors
 
@@ -43,7 +43,7 @@ class Reading:
 class Reader:
     """Reads the features of one backbone, with what was `learned` for it, if anything."""
 
-    def __init__(self, backbone: Backbone, learned: Learned | None) -> None:
+    def __init__(self, backbone: Backbone, learned: TrainedAdapter | None) -> None:
         self.backbone = backbone
         self.learned = learned
         if learned:
@@ -73,7 +73,7 @@ class Reader:
         if reading is None or reading.evidence is None:
             return found
         evidence = interpolate(reading.evidence[None, None], found.shape, mode="bilinear", align_corners=False)
-        seen = 1.0 if looked_at is None else float(fit_roi(looked_at, *found.shape).mean())
+        seen = 1.0 if looked_at is None else float(fit_mask(looked_at, *found.shape).mean())
         moved: Tensor = focus(found[None], evidence[0].to(found.device), WEIGHT, max(share * seen, 1e-9))[0]
         return moved
 

@@ -1,6 +1,6 @@
 """From an anomaly map and a limit to regions: where, how large, how strong.
 
-A region starts where the map exceeds the limit and reaches as far as the map stays above `REACH` of it
+A region starts where the map exceeds the limit and reaches as far as the map stays above `EXTENT` of it
 (hysteresis, Canny 1986): one defect is one region, although its map dips under the limit here and there.
 
 Severity is a rule and not a model:
@@ -25,7 +25,8 @@ from assistant.inspection import DefectType, Region, Severity
 SIDE = 768
 """Regions are cut out on a copy of the map of at most this side: finer than any tower's grid."""
 
-REACH = 0.85
+EXTENT = 0.85
+"""A region reaches as far as the map stays above this share of the limit."""
 MOST = 16
 SMALLEST = 2e-5
 """Regions below this share of the picture are specks of the interpolation, unless there is no other."""
@@ -52,7 +53,7 @@ def find_regions(
     if coarse.max() > limit >= fine.max():
         # The highest cell lost a little in the resizing; what it was found for still gets a place.
         limit = float(np.nextafter(fine.max(), np.float32(-np.inf)))
-    above = apply_hysteresis_threshold(fine, REACH * limit, limit)
+    above = apply_hysteresis_threshold(fine, EXTENT * limit, limit)
     found = regionprops(label(above, connectivity=2), intensity_image=fine)
     if not found:
         return ()

@@ -1,8 +1,4 @@
-"""A picture's score, and the regions that it has by its limits.
-
-Where references are alike as whole pictures, a part of the score belongs to no place in the map. This module
-says what is cut out then. It knows limits and maps, and no pictures or products.
-"""
+"""A picture's map and raw score, and the regions that it has by its limits."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from assistant.detection.calibration import Calibration
 from assistant.detection.reader import Types
@@ -17,34 +14,41 @@ from assistant.detection.regions import find_regions
 from assistant.inspection import Region
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scored:
-    """A raw score. `lift`: how much of it comes from the picture as a whole; `usual`: how much of it good pictures
-    have in the mean, since no two are the same."""
+    """A map [h, w] float32 on the grid of the patches, a raw score in the same unit, and what was added to each.
 
+    Where references are alike as whole pictures, `whole` is how much of `value` comes from the picture as a whole
+    and so from no place in the map, and `usual` how much of it good pictures have in the mean, since no two are
+    the same. Where a product knows defects, `contrast` [h, w] in [-1, 1] says how much nearer a patch is to one of
+    them than to anything good; the map was raised where it is positive.
+    """
+
+    map: Tensor
     value: float
-    lift: float = 0.0
+    whole: float = 0.0
     usual: float = 0.0
+    contrast: Tensor | None = None
 
     def whole_differs(self, calibration: Calibration) -> bool:
         """Whether the map alone would give another verdict."""
-        return calibration.verdict(self.value - self.lift) != calibration.verdict(self.value)
+        return calibration.verdict(self.value - self.whole) != calibration.verdict(self.value)
 
     def regions(
-        self, found: NDArray[np.float32], calibration: Calibration, size: tuple[int, int], types: Types | None
+        self, shown: NDArray[np.float32], calibration: Calibration, size: tuple[int, int], types: Types | None
     ) -> tuple[Region, ...]:
-        """What is strange in a map [h, w] of a picture of `size` (width, height); nothing in a good one.
+        """What is strange in a picture of `size` (width, height), by the map [h, w] as it is shown; none in a good one.
 
         Places that are strange by themselves are cut out as in a picture that is usual as a whole. Where there is
-        none, all that the whole lifts over the limit is one.
+        none, all that the whole raises over the limit is one.
         """
         verdict = calibration.verdict(self.value)
         if verdict == "good":
             return ()
-        own = min(self.lift, self.usual)
-        local = calibration.verdict(self.value - self.lift + own)
+        own = min(self.whole, self.usual)
+        local = calibration.verdict(self.value - self.whole + own)
         if local == "good":
-            own, local = self.lift, verdict
+            own, local = self.whole, verdict
         limit = calibration.threshold if local == "defect" else calibration.review_threshold
-        raised = np.where(found > 0, found + np.float32(own), found)  # what is not looked at stays 0
-        return find_regions(raised, limit, *size, calibration.p_value, types, self.lift - own)
+        raised = np.where(shown > 0, shown + np.float32(own), shown)  # what is not looked at stays 0
+        return find_regions(raised, limit, *size, calibration.p_value, types, self.whole - own)

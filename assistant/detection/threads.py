@@ -18,12 +18,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Lanes:
+class PictureThreads:
     """`count` threads, 1 for none; they start with the first work and may be shared between threads."""
 
     def __init__(self, count: int) -> None:
         if count < 1:
-            raise ValueError(f"there is at least one lane, not {count}")
+            raise ValueError(f"there is at least one thread, not {count}")
         self.count = count
         self._lock = threading.Lock()
 
@@ -48,7 +48,7 @@ class Lanes:
             torch.set_num_threads(max(1, cores // self.count))
             started.wait()
 
-        pool = ThreadPoolExecutor(self.count, "lane", initializer=begin)
+        pool = ThreadPoolExecutor(self.count, "picture", initializer=begin)
         for _ in range(self.count):
             pool.submit(int)
         started.wait()

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from assistant.errors import HistoryError, LooktwiceError
-from assistant.face.shared import ACTOR, Desk
+from assistant.face.shared import ACTOR, Resources
 from assistant.face.words import OPENING, say, sentence
 from assistant.images.load import load_image
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection
+from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
 from assistant.language.wording import number
 from assistant.overlay import draw_overlay
 from assistant.products.product import Change, Product
@@ -20,14 +21,12 @@ from assistant.records.entries import Turn, shrink
 
 MOST_PICTURES = 50
 MOST_REFERENCES = 100
-MOST_TURNS = 50
-LONGEST_QUESTION = 500  # characters
 
 Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class Result:
     """One result and the conversation about it, wherever it is shown.
 
     `picture` is its file, None where that is gone; `preview`, a JPEG with the overlay on it, then stands for it.
@@ -55,25 +54,25 @@ class Session:
     learned_from: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
     against: Product | str | None = None
-    results: tuple[Shown, ...] = ()
+    results: tuple[Result, ...] = ()
     place: int = 0
     notes: tuple[str, ...] = ()
     taught: Change | None = None
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> Result:
         """The result on the screen; LooktwiceError where there is none."""
         if not self.results:
             raise LooktwiceError("Inspect a picture first.")
         return self.results[self.place]
 
-    def showing(self, shown: Shown) -> Session:
+    def showing(self, shown: Result) -> Session:
         """The same with another state of the result on the screen."""
         return replace(self, results=(*self.results[: self.place], shown, *self.results[self.place + 1 :]))
 
 
 def inspect_pictures(
-    desk: Desk,
+    shared: Resources,
     pictures: Sequence[str],
     references: Sequence[str],
     product: str | None,
@@ -94,27 +93,27 @@ def inspect_pictures(
             raise LooktwiceError(f"At most {most} pictures can be {what} here at once.")
     chosen = tuple(references)
     if chosen and chosen != session.learned_from:
-        learned = desk.inspector.learn("session product", list(chosen), tell=tell)
+        learned = shared.inspector.learn("session product", list(chosen), tell=tell)
         session = replace(session, learned=learned, learned_from=chosen)
     against: Product | str | None = session.learned if chosen else product or None
-    results, notes = _look_at(desk, pictures, against, tell)
+    results, notes = _look_at(shared, pictures, against, tell)
     if not results:
         raise LooktwiceError(notes[0])
     session = replace(
         session, pictures=tuple(pictures), against=against, results=results, notes=notes, taught=None
     )
-    return show_result(desk, session, 0)
+    return show_result(shared, session, 0)
 
 
-def show_result(desk: Desk, session: Session, place: int) -> Session:
+def show_result(shared: Resources, session: Session, place: int) -> Session:
     """The session with another of its results on the screen, its conversation opened."""
     session = replace(session, place=place)
     if session.shown.turns:
         return session
-    return session.showing(list(_answer(desk, OPENING, session.shown))[-1])
+    return session.showing(list(_answer(shared, OPENING, session.shown))[-1])
 
 
-def stream_chat(desk: Desk, question: str, shown: Shown | None) -> Iterator[Shown]:
+def stream_chat(shared: Resources, question: str, shown: Result | None) -> Iterator[Result]:
     """The result with one more question answered, while the answer grows; the last is final and kept.
 
     LooktwiceError where there is nothing to ask about.
@@ -123,63 +122,72 @@ def stream_chat(desk: Desk, question: str, shown: Shown | None) -> Iterator[Show
         raise LooktwiceError("Inspect a picture first, then ask about it.")
     asked = question[:LONGEST_QUESTION].strip()
     if asked:
-        yield from _answer(desk, asked, shown)
+        yield from _answer(shared, asked, shown)
     else:
         yield shown
 
 
-def correct_result(desk: Desk, session: Session, correction: Correction) -> Session:
+def correct_result(shared: Resources, session: Session, correction: Correction) -> Session:
     """The session after the product learned what the result on the screen really was, and looked again.
 
     LooktwiceError where there is no product, or the picture was taught already.
     """
-    product = _product_of(desk, session)
     picture = _file_of(session.shown)
-    changed = desk.inspector.correct(product, picture, correction)
-    if changed is product:
-        raise LooktwiceError(f"{session.shown.inspection.path} was taught already; nothing has changed.")
+
+    def correct(product: Product) -> Product:
+        corrected = shared.inspector.correct(product, picture, correction)
+        if corrected is product:
+            raise LooktwiceError(f"{session.shown.inspection.path} was taught already; nothing has changed.")
+        return corrected
+
+    session, product = _change_product(shared, session, correct)
     taken = "a good part" if correction == "false alarm" else "a defect"
-    session = replace(_with_product(desk, session, changed), taught=changed.history[-1])
-    return _look_again(desk, session, f"Taken as {taken} of {_name_of(session)}")
+    session = replace(session, taught=product.history[-1])
+    return _look_again(shared, session, f"Taken as {taken} of {_name_of(session)}")
 
 
-def undo_correction(desk: Desk, session: Session) -> Session:
+def undo_correction(shared: Resources, session: Session) -> Session:
     """The session after its last correction was taken back; LooktwiceError where the product has changed since."""
-    product = _product_of(desk, session)
-    if session.taught is None:
-        raise LooktwiceError("There is no correction to take back.")
-    if product.history[-1:] != (session.taught,):
-        raise LooktwiceError("The product was changed since; undo that in the Teach place.")
-    session = replace(_with_product(desk, session, desk.inspector.undo(product)), taught=None)
-    return _look_again(desk, session, "The correction was taken back")
+
+    def undo(product: Product) -> Product:
+        if session.taught is None:
+            raise LooktwiceError("There is no correction to take back.")
+        if product.history[-1:] != (session.taught,):
+            raise LooktwiceError("The product was changed since; undo that in the Teach place.")
+        return product.undo()
+
+    changed, _ = _change_product(shared, session, undo)
+    return _look_again(shared, replace(changed, taught=None), "The correction was taken back")
 
 
 def _look_at(
-    desk: Desk, pictures: Sequence[str], against: Product | str | None, tell: Tell | None = None
-) -> tuple[tuple[Shown, ...], tuple[str, ...]]:
+    shared: Resources, pictures: Sequence[str], against: Product | str | None, tell: Tell | None = None
+) -> tuple[tuple[Result, ...], tuple[str, ...]]:
     """The results, worst first, and sentences about what could not be read or kept."""
-    results: list[Shown] = []
+    results: list[Result] = []
     notes: list[str] = []
-    for done, row in enumerate(desk.inspector.inspect(iter(pictures), against)):
+    for done, row in enumerate(shared.inspector.inspect(iter(pictures), against)):
         if tell:
             tell(f"Looked at {done + 1} of {len(pictures)}", (done + 1) / len(pictures))
-        found = replace(row, path=shown_name(row.path))
-        overlay = None if found.error else draw_overlay(load_image(pictures[done]).pixels, found, bar=False)
+        inspection = replace(row, path=shown_name(row.path))
+        overlay = (
+            None if inspection.error else draw_overlay(load_image(pictures[done]).pixels, inspection, bar=False)
+        )
         kept = None
         try:
-            kept = desk.history.add(found, preview=overlay) if desk.history else None
+            kept = shared.history.add(inspection, preview=overlay) if shared.history else None
         except HistoryError as error:
             notes.append(sentence(error))
         if overlay is None:
-            notes.insert(0, f"{(found.error or 'A picture cannot be read').rstrip('.')}.")
+            notes.insert(0, f"{(inspection.error or 'A picture cannot be read').rstrip('.')}.")
         else:
-            results.append(Shown(found, pictures[done], shrink(overlay), kept=kept))
+            results.append(Result(inspection, pictures[done], shrink(overlay), kept=kept))
     return tuple(sorted(results, key=lambda one: -(one.inspection.score or 0.0))), tuple(notes)
 
 
-def _look_again(desk: Desk, session: Session, event: str) -> Session:
+def _look_again(shared: Resources, session: Session, event: str) -> Session:
     before = session.shown.inspection
-    results, notes = _look_at(desk, [_file_of(session.shown)], session.against)
+    results, notes = _look_at(shared, [_file_of(session.shown)], session.against)
     if not results:
         raise LooktwiceError(notes[0])
     now = results[0].inspection
@@ -187,44 +195,41 @@ def _look_again(desk: Desk, session: Session, event: str) -> Session:
     settled = "still" if now.verdict == before.verdict else "now"
     note = f"{event}: {moved}, and the verdict is {settled} {now.verdict}."
     session = replace(session.showing(results[0]), notes=(note, *notes))
-    return show_result(desk, session, session.place)
+    return show_result(shared, session, session.place)
 
 
-def _product_of(desk: Desk, session: Session) -> Product:
-    if isinstance(session.against, str):
-        return desk.inspector.load(session.against)
+def _change_product(
+    shared: Resources, session: Session, how: Callable[[Product], Product]
+) -> tuple[Session, Product]:
+    """The session after a change to the product that it compares with, which is kept where that one is; and it."""
     if session.against is None:
         raise LooktwiceError("Choose a product or give references first: a correction teaches one.")
-    return session.against
-
-
-def _with_product(desk: Desk, session: Session, changed: Product) -> Session:
     if isinstance(session.against, str):
-        desk.inspector.save(changed, ACTOR)
-        return session
-    return replace(session, learned=changed, against=changed)
+        return session, shared.products.change(session.against, how, ACTOR)
+    product = how(session.against)
+    return replace(session, learned=product, against=product), product
 
 
 def _name_of(session: Session) -> str:
     return session.against if isinstance(session.against, str) else "the references given here"
 
 
-def _file_of(shown: Shown) -> str:
+def _file_of(shown: Result) -> str:
     if shown.picture is None:
         raise LooktwiceError("The picture is not here any more.")
     return shown.picture
 
 
-def _answer(desk: Desk, question: str, shown: Shown) -> Iterator[Shown]:
-    inspector, found = desk.inspector, shown.inspection
+def _answer(shared: Resources, question: str, shown: Result) -> Iterator[Result]:
+    inspector, inspection = shared.inspector, shown.inspection
     before = [(turn.question, say(turn.answer)) for turn in shown.turns]
     if inspector.explainer is None:
-        snapshots = iter([inspector.ask(found, question, before)])
+        snapshots = iter([inspector.ask(inspection, question, before)])
     else:
-        snapshots = inspector.stream(found, question, before, shown.picture)
+        snapshots = inspector.stream(inspection, question, before, shown.picture)
     answer: Answer | None = None
     for answer in snapshots:
         turns = (*shown.turns, Turn(question, answer, datetime.now(UTC)))
         yield replace(shown, turns=(*turns[:1], *turns[1:][-MOST_TURNS:]))
-    if answer and desk.history and shown.kept is not None:
-        desk.history.add_turn(shown.kept, question, answer)
+    if answer and shared.history and shown.kept is not None:
+        shared.history.add_turn(shown.kept, question, answer)

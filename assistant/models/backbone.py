@@ -1,7 +1,4 @@
-"""The frozen backbone: pictures and sentences in, features out.
-
-`Backbone` hides which tower runs where. It does not know what an anomaly is.
-"""
+"""The frozen backbone: pictures and sentences in, features out, whichever tower runs where."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +18,11 @@ from torch.nn.functional import normalize
 
 from assistant.errors import WeightsError
 from assistant.images.geometry import fit_size
-from assistant.models.cache import bundle_folder, load_tensors, weights_digest
+from assistant.models.cache import bundle_folder, weights_digest
 from assistant.models.card import Bundle, ImageTower, load_card
 from assistant.models.runtime import CLASS_NAMES, GRAPH, OpenVinoRuntime, Runtime, TorchRuntime
-from assistant.models.towers import CLASSES, build_image_tower, build_text_tower, pick_device
+from assistant.models.towers import CLASSES, Tokenize, build_image_tower, build_text_tower, pick_device
+from assistant.models.weights import load_tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +70,7 @@ class Backbone:
         part: ImageTower | None = None,
         aligns_text: bool = False,
         patch_tower: Backbone | None = None,
-        text: Callable[[], tuple[torch.nn.Module, Any]] | None = None,
+        text: Callable[[], tuple[torch.nn.Module, Tokenize]] | None = None,
         classes: tuple[Sequence[str], Tensor] | None = None,
         digest: str = "",
     ) -> None:
@@ -173,17 +170,17 @@ class Backbone:
         Pictures that end up at one size run together. Where the bundle has a patch tower, the layers are its.
         """
         fitted = [self.fit(pixels, side) for pixels in pictures]
-        found: list[Features | None] = [None] * len(fitted)
+        encoded: list[Features | None] = [None] * len(fitted)
         for shape in dict.fromkeys(planes.shape for planes in fitted):
             which = [i for i, planes in enumerate(fitted) if planes.shape == shape]
             features = self.encode_image(torch.stack([fitted[i] for i in which]))
             for place, i in enumerate(which):
-                found[i] = features[place : place + 1]
-        whole = [features for features in found if features is not None]
+                encoded[i] = features[place : place + 1]
+        ours = [features for features in encoded if features is not None]
         if self.patch_tower is None:
-            return whole
-        second = self.patch_tower.encode(pictures, side)
-        return [replace(one, layers=two.layers) for one, two in zip(whole, second, strict=True)]
+            return ours
+        theirs = self.patch_tower.encode(pictures, side)
+        return [replace(one, layers=other.layers) for one, other in zip(ours, theirs, strict=True)]
 
     @torch.inference_mode()
     def encode_text(self, texts: list[str]) -> Tensor:
@@ -208,8 +205,8 @@ class Backbone:
         return tuple(names[int(i)] for i, cosine in zip(which, likely, strict=True) if cosine >= at_least)
 
     @cached_property
-    def text_tower(self) -> tuple[torch.nn.Module, Any]:
-        """The text tower and its tokenizer; WeightsError where it was loaded without."""
+    def text_tower(self) -> tuple[torch.nn.Module, Tokenize]:
+        """The text tower and what makes its tokens; WeightsError where it was loaded without."""
         if self._load_text is None:
             raise WeightsError(f"The bundle {self.card.name!r} was loaded without a text tower.")
         with self._lock, torch.inference_mode(False):  # or a learned context could not be trained through it

@@ -13,9 +13,9 @@ from typing import Any
 
 from torch import Tensor
 
+from assistant.models.digests import digest_state
 from assistant.products.audit_chain import Action, Facts
 from assistant.products.product import Change, Product
-from assistant.products.undo import digest
 
 _ACTIONS: dict[str, Action] = {
     "good": "teach good",
@@ -81,7 +81,7 @@ def facts(product: Product) -> Facts:
     """A product in plain numbers; `state` is the SHA-256 of all that it keeps but the way back."""
     limits = product.calibration
     return {
-        "state": digest(*product.state()),
+        "state": digest_state(*product.state()),
         "references": len(product.references),
         "defects": len(product.known.defects),
         "threshold": limits.threshold,
@@ -122,4 +122,4 @@ def _mask(mask: Tensor | None) -> dict[str, Any] | None:
     if mask is None:
         return None
     share = round(float(mask.float().mean()), 6)
-    return {"sha256": digest("", {"mask": mask.float()}), "size": list(mask.shape), "share": share}
+    return {"sha256": digest_state("", {"mask": mask.float()}), "size": list(mask.shape), "share": share}

@@ -1,6 +1,6 @@
-"""The products as the service uses them: loaded once, loaded again when their file has changed, changed in turn.
+"""The products of a running server: each is loaded once, and again when its file has changed.
 
-It knows an `Inspector` and its store, and nothing of requests.
+Every change to a kept product goes through here, so that two people who change the same one do not lose anything.
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
 
-from assistant.commands.lessons import content_rows
 from assistant.errors import ProductError
-from assistant.inspector import Inspector
 from assistant.products.product import Product
+from assistant.products.store import ProductStore
+from assistant.products.summary import ProductRow, summary_of
 
 MOST_LOADED = 8
 """Products held in memory: with the pocket bundle, 60 MB each at most."""
 
-State = tuple[int, int, int]
+FileState = tuple[int, int, int]
+"""What changes whenever a product's file does: inode, time of change, size."""
 
 
 class MissingProduct(ProductError):
@@ -39,15 +38,22 @@ class UnkeptProduct(ProductError):
     """A change could not be written, and was not made."""
 
 
-class Shelf:
-    """Products by name. Reading is safe from any thread; changes come one after the other."""
+class LiveProducts:
+    """The products in a store, by name. Reading is safe from any thread; changes come one after the other.
 
-    def __init__(self, inspector: Inspector) -> None:
-        self.inspector = inspector
-        self._loaded: OrderedDict[str, tuple[State, Product]] = OrderedDict()
-        self._summaries: dict[str, tuple[State, dict[str, Any]]] = {}
+    `load` gives a product ready for use, ProductError where it does not fit; see `Inspector.load`.
+    """
+
+    def __init__(self, store: ProductStore, load: Callable[[str], Product]) -> None:
+        self._store, self._load = store, load
+        self._loaded: OrderedDict[str, tuple[FileState, Product]] = OrderedDict()
+        self._rows: dict[str, tuple[FileState, ProductRow]] = {}
         self._lock = threading.Lock()
         self._changing = threading.Lock()
+
+    def names(self) -> list[str]:
+        """The names of the products, sorted."""
+        return self._store.names()
 
     def get(self, name: str) -> Product:
         """The product as its file has it now; MissingProduct or UnusableProduct."""
@@ -58,20 +64,20 @@ class Shelf:
                 self._loaded.move_to_end(name)
                 return held[1]
         try:
-            product = self.inspector.load(name)
+            product = self._load(name)
         except ProductError as error:
             raise UnusableProduct(str(error)) from error
         self._hold(name, state, product)
         return product
 
-    def summaries(self) -> list[dict[str, Any]]:
+    def summaries(self) -> list[ProductRow]:
         """Every product in short, by name; one that cannot be read says why."""
-        return [row for name in self.inspector.store.names() if (row := self._summary(name))]
+        return [row for name in self.names() if (row := self._summary(name))]
 
     def learn(self, name: str, make: Callable[[], Product], actor: str) -> Product:
         """Keep a new product; TakenName where there is one of that name. `actor`: who, for the audit log."""
         with self._changing:
-            if self.inspector.store.path(name).is_file():
+            if self._store.path(name).is_file():
                 raise TakenName(f"There is a product {name!r} already.")
             product = make()
             self._keep(product, actor)
@@ -91,79 +97,46 @@ class Shelf:
         with self._changing:
             self._state(name)
             try:
-                self.inspector.store.delete(name, actor)
+                self._store.delete(name, actor)
             except ProductError as error:
                 raise UnkeptProduct(str(error)) from error
             with self._lock:
                 self._loaded.pop(name, None)
-                self._summaries.pop(name, None)
+                self._rows.pop(name, None)
 
     def _keep(self, product: Product, actor: str) -> None:
         try:
-            self.inspector.save(product, actor)
+            self._store.save(product, actor)
         except ProductError as error:
             raise UnkeptProduct(str(error)) from error
         self._hold(product.name, self._state(product.name), product)
 
-    def _hold(self, name: str, state: State, product: Product) -> None:
+    def _hold(self, name: str, state: FileState, product: Product) -> None:
         with self._lock:
             self._loaded[name] = state, product
             self._loaded.move_to_end(name)
             while len(self._loaded) > MOST_LOADED:
                 self._loaded.popitem(last=False)
 
-    def _state(self, name: str) -> State:
-        """What changes whenever the file does."""
+    def _state(self, name: str) -> FileState:
         try:
-            found = os.stat(self.inspector.store.path(name))
+            file = os.stat(self._store.path(name))
         except (ProductError, OSError, ValueError):
             raise MissingProduct(f"There is no product {name[:80]!r}.") from None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return file.st_ino, file.st_mtime_ns, file.st_size
 
-    def _summary(self, name: str) -> dict[str, Any] | None:
+    def _summary(self, name: str) -> ProductRow | None:
         try:
             state = self._state(name)
             with self._lock:
-                held = self._summaries.get(name)
+                held = self._rows.get(name)
             if held and held[0] == state:
                 return held[1]
             row = summary_of(self.get(name))
         except MissingProduct:  # it went away in between
             return None
         except ProductError as error:
-            return {"name": name, "error": str(error)}
+            return ProductRow(name=name, error=str(error))
         with self._lock:
-            self._summaries[name] = state, row
+            self._rows[name] = state, row
         return row
-
-
-def summary_of(product: Product) -> dict[str, Any]:
-    """A product in short, JSON-ready; the fields of `wire.ProductRow`."""
-    evidence = product.calibration.evidence
-    return {
-        "name": product.name,
-        "bundle": product.bundle,
-        "references": len(product.references),
-        "defects": len(product.known.defects),
-        "threshold": product.calibration.threshold,
-        "review_threshold": product.calibration.review_threshold,
-        "target_false_alarm": product.calibration.target,
-        "method": evidence.method,
-        "origin": evidence.origin,
-        "aligned": product.aligned,
-        "alike": product.alike,
-        "tiles": product.tiles,
-        "memory": product.memory,
-        "views": product.views,
-        "created": product.created,
-        "bytes": product.nbytes,
-    }
-
-
-def detail_of(product: Product) -> dict[str, Any]:
-    """A product with what it holds, JSON-ready; the fields of `wire.ProductDetail`."""
-    return summary_of(product) | {
-        "contents": list(content_rows(product)),
-        "changes": [asdict(change) for change in product.history],
-        "undoable": len(product.past),
-    }

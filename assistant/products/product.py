@@ -7,31 +7,32 @@ lost without harm.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from assistant.adapters.dictionary import Dictionary
-from assistant.adapters.foreground import Foreground
 from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
 from assistant.detection.calibration import Calibration
+from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.known import KnownDefects
 from assistant.errors import ProductError
 from assistant.files import write_atomically
-from assistant.products.undo import Step, digest, pack, trim, unpack
+from assistant.models.digests import digest_state
+from assistant.products.config import check_memory
+from assistant.products.masks import is_share, look_at
+from assistant.products.undo import Step, pack, trim, unpack
 
-SCHEMA = 2
+SCHEMA = 3
+_READ = (2, SCHEMA)
 SUFFIX = ".product.safetensors"
 UNDO_SUFFIX = ".undo.safetensors"
-MEMORIES = ("nearest", "trained")
 _HEADER = "looktwice"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
 
@@ -67,15 +68,16 @@ class Product:
     `bundle` and `weights` name the towers that made `dictionary`, which fits no others. `views` says which
     changed views of each reference are in memory, `side` the side in pixels that pictures are shown at.
     `roi` [h, w] float32 in [0, 1] on the reference's picture says what to look at, None is everything; `ignore`
-    what not to look at in there. `foreground` leaves out the plain ground that the product stands on; None
-    where none was asked for or found. `known` are the defects that were given as examples.
+    what not to look at in there. `known` are the defects that were given as examples.
     `aligned`: whether parts lie alike, so that a patch is compared with what lies around the same place.
     `tiles`: into how many overlapping tiles along each side a picture is cut; 1 is the whole. `memory`: how
     `dictionary` is looked up, by the "nearest" patch or by what was "trained" for the bundle.
     `pictures`: of each reference that is scored again when something changes, the picture as a PNG, uint8 [n],
     in the size that the tower sees. `wholes`: how these look as wholes, None where they are not alike; made with
     the limits, from the same pictures. `strengths`: how strongly their patches usually respond, None for a single
-    one, made alike. `seal` says what the limits rest on, see `check`. `past`: the way back.
+    one, made alike. `scoring`: the numbers of its score rule, and `trained` the digest of the trained dictionary
+    behind its limits, "" for none. `seal`: a digest of all that is kept, limits included, see `check_seal`.
+    `past`: the way back.
     """
 
     name: str
@@ -87,7 +89,6 @@ class Product:
     calibration: Calibration
     dictionary: Dictionary = field(compare=False, repr=False)
     roi: Tensor | None = field(default=None, compare=False, repr=False)
-    foreground: Foreground | None = field(default=None, compare=False, repr=False)
     created: str = ""
     schema: int = SCHEMA
     ignore: Tensor | None = field(default=None, compare=False, repr=False)
@@ -101,21 +102,20 @@ class Product:
     wholes: Wholes | None = field(default=None, compare=False, repr=False)
     strengths: Strengths | None = field(default=None, compare=False, repr=False)
     memory: str = "nearest"
+    scoring: ScoringConfig = SHIPPED
+    trained: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         check_name(self.name)
         if not self.references:
             raise ProductError(f"The product {self.name!r} has no reference.")
-        if self.memory not in MEMORIES:
-            raise ProductError(f"A memory is {' or '.join(MEMORIES)}, not {self.memory!r}.")
+        check_memory(self.memory)
         if not len(self.dictionary):
             raise ProductError(f"The product {self.name!r} has an empty memory.")
-        if self.roi is not None and not _is_share(self.roi):
+        if self.roi is not None and not is_share(self.roi):
             raise ProductError(f"The region of interest of the product {self.name!r} is not a map of 0 to 1.")
-        if self.ignore is not None and not _is_share(self.ignore):
+        if self.ignore is not None and not is_share(self.ignore):
             raise ProductError(f"The ignore mask of the product {self.name!r} is not a map of 0 to 1.")
-        if self.foreground and len(self.foreground.direction) != self.dictionary.entries.shape[1]:
-            raise ProductError(f"The foreground of the product {self.name!r} does not fit its memory.")
 
     @property
     def nbytes(self) -> int:
@@ -136,7 +136,7 @@ class Product:
 
     def with_target(self, target_false_alarm: float) -> Product:
         """The same product with its limits at another rate of false alarms."""
-        return replace(self, calibration=self.calibration.at(target_false_alarm))
+        return replace(self, calibration=self.calibration.at(target_false_alarm)).sealed()
 
     def undo(self) -> Product:
         """The product before its last change, the very same; ProductError where there is no way back."""
@@ -149,17 +149,14 @@ class Product:
         """The product as it is after a change, with the way back to this one."""
         return replace(new, past=trim([*self.past, Step.between(self.state(), new.state())]))
 
-    def sealed(self, rule: str) -> Product:
-        """The product with a seal on what its limits rest on: its memory, masks, resolution, and scoring rule."""
-        return replace(self, seal=self._sealed_by(rule))
+    def sealed(self) -> Product:
+        """The product with a seal on what it is now: to be set where limits were just worked out for it."""
+        return replace(self, seal=self._digest())
 
-    def check(self, rule: str) -> None:
+    def check_seal(self) -> None:
         """ProductError where the limits were worked out for anything else than they would be used on."""
-        if self.seal != self._sealed_by(rule):
-            raise ProductError(
-                f"The limits of the product {self.name!r} were set for another memory, mask, resolution or way of "
-                f"scoring; run `looktwice teach {_quoted(self.name)} --recalibrate`."
-            )
+        if self.seal != self._digest():
+            raise stale(self.name)
 
     def state(self) -> tuple[str, dict[str, Tensor]]:
         """Its settings as JSON, and its tensors on the CPU: all that is kept but the way back."""
@@ -169,16 +166,13 @@ class Product:
         for name in ("roi", "ignore"):
             if (mask := getattr(self, name)) is not None:
                 tensors[name] = mask.float()
-        if self.foreground:
-            tensors |= {f"foreground.{k}": v for k, v in self.foreground.state_dict().items()}
         if self.wholes:
             tensors |= {f"wholes.{k}": v for k, v in self.wholes.state_dict().items()}
         if self.strengths:
             tensors |= {f"strengths.{k}": v for k, v in self.strengths.state_dict().items()}
         plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned", "tiles")
-        header: dict[str, Any] = {name: getattr(self, name) for name in plain}
-        if self.memory != "nearest":  # left out else, so that such a file is as it always was
-            header["memory"] = self.memory
+        header: dict[str, Any] = {name: getattr(self, name) for name in (*plain, "memory", "trained")}
+        header["scoring"] = self.scoring.to_dict()
         header["references"] = [asdict(reference) for reference in self.references]
         header["defects"] = self.known.rows()
         header["history"] = [asdict(change) for change in self.history]
@@ -222,27 +216,23 @@ class Product:
         except Exception as error:  # whatever a damaged file leads to, nothing half-read comes out
             raise ProductError(f"The product file {path.name!r} is damaged and cannot be read.") from error
 
-    def _sealed_by(self, rule: str) -> str:
-        parts = [
-            rule,
-            self.weights,
-            str(self.side),
-            self.views,
-            str(self.aligned),
-            self._content_of("memory", self.dictionary),
-        ]
-        parts += [self._content_of("known", self.known.dictionary), *_digests((self.roi, self.ignore))]
-        kept = (self.foreground, self.wholes, self.strengths)
-        parts += [digest("", part.state_dict()) for part in kept if part]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    def _digest(self) -> str:
+        """A digest of all that is kept but the seal and the way back, worked out once for the tensors it has."""
+        held = (*self.dictionary.state(), *self.known.dictionary.state())
+        before: tuple[tuple[Tensor, ...], str] | None = self.__dict__.get("_digest_of")
+        if before and all(one is other for one, other in zip(before[0], held, strict=True)):
+            return before[1]
+        found = digest_state(*replace(self, seal="").state())[:32]
+        self.__dict__["_digest_of"] = held, found
+        return found
 
-    def _content_of(self, name: str, memory: Dictionary) -> str:
-        """A digest of a memory, worked out again only where its tensors are others."""
-        seen = self.__dict__.get(f"_{name}")
-        if seen is None or seen[0] is not memory.entries or seen[1] is not memory.owners:
-            seen = memory.entries, memory.owners, digest("", memory.state_dict())
-            self.__dict__[f"_{name}"] = seen
-        return str(seen[2])
+
+def stale(name: str) -> ProductError:
+    """The error for limits that were worked out for anything else than they would be used on."""
+    return ProductError(
+        f"The limits of the product {name!r} were set for another memory, mask, resolution or way of scoring; run "
+        f"`looktwice teach {_quoted(name)} --recalibrate`."
+    )
 
 
 def check_name(name: str) -> str:
@@ -261,31 +251,8 @@ def undo_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(SUFFIX) + UNDO_SUFFIX)
 
 
-def look_at(roi: Tensor | None, ignore: Tensor | None) -> Tensor | None:
-    """What to look at [h, w] in [0, 1], of a region of interest and a mask of what to ignore; None is everything.
-
-    The one is brought to the grid of the finer other.
-    """
-    if ignore is None:
-        return roi
-    shown = 1 - ignore
-    if roi is None:
-        return shown
-    size = max(roi.shape, shown.shape, key=lambda shape: shape[0] * shape[1])
-    first, second = (interpolate(m[None, None], tuple(size), mode="nearest")[0, 0] for m in (roi, shown))
-    return first * second
-
-
-def _is_share(roi: Tensor) -> bool:
-    return roi.ndim == 2 and roi.numel() > 0 and float(roi.min()) >= 0 and float(roi.max()) <= 1
-
-
 def _quoted(name: str) -> str:
     return f'"{name}"' if " " in name else name
-
-
-def _digests(tensors: Iterable[Tensor | None]) -> list[str]:
-    return ["" if t is None else digest("", {"mask": t}) for t in tensors]
 
 
 def _read(path: Path) -> Product:
@@ -297,7 +264,7 @@ def _read(path: Path) -> Product:
     length = int.from_bytes(content[:8], "little")
     settings = json.loads(content[8 : 8 + length])["__metadata__"][_HEADER]
     header: dict[str, Any] = json.loads(settings)
-    if header["schema"] != SCHEMA:
+    if header["schema"] not in _READ:
         raise ProductError(f"The product file {path.name!r} was written by another version; learn it again.")
     product = _from_state(header, dict(tensors))
     return replace(product, past=_read_past(undo_path(path), settings, tensors))
@@ -306,19 +273,24 @@ def _read(path: Path) -> Product:
 def _read_past(path: Path, settings: str, tensors: Mapping[str, Tensor]) -> tuple[Step, ...]:
     try:
         content = path.read_bytes()
-        return unpack(content, digest(settings, tensors))
+        return unpack(content, digest_state(settings, tensors))
     except Exception:  # missing, of another state, or damaged: the product is whole all the same
         return ()
 
 
 def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
     """The product of a state; any error where settings and tensors do not fit together."""
-    rest = dict(header)
-    names = ("dictionary", "known", "picture", "foreground", "wholes", "strengths")
+    rest = header | {"schema": SCHEMA}  # what an earlier version left out has its default
+    names = ("dictionary", "known", "picture", "wholes", "strengths")
     groups: dict[str, dict[str, Tensor]] = {name: {} for name in names}
     masks: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         group, _, inner = name.partition(".")
+        if group == "foreground":
+            raise ProductError(
+                f"The product {rest['name']!r} leaves out the ground it stands on, which made no difference and "
+                "is no longer done; learn it again."
+            )
         if inner:
             groups[group][inner] = tensor
         else:
@@ -342,7 +314,7 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
         known=KnownDefects.from_state(rest.pop("defects"), groups["known"]),
         pictures={int(i): t for i, t in groups["picture"].items()},
         history=tuple(Change(**row) for row in rest.pop("history")),
-        foreground=Foreground.from_state_dict(groups["foreground"]) if groups["foreground"] else None,
+        scoring=ScoringConfig.from_dict(rest.pop("scoring")) if "scoring" in rest else SHIPPED,
         wholes=wholes,
         strengths=strengths,
         roi=masks.get("roi"),

@@ -1,39 +1,33 @@
-"""Teaching a product: good parts and known defects are added and taken away, masks drawn, corrections taken.
-
-Each change gives a new product with limits that were worked out again, and the way back to the old one. It
-knows memory and limits; what is said of a picture is `assistant.inspector`'s.
-"""
+"""Teaching a product: good parts and known defects are added and taken away, masks drawn, corrections taken."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from assistant.adapters.dictionary import Dictionary, coreset, merge
 from assistant.detection.calibration import Prior
-from assistant.detection.detector import Detector, fit_roi
-from assistant.detection.known import KnownDefect, choose_patches, copy_of, less, lift
-from assistant.detection.regions import REACH
-from assistant.errors import ImageError, ProductError, WeightsError
+from assistant.detection.detector import Detector
+from assistant.detection.good_parts import fit_mask
+from assistant.detection.known import KnownDefect, choose_patches, copy_of, less
+from assistant.detection.regions import EXTENT
+from assistant.errors import ImageError, ProductError
 from assistant.images.load import LoadedImage, load_image
 from assistant.images.sources import walk_sources
 from assistant.images.views import memory_views
 from assistant.inspection import Inspection
 from assistant.models.backbone import Features
 from assistant.products.kept_pictures import digest_of, draw, shrink
-from assistant.products.learning import calibrate_again, check_masks, check_roi, rule_of
+from assistant.products.learning import calibrate_again, fitting, is_ready
+from assistant.products.masks import Mask, check_mask, check_masks
 from assistant.products.product import Change, Product, Reference
 
 Kind = Literal["good", "defect"]
 Correction = Literal["false alarm", "missed"]
-Mask = NDArray[np.bool_]
 
 MOST_CHANGES = 50
 """Changes that a product's history lists, the newest ones; more only where the last one alone has more."""
@@ -45,14 +39,16 @@ LONGEST_LABEL = 60
 UNNAMED = "known defect"
 
 
-class Teaching(ABC):
-    """What an `Inspector` can be taught. Products are not changed: each method returns another one, to `save`.
+class Teacher:
+    """Changes products. They are frozen: each method returns another one, to be saved.
 
     Every change works out the limits again at once, and can be undone. ProductError for what makes no sense,
-    ImageError for a picture that cannot be read.
+    ImageError for a picture that cannot be read. `prior`: what other products teach about few pictures.
     """
 
-    detector: Detector
+    def __init__(self, detector: Detector, prior: Callable[[], Prior] = Prior) -> None:
+        self.detector = detector
+        self.prior = prior
 
     def teach(
         self, product: Product, images: Any, as_: Kind = "good", label: str | None = None, mask: Mask | None = None
@@ -64,7 +60,7 @@ class Teaching(ABC):
         defects: `label` is what to call them, and `mask` [H, W], true where a single one is; without one it is
         taken to be where the map of its picture is hottest. A picture that is known already changes nothing.
         """
-        product = self._fitting(product)
+        product = fitting(product, self.detector)
         if as_ not in get_args(Kind):
             raise ProductError(f"A picture is taught as good or as defect, not as {as_!r}.")
         if as_ == "good" and (label is not None or mask is not None):
@@ -99,7 +95,7 @@ class Teaching(ABC):
 
     def remove(self, product: Product, id: int) -> Product:
         """The product without the reference or the known defect of that id."""
-        product = self._fitting(product)
+        product = fitting(product, self.detector)
         named = {r.id: r.name for r in product.references} | {d.id: d.name for d in product.known.defects}
         if id not in named:
             there = ", ".join(map(str, sorted(named)))
@@ -119,11 +115,13 @@ class Teaching(ABC):
     def remask(self, product: Product, roi: Mask | None = None, ignore: Mask | None = None) -> Product:
         """The product with these masks in place of its own: where to look and what to ignore; None is no mask."""
         looked, ignored = check_masks(roi, ignore)
-        return self._follow(self._fitting(product), Change(_now(), "masks"), roi=looked, ignore=ignored)
+        return self._follow(fitting(product, self.detector), Change(_now(), "masks"), roi=looked, ignore=ignored)
 
     def recalibrate(self, product: Product) -> Product:
         """The product with its limits worked out again, for what it holds and for how scores come about now."""
-        return self._follow(self._fitting(product), Change(_now(), "recalibrated"))
+        return self._follow(
+            fitting(product, self.detector), Change(_now(), "recalibrated"), scoring=self.detector.config
+        )
 
     def retarget(self, product: Product, target_false_alarm: float) -> Product:
         """The product with its limits at another rate of false alarms; CalibrationError for an unfit one."""
@@ -133,20 +131,12 @@ class Teaching(ABC):
 
     def is_stale(self, product: Product) -> bool:
         """Whether its limits were worked out for anything else than they would be used on: `recalibrate` it."""
-        try:
-            self._fitting(product).check(rule_of(self.detector.at(product.tiles), product.memory))
-        except (ProductError, WeightsError):
-            return True
-        return False
-
-    def undo(self, product: Product) -> Product:
-        """The product before its last change, the very same; at most eight changes back."""
-        return product.undo()
+        return not is_ready(product, self.detector)
 
     def _add_good(self, product: Product, pictures: Iterable[LoadedImage]) -> Product:
         memory, references, kept = product.dictionary, product.references, product.pictures
         digests = {reference.id: reference.digest for reference in references}
-        backbone, number = self.detector.at(product.tiles).backbone, _next_id(product)
+        detector, number = self.detector, _next_id(product)
         changes: list[Change] = []
         for picture in pictures:
             digest = digest_of(picture.pixels)
@@ -155,12 +145,13 @@ class Teaching(ABC):
             if wrong := next((d for d in product.known.defects if d.digest.startswith(digest)), None):
                 known = f"{picture.name} is known as a defect, {wrong.label!r}"
                 raise ProductError(f"{known}; remove that first, its id is {wrong.id}.")
-            features = backbone.encode(memory_views(picture.pixels, product.views))
-            patches = merge(self.detector.tokens(f) for f in features)
+            features = detector.encode(memory_views(picture.pixels, product.views), product.tiles)
+            patches = merge(detector.tokens(f, product.scoring) for f in features)
             memory = with_room(memory, patches[..., 0].numel())
             memory.add(number, patches)
             digests[number] = digest
-            kept = draw({**kept, number: shrink(picture.pixels, backbone)}, digests)
+            shown = shrink(picture.pixels, detector.backbone, product.tiles)
+            kept = draw({**kept, number: shown}, digests)
             references = (*references, Reference(number, picture.name, None, digest))
             changes.append(Change(_now(), "good", number, picture.name))
             number += 1
@@ -171,7 +162,7 @@ class Teaching(ABC):
     def _add_defects(
         self, product: Product, pictures: Iterable[LoadedImage], label: str, mask: Mask | None
     ) -> Product:
-        place = None if mask is None else check_roi(mask, "mask of a defect", "taken for the defect")
+        place = None if mask is None else check_mask(mask, "mask of a defect", "taken for the defect")
         known, number = product.known, _next_id(product)
         changes: list[Change] = []
         for i, picture in enumerate(pictures):
@@ -184,7 +175,7 @@ class Teaching(ABC):
             same = next((d for d in known.defects if d.digest == digest), None)
             if same and same.label == label:
                 continue
-            (features,) = self.detector.at(product.tiles).backbone.encode([picture.pixels])
+            (features,) = self.detector.encode([picture.pixels], product.tiles)
             patches = self._patches_of(product, features, place)
             known = known.without(same.id) if same else known
             known = known.with_example(KnownDefect(number, picture.name, label, digest), patches)
@@ -193,14 +184,13 @@ class Teaching(ABC):
         return self._follow(product, *changes, known=known)
 
     def _patches_of(self, product: Product, features: Features, place: Tensor | None) -> Tensor:
-        detector = self.detector.at(product.tiles)
-        tokens = detector.tokens(features)
-        found, _ = look_closer(detector, features, detector.maps(features, [product])[0], product)
-        distance = product.dictionary.lookup(tokens[0])
-        where = None if place is None else fit_roi(place, *tokens.shape[1:3]).to(found.device) > 0
+        tokens = self.detector.tokens(features, product.scoring)[0]
+        anomaly = self.detector.score(features, product).map
+        distance = product.dictionary.lookup(tokens)
+        where = None if place is None else fit_mask(place, *tokens.shape[:2]).to(anomaly.device) > 0
         limit = product.calibration.threshold
-        least = REACH * limit if float(found.max()) > limit else float("inf")
-        return choose_patches(tokens[0], distance, found[0], where, least)
+        least = EXTENT * limit if float(anomaly.max()) > limit else float("inf")
+        return choose_patches(tokens, distance, anomaly, where, least)
 
     def _follow(self, product: Product, *changes: Change, **contents: Any) -> Product:
         """The product after one step of some changes; the very same after none."""
@@ -209,30 +199,7 @@ class Teaching(ABC):
         # One older change stays, so that an audit log can tell the new ones from the old ones.
         history = (*product.history, *changes)[-max(MOST_CHANGES, len(changes) + 1) :]
         draft = replace(product, history=history, **contents)
-        return product.followed_by(calibrate_again(self.detector, draft, self._prior()))
-
-    @abstractmethod
-    def _fitting(self, product: Product) -> Product:
-        """The product where the towers are, if it was made with them; ProductError else."""
-
-    @abstractmethod
-    def _prior(self) -> Prior:
-        """What other products teach about few pictures."""
-
-
-def look_closer(
-    detector: Detector, features: Features, maps: Tensor, product: Product
-) -> tuple[Tensor, Tensor | None]:
-    """Maps [B, h, w] of a product's pictures with what its teaching adds, and the contrast behind it.
-
-    What resembles known defects is raised. The contrast [B, h, w] is that of `KnownDefects.contrast`, None where
-    there is no known defect.
-    """
-    contrast = None
-    if product.known:
-        contrast = product.known.contrast(detector.tokens(features), product.dictionary)
-        maps = lift(maps, contrast)
-    return maps, contrast
+        return product.followed_by(calibrate_again(self.detector, draft, self.prior()))
 
 
 def with_room(memory: Dictionary, count: int) -> Dictionary:
@@ -255,11 +222,11 @@ def check_label(label: str | None) -> str:
 
 def _load_each(images: Any) -> Iterator[LoadedImage]:
     """The pictures, each read when it is asked for; ProductError where there are none."""
-    found = False
+    empty = True
     for source in walk_sources(images):
-        found = True
+        empty = False
         yield load_image(source)
-    if not found:
+    if empty:
         raise ProductError("There is no picture to teach.")
 
 

@@ -7,7 +7,6 @@ settings, and not what they mean.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from assistant.models.digests import digest_state, octets
 
 MOST_STEPS = 8
 MOST_BYTES = 16_000_000
@@ -46,7 +47,7 @@ class Step:
             newer = new[1].get(name)
             if newer is None or not _same(tensor, newer):
                 rows[name], lost[name] = _difference(tensor, newer)
-        return cls(digest(*new), old[0], tuple(old[1]), rows, lost)
+        return cls(digest_state(*new), old[0], tuple(old[1]), rows, lost)
 
     def revert(self, tensors: Tensors) -> tuple[str, dict[str, Tensor]]:
         """The older state of the newer state's tensors."""
@@ -67,16 +68,6 @@ class Step:
         if bool((rows >= 0).any()):
             found[rows >= 0] = tensors[name][rows[rows >= 0]]
         return found
-
-
-def digest(settings: str, tensors: Tensors) -> str:
-    """SHA-256 of a state, whatever device it lies on."""
-    seen = hashlib.sha256(settings.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].cpu().contiguous()
-        seen.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        seen.update(_octets(tensor).numpy().data)
-    return seen.hexdigest()
 
 
 def trim(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -137,9 +128,4 @@ def _difference(old: Tensor, new: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _split(tensor: Tensor) -> list[bytes]:
-    return [row.tobytes() for row in _octets(tensor).reshape(len(tensor), -1).numpy()] if len(tensor) else []
-
-
-def _octets(tensor: Tensor) -> Tensor:
-    flat = tensor.cpu().contiguous().flatten()  # a single number has no last dimension to be viewed otherwise
-    return flat.view(torch.uint8) if len(flat) else torch.empty(0, dtype=torch.uint8)
+    return [row.tobytes() for row in octets(tensor).reshape(len(tensor), -1).numpy()] if len(tensor) else []

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
 from assistant.images.load import load_image
-from assistant.products.live_store import detail_of
-from assistant.products.product import Product, check_name
+from assistant.products.config import LearnConfig
+from assistant.products.product import Product
+from assistant.products.summary import ProductDetail, detail_of
 from assistant.service.access import Caller, Engineer, Operator, Served
 from assistant.service.disconnects import wait_for_one
 from assistant.service.documents import takes_pictures
@@ -21,7 +22,6 @@ from assistant.service.problems import Problem
 from assistant.service.schemas import (
     LearnBody,
     LearnOptions,
-    ProductDetail,
     ProductRows,
     TargetBody,
     TeachBody,
@@ -39,13 +39,13 @@ T = TypeVar("T")
 @router.get("/v1/products", response_model=ProductRows)
 async def list_products(service: Served, caller: Operator) -> ProductRows:
     """All products in short."""
-    return ProductRows.model_validate({"products": await run_in_threadpool(service.shelf.summaries)})
+    return ProductRows(products=await run_in_threadpool(service.products.summaries))
 
 
 @router.get("/v1/products/{id}", response_model=ProductDetail)
 async def get_product(id: Name, service: Served, caller: Operator) -> ProductDetail:
     """One product with what it holds."""
-    return _detail(await run_in_threadpool(service.shelf.get, id))
+    return detail_of(await run_in_threadpool(service.products.get, id))
 
 
 @router.post(
@@ -57,17 +57,16 @@ async def get_product(id: Name, service: Served, caller: Operator) -> ProductDet
 async def learn_product(request: Request, response: Response, service: Served, caller: Engineer) -> ProductDetail:
     """Learn a product from good pictures, all of which must be readable; its name must be free."""
     upload = await read_upload(request, LearnOptions, LearnBody, service.settings.most_pictures)
-    check_name(upload.options.name)
-    product = await _teach(request, service, lambda: _learn(service, caller, upload))
+    product = await _do_in_turn(request, service, lambda: _learn(service, caller, upload))
     response.headers["Location"] = f"/v1/products/{quote(product.name)}"
-    return _detail(product)
+    return detail_of(product)
 
 
 @router.delete("/v1/products/{id}", status_code=204, response_class=Response)
 async def delete_product(id: Name, request: Request, service: Served, caller: Engineer) -> Response:
     """Forget a product."""
     await request.body()
-    await _teach(request, service, lambda: service.shelf.delete(id, caller.actor))
+    await _do_in_turn(request, service, lambda: service.products.delete(id, caller.actor))
     return Response(status_code=204)
 
 
@@ -78,7 +77,7 @@ async def set_target(
     """Set the share of good pictures that may be called defective. It can be undone."""
 
     target = body.target_false_alarm
-    return await _change(request, service, caller, id, lambda p: service.inspector.retarget(p, target))
+    return await _change(request, service, caller, id, lambda p: service.inspector.teacher.retarget(p, target))
 
 
 @router.post(
@@ -116,7 +115,7 @@ async def remove_reference(
         ids = {one.id for one in product.references} | {one.id for one in product.known.defects}
         if reference not in ids:
             raise Problem(404, f"The product {id!r} has nothing with the id {reference}")
-        return service.inspector.remove(product, reference)
+        return service.inspector.teacher.remove(product, reference)
 
     await request.body()
     return await _change(request, service, caller, id, remove)
@@ -126,32 +125,31 @@ def _learn(service: Service, caller: Caller, upload: Upload[LearnOptions]) -> Pr
     options = upload.options
 
     def make() -> Product:
-        return service.inspector.learn(
-            options.name,
-            [picture.named() for picture in upload.pictures["references"]],
-            roi=_mask(upload.one("roi")),
-            ignore=_mask(upload.one("ignore")),
-            foreground=options.foreground,
-            aligned=options.aligned,
-            target_false_alarm=options.target_false_alarm,
+        config = LearnConfig(
             views=options.views,
             tiles=options.tiles,
             memory=options.memory,
+            aligned=options.aligned,
+            roi=_mask(upload.one("roi")),
+            ignore=_mask(upload.one("ignore")),
+            target_false_alarm=options.target_false_alarm,
         )
+        references = [picture.named() for picture in upload.pictures["references"]]
+        return service.inspector.learn(options.name, references, config)
 
-    return service.shelf.learn(options.name, make, caller.actor)
+    return service.products.learn(options.name, make, caller.actor)
 
 
 async def _change(
     request: Request, service: Service, caller: Caller, name: str, how: Callable[[Product], Product]
 ) -> ProductDetail:
-    changed = _teach(request, service, lambda: service.shelf.change(name, how, caller.actor))
-    return _detail(await changed)
+    changed = _do_in_turn(request, service, lambda: service.products.change(name, how, caller.actor))
+    return detail_of(await changed)
 
 
-async def _teach(request: Request, service: Service, work: Callable[[], T]) -> T:
+async def _do_in_turn(request: Request, service: Service, work: Callable[[], T]) -> T:
     """Do something in the one thread that changes products."""
-    return await wait_for_one(request, service.teacher.submit(work))
+    return await wait_for_one(request, service.changing_thread.submit(work))
 
 
 def _mask(picture: Picture | None) -> NDArray[np.bool_] | None:
@@ -159,7 +157,3 @@ def _mask(picture: Picture | None) -> NDArray[np.bool_] | None:
         return None
     mask: NDArray[np.bool_] = load_image(picture.checked(), name=picture.name).pixels.mean(axis=2) > 127
     return mask
-
-
-def _detail(product: Product) -> ProductDetail:
-    return ProductDetail.model_validate(detail_of(product))

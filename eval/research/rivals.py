@@ -180,10 +180,9 @@ def time_ours(job: Job) -> Timing:
 
     def judge(picture: Any) -> Any:
         features = inspector.backbone.encode_image(picture)
-        maps = inspector.detector.maps(features, [product])[0]
-        lift = inspector.detector.lift(features, product.wholes)
+        scored = inspector.detector.score(features, product)
         height, width = picture.shape[2:]
-        return inspector.detector.score(maps) + lift, to_picture(maps[0].numpy(), width, height)
+        return scored.value, to_picture(scored.map.numpy(), width, height)
 
     return clock(judge, inspector.backbone.encode_image, pictures, before)
 

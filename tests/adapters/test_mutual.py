@@ -1,4 +1,4 @@
-"""Batch mode: equal to a slow direct reading of the paper's rule, with bounded company."""
+"""Mutual mode: equal to a slow direct reading of the paper's rule, with bounded company."""
 
 import pytest
 import torch

@@ -1,7 +1,4 @@
-"""What an `Inspector` keeps of a picture once its features are used, until the Inspection of it is written.
-
-It knows nothing of scores and limits.
-"""
+"""A readable picture without its pixels and patches: what is kept of it until its Inspection is written."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ from assistant.models.backbone import Features
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
-    """One readable picture without its pixels and patches: batch mode holds one for every picture of a batch.
+class SeenPicture:
+    """One picture that was encoded; mutual scoring holds one for every picture.
 
     `path` is what it came from, `width` and `height` its size in pixels as displayed, `notices` what reading it
     gave rise to, and `ms` how many milliseconds that took. `vector` [D] stands for the picture as a whole.
@@ -32,8 +29,8 @@ class Sight:
     reading: Reading | None
 
     @classmethod
-    def of(cls, entry: Entry, features: Features, reading: Reading | None) -> Sight:
-        """The sight of an entry and its features, a batch of one; ValueError where the entry has no picture."""
+    def of(cls, entry: Entry, features: Features, reading: Reading | None) -> SeenPicture:
+        """What is kept of an entry and its features, a batch of one; ValueError where the entry has no picture."""
         image = entry.image
         if image is None:
             raise ValueError("an entry that could not be read was not seen")

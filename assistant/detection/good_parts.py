@@ -1,0 +1,75 @@
+"""What a score needs to know of a product: its good parts, its known defects, and how they are compared.
+
+`assistant.products.product.Product` is one. It is a protocol, so that scoring stands below products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.strength import Strengths
+from assistant.adapters.whole import Wholes
+from assistant.detection.config import ScoringConfig
+from assistant.detection.known import KnownDefects
+
+
+class GoodParts(Protocol):
+    """What pictures of a product are compared with; the fields are those of `Product`."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def references(self) -> Sequence[object]:
+        """The good pictures, one entry each."""
+
+    @property
+    def scoring(self) -> ScoringConfig:
+        """The numbers by which features become a score."""
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The patches of the references."""
+
+    @property
+    def memory(self) -> str:
+        """How the dictionary is looked up: "nearest" or "trained"."""
+
+    @property
+    def aligned(self) -> bool:
+        """Whether parts lie alike, so that a patch is compared with what lies around the same place."""
+
+    @property
+    def tiles(self) -> int:
+        """Into how many overlapping tiles along each side a picture is cut; 1 is the whole."""
+
+    @property
+    def looked_at(self) -> Tensor | None:
+        """What to look at [H, W] in [0, 1]; None is everything."""
+
+    @property
+    def strengths(self) -> Strengths | None:
+        """How strongly the references' patches usually respond; None for a single one."""
+
+    @property
+    def wholes(self) -> Wholes | None:
+        """How the references look as whole pictures; None where they are not alike."""
+
+    @property
+    def known(self) -> KnownDefects:
+        """Defects that were given as examples."""
+
+
+def fit_mask(mask: Tensor, h: int, w: int) -> Tensor:
+    """A mask [H, W] in [0, 1] on a grid [h, w]: 1 where at least half of a cell is looked at, else 0.
+
+    A mask so small that no cell is half inside keeps the cells it touches most.
+    """
+    share = interpolate(mask[None, None].float(), (h, w), mode="area")[0, 0]
+    return (share >= min(0.5, float(share.max()))).float()

@@ -1,0 +1,96 @@
+"""From the features of a picture to its Inspection: score, limits, regions and the types that they resemble."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from assistant.detection.calibration import Calibration
+from assistant.detection.detector import Detector
+from assistant.detection.good_parts import GoodParts
+from assistant.detection.reader import Reader, Types
+from assistant.detection.scored import Scored
+from assistant.detection.seen_picture import SeenPicture
+from assistant.images.reading import Entry
+from assistant.inspection import WHOLE_DIFFERS, DefectType, Inspection, Mode
+from assistant.models.backbone import Features
+
+
+class Judge:
+    """Joins what a detector scores, what a reader reads in words, and limits, into Inspections."""
+
+    def __init__(self, detector: Detector, reader: Reader) -> None:
+        self.detector = detector
+        self.reader = reader
+
+    def see(self, entry: Entry, features: Features) -> SeenPicture:
+        """What is kept of a picture that was encoded, and what its patches say in words."""
+        return SeenPicture.of(entry, features, self.reader.read(features))
+
+    def judge(
+        self, seen: SeenPicture, features: Features, product: GoodParts | None, calibration: Calibration
+    ) -> Inspection:
+        """What is found in a picture against a product and its limits; None: zero-shot."""
+        scored = self.detector.score(features, product)
+        mode: Mode = "few-shot" if product else "zero-shot"
+        types = self._known_types(seen, features, scored, product)
+        return self.conclude(seen, scored, mode, calibration, product, types)
+
+    def conclude(
+        self,
+        seen: SeenPicture,
+        scored: Scored,
+        mode: Mode,
+        calibration: Calibration,
+        product: GoodParts | None = None,
+        types: Types | None = None,
+    ) -> Inspection:
+        """The Inspection of a picture from its score and its limits.
+
+        `types` ranks defect types for a region; by default the vocabulary, where types are trusted.
+        """
+        types = types or self.reader.ranker(seen.reading)
+        share, looked_at = self.detector.top_share(product), product.looked_at if product else None
+        shown = self.reader.focus(scored.map, seen.reading, share, looked_at).float().cpu().numpy()
+        backbone, differs = self.detector.backbone, scored.whole_differs(calibration)
+        return Inspection(
+            path=seen.path,
+            mode=mode,
+            score=scored.value,
+            p_value=calibration.p_value(scored.value),
+            threshold=calibration.threshold,
+            review_threshold=calibration.review_threshold,
+            verdict=calibration.verdict(scored.value),
+            regions=scored.regions(shown, calibration, (seen.width, seen.height), types),
+            width=seen.width,
+            height=seen.height,
+            evidence=calibration.evidence,
+            scale=(0.75 * calibration.threshold, 1.75 * calibration.threshold),
+            looks_like=backbone.recognise(seen.vector),
+            notices=seen.notices + ((WHOLE_DIFFERS,) if differs else ()),
+            bundle=backbone.card.name,
+            weights=backbone.digest,
+            product=product.name if product else None,
+            references=len(product.references) if product else 0,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            ms=seen.ms,
+            coarse_map=shown,
+        )
+
+    def _known_types(
+        self, seen: SeenPicture, features: Features, scored: Scored, product: GoodParts | None
+    ) -> Types | None:
+        """Ranks known defects for a region, and the vocabulary after them; None for a product without any."""
+        vocabulary, contrast = self.reader.ranker(seen.reading), scored.contrast
+        if product is None or contrast is None:
+            return None
+        tokens = self.detector.tokens(features, product.scoring)[0]
+
+        def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
+            known = product.known.recognise(tokens, contrast, torch.from_numpy(mask))
+            return known + (vocabulary(mask) if vocabulary else ())
+
+        return rank
