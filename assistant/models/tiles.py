@@ -1,9 +1,8 @@
-"""Overlapping tiles: a large picture is looked at piece by piece, so that small defects in it are seen.
+"""Overlapping tiles, in which a large picture is looked at piece by piece, so that small defects in it are seen.
 
 A picture is brought to a canvas larger than what the tower sees, cut into tiles of the tower's size that overlap
 by a quarter or more, and the tiles' patches are joined to one finer grid. The canvas and the tiles are whole
-numbers of the tower's cells, so patches of neighbours fall on each other and nothing is interpolated. Everything
-behind the backbone works on that grid as on any other. It knows places and towers, and no defects.
+numbers of the tower's cells, so patches of neighbours fall on each other and nothing is interpolated.
 """
 
 from __future__ import annotations
@@ -94,9 +93,9 @@ class Layout:
         weights = (_bell(h, maps.device)[:, None] * _bell(w, maps.device))[..., None]
         total = maps.new_zeros(self.canvas[0] * fine, self.canvas[1] * fine, channels)
         weight = total[..., :1].clone()
-        for (y, x), found in zip(self.starts, maps, strict=True):
+        for (y, x), own in zip(self.starts, maps, strict=True):
             place = slice(y * fine, y * fine + h), slice(x * fine, x * fine + w)
-            total[place] += weights * found
+            total[place] += weights * own
             weight[place] += weights
         return total / weight
 
@@ -106,9 +105,9 @@ def encode_tiled(
 ) -> list[Features]:
     """Features of pictures of any sizes, each as a batch of one, seen in `tiles` x `tiles` overlapping tiles.
 
-    `Features.layers` and `text_patches` are those of the tiles, joined, on a grid `widen(tiles)` times as fine along
-    each side; `vector` is still that of the whole picture. `side` is that of a tile, the card's where it is None.
-    One tile is the whole picture, as `Backbone.encode` sees it. ProductError for more tiles than there may be.
+    `Features.layers` and `text_patches` are those of the tiles, joined, on a grid `widen(tiles)` times as fine
+    along each side; `vector` is still that of the whole picture. `side` is that of a tile, the card's where it is
+    None. One tile is the whole picture, as `Backbone.encode` sees it. ProductError for too many tiles.
     """
     if check_tiles(tiles) == 1:
         return backbone.encode(pictures, side)

@@ -1,11 +1,12 @@
-"""Builds a bundle's torch towers from its card and its folder of safetensors.
+"""Towers: a bundle's image and text models in torch, built from its card and its folder of safetensors.
 
-All towers are open_clip models, so there is one way to ask them for patch tokens. This module does not know
-how they are run (`assistant.models.runtime`) or what their output means (`assistant.models.backbone`).
+All of them are open_clip models, so there is one way to ask them for patch tokens. `assistant.models.runtime` runs
+them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,24 @@ from torch.nn.functional import interpolate
 from assistant.adapters.attention import read_values, value_blocks
 from assistant.adapters.class_embedding import ClassEmbedding
 from assistant.errors import WeightsError
-from assistant.models.cache import load_tensors
 from assistant.models.card import TOWER_FILES, Bundle, ImageTower
+from assistant.models.weights import load_tensors
 
 CLASSES = "classes.safetensors"
+
+Tokenize = Callable[[list[str]], Tensor]
+"""Turns N sentences into tokens [N, T], which the text tower reads."""
 
 
 class PatchTower(nn.Module):
     """An open_clip image tower that gives what the detector needs.
 
-    Pixels [B, 3, h, w], already normalised -> one tensor [B, h_l, w_l, C_l] per layer of the card, then, where
-    it `aligns_text`, the last layer's patches in the space of the text tower [B, h, w, D], then the picture's vector
-    [B, D]. With attention "vv" the layers and these patches, but not the vector, come from the path in which values
-    attend to values; ValueError where the tower has none. Any size that is a multiple of the patch
-    works: positional embeddings are interpolated for the call and the tower keeps its own; two calls at once
-    would mix theirs.
+    Pixels [B, 3, h, w], already normalised -> one tensor [B, h_l, w_l, C_l] per layer of the card, then, where it
+    `aligns_text`, the last layer's patches in the space of the text tower [B, h, w, D], then the picture's vector
+    [B, D]. With attention "vv" the layers and these patches, but not the vector, come from the path in which
+    values attend to values; ValueError where the tower has none. Any size that is a multiple of the patch works:
+    positional embeddings are interpolated for the call, and the tower keeps its own; two calls at once would mix
+    theirs.
     """
 
     def __init__(self, visual: nn.Module, layers: tuple[int, ...], attention: str = "plain") -> None:
@@ -92,7 +96,7 @@ def fit_positions(visual: Any, height: int, width: int) -> Tensor:
 
 
 def build_image_tower(card: Bundle, folder: Path, part: ImageTower | None = None) -> PatchTower:
-    """The image tower of a bundle, or its patch tower when that is given as `part`; WeightsError if unfit."""
+    """The image tower of a bundle, or its patch tower where that is given as `part`; WeightsError if unfit."""
     part = part or card.image
     gives_patches = part is card.patch_tower
     weights = load_tensors(folder / TOWER_FILES["patch_tower" if gives_patches else "image"])
@@ -111,8 +115,8 @@ def build_image_tower(card: Bundle, folder: Path, part: ImageTower | None = None
     return PatchTower(visual, part.layers)
 
 
-def build_text_tower(card: Bundle, folder: Path) -> tuple[nn.Module, Any]:
-    """The text tower and its tokenizer: tokenizer(list of N strings) -> tokens [N, T]; tower -> [N, D]."""
+def build_text_tower(card: Bundle, folder: Path) -> tuple[nn.Module, Tokenize]:
+    """The text tower, tokens [N, T] -> vectors [N, D], and what makes the tokens; WeightsError if unfit."""
     import open_clip
 
     if card.text.kind == "open_clip":

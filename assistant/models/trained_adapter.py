@@ -1,27 +1,20 @@
-"""What was learned for a bundle beside its frozen towers: adapters, sentences, and how sure types may be.
+"""The trained adapter of a bundle: it reads patches in words, and says how sure the types of defects may be.
 
-One safetensors file, `<bundle>.detector.safetensors`, lies beside the card, or in the cache where a user trained
-it with `looktwice train detector`. This module reads and writes that file; it trains nothing.
+`looktwice train detector` makes it, and its file is called so: `<bundle>.detector.safetensors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
 from assistant.adapters.patches import join_layers
 from assistant.adapters.visual import AdapterConfig, VisualAdapter, centre
 from assistant.models.backbone import Features
-from assistant.models.cache import cache_root
-from assistant.models.card import card_folder
-from assistant.models.trained import choose_trained, read_trained, write_trained
-
-SCHEMA = 1
-SUFFIX = ".detector.safetensors"
+from assistant.models.trained import Trained
 
 WEIGHT = 0.02
 """How far evidence moves a map: in cosine distance for one unit of log-odds.
@@ -47,21 +40,21 @@ class TypeScale:
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
-    """Trained parts for the towers of `bundle` in the state `weights`.
+class TrainedAdapter(Trained):
+    """An adapter for the towers of a bundle.
 
-    `directions` [2, D]: the sentences of the textual branch. `card`: what made it, as text.
+    `directions` [2, D]: the sentences of the textual branch.
     """
+
+    kind: ClassVar[str] = "detector"
+    folder: ClassVar[str] = "detectors"
 
     adapter: VisualAdapter
     directions: Tensor
     types: TypeScale
-    bundle: str
-    weights: str
-    card: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, features: Features, shares: Sequence[float]) -> Tensor:
-        """Patches in the words of the text tower, [B, h, w, D]: `text_patches`, or the layers joined by `shares`."""
+        """Patches in the space of the text tower [B, h, w, D]: its own, or the layers joined by `shares`."""
         tokens = features.text_patches
         if tokens is None:
             tokens = join_layers(features.layers, shares=shares)
@@ -71,44 +64,24 @@ class Learned:
         """Log-odds of "abnormal" [B, h, w] above each picture's own ground, of patches that were read."""
         return centre(self.adapter.evidence(words))
 
-    def save(self, path: Path) -> Path:
-        """Write the file, atomically."""
+    def _settings(self) -> dict[str, Any]:
+        return {"adapter": asdict(self.adapter.config), "types": asdict(self.types)}
+
+    def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"adapter.{name}": tensor for name, tensor in self.adapter.state_dict().items()}
-        tensors["directions"] = self.directions
-        header = {
-            "schema": SCHEMA,
-            "bundle": self.bundle,
-            "weights": self.weights,
-            "adapter": asdict(self.adapter.config),
-            "types": asdict(self.types),
-            "card": dict(self.card),
-        }
-        return write_trained(path, tensors, header)
+        return tensors | {"directions": self.directions}
 
     @classmethod
-    def load(cls, path: Path) -> Learned:
-        """Read the file; WeightsError in one sentence where it is damaged or of another kind."""
-        return read_trained(path, SCHEMA, _build, "detector")
+    def _build(cls, header: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
+        state = {n.removeprefix("adapter."): t for n, t in tensors.items() if n.startswith("adapter.")}
+        adapter = VisualAdapter(AdapterConfig(**header["adapter"]), state["states"], state["types"])
+        adapter.load_state_dict(state)
+        adapter.eval().requires_grad_(False)
+        types = TypeScale(**header["types"])
+        made_for = {name: header[name] for name in ("bundle", "weights", "card")}
+        return cls(adapter, tensors["directions"], types, **made_for)
 
 
-def _build(header: dict[str, Any], tensors: dict[str, Tensor]) -> Learned:
-    state = {n.removeprefix("adapter."): t for n, t in tensors.items() if n.startswith("adapter.")}
-    adapter = VisualAdapter(AdapterConfig(**header["adapter"]), state["states"], state["types"])
-    adapter.load_state_dict(state)
-    adapter.eval().requires_grad_(False)
-    types = TypeScale(**header["types"])
-    return Learned(adapter, tensors["directions"], types, header["bundle"], header["weights"], header["card"])
-
-
-def user_learned(bundle: str) -> Path:
-    """Where a detector that a user trained is kept."""
-    return cache_root() / "detectors" / f"{bundle}{SUFFIX}"
-
-
-def load_learned(bundle: str, weights: str) -> Learned | None:
-    """What was learned for a bundle, the user's own before the shipped one; None where there is nothing.
-
-    WeightsError where it was made for towers in another state.
-    """
-    shipped = Path(str(card_folder() / f"{bundle}{SUFFIX}"))
-    return choose_trained(user_learned(bundle), shipped, Learned.load, bundle, weights, "detector")
+def load_learned(bundle: str, weights: str) -> TrainedAdapter | None:
+    """As `TrainedAdapter.find`."""
+    return TrainedAdapter.find(bundle, weights)

@@ -7,10 +7,10 @@ import pytest
 
 from assistant.commands import main as cli
 from assistant.commands.train import detector, dictionary
-from assistant.models.trained_adapter import Learned, load_learned, user_learned
-from assistant.models.trained_dictionary import load_dictionary, user_dictionary
-from assistant.training.detector import TrainConfig
-from assistant.training.dictionary import DictionaryConfig
+from assistant.models.trained_adapter import TrainedAdapter
+from assistant.models.trained_dictionary import TrainedDictionary
+from assistant.training.detector_training import TrainConfig
+from assistant.training.dictionary_training import DictionaryConfig
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def test_a_detector_is_trained_where_the_bundle_looks_for_it_and_the_same_comman
     status, err = run(pictures, "--work", tmp_path / "work")
     assert status == 0, err
     assert "6 pictures of 3 kinds" in err and "held-out kinds: image AUROC" in err
-    learned = load_learned("tiny-cnn", backbones["tiny-cnn"].digest)
-    assert learned is not None and user_learned("tiny-cnn").is_file()
+    learned = TrainedAdapter.find("tiny-cnn", backbones["tiny-cnn"].digest)
+    assert learned is not None and TrainedAdapter.user_path("tiny-cnn").is_file()
     status, err = run(pictures, "--work", tmp_path / "work", "--out", tmp_path / "new" / "mine.safetensors")
     assert status == 0 and "Going on after step" in err
-    again = Learned.load(tmp_path / "new" / "mine.safetensors")
+    again = TrainedAdapter.load(tmp_path / "new" / "mine.safetensors")
     assert again.card == learned.card
 
 
@@ -57,12 +57,12 @@ def test_a_dictionary_is_trained_where_the_bundle_looks_for_it_and_the_same_comm
     status, err = run(pictures, "--work", tmp_path / "work", verb="dictionary")
     assert status == 0, err
     assert "6 pictures of 3 kinds" in err and "nearest neighbour" in err
-    made = load_dictionary("tiny-cnn", backbones["tiny-cnn"].digest)
-    assert made is not None and user_dictionary("tiny-cnn").is_file()
+    made = TrainedDictionary.find("tiny-cnn", backbones["tiny-cnn"].digest)
+    assert made is not None and TrainedDictionary.user_path("tiny-cnn").is_file()
     elsewhere = ("--out", tmp_path / "mine.safetensors", "--work", tmp_path / "work")
     status, err = run(pictures, *elsewhere, verb="dictionary")
     assert status == 0 and "Going on after step" in err
-    assert (tmp_path / "mine.safetensors").read_bytes() == user_dictionary("tiny-cnn").read_bytes()
+    assert (tmp_path / "mine.safetensors").read_bytes() == TrainedDictionary.user_path("tiny-cnn").read_bytes()
 
 
 def test_a_run_that_is_stopped_says_how_it_goes_on(run, pictures, tmp_path, monkeypatch):
@@ -73,7 +73,7 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(run, pictures, tmp_path, monk
         monkeypatch.setattr(f"assistant.training.{verb}.train_{verb}", interrupt)
         status, err = run(pictures, "--work", tmp_path / "work", verb=verb)
         assert status == 130 and "goes on where it was" in err
-    assert not user_learned("tiny-cnn").exists() and not user_dictionary("tiny-cnn").exists()
+    assert not TrainedAdapter.user_path("tiny-cnn").exists() and not TrainedDictionary.user_path("tiny-cnn").exists()
 
 
 def test_features_are_kept_in_the_cache_by_default(run, pictures, monkeypatch, tmp_path):

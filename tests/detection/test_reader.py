@@ -12,7 +12,7 @@ from assistant.detection.detector import Detector, fit_roi
 from assistant.detection.reader import Reader, Reading
 from assistant.inspection import UNKNOWN
 from assistant.inspector import Inspector
-from assistant.models.trained_adapter import Learned, TypeScale, user_learned
+from assistant.models.trained_adapter import TrainedAdapter, TypeScale
 from assistant.products.store import ProductStore
 from assistant.prompts.defects import DEFECTS
 
@@ -35,7 +35,7 @@ def learn(backbone, types=UNTRUSTED):
     adapter = VisualAdapter(AdapterConfig(inputs, space, 8), units(2, space), units(len(DEFECTS), space)).eval()
     for parameter in adapter.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return Learned(adapter, units(2, space), types, backbone.card.name, backbone.digest)
+    return TrainedAdapter(adapter, units(2, space), types, bundle=backbone.card.name, weights=backbone.digest)
 
 
 @pytest.fixture(params=["tiny-cnn", "tiny-vit"])
@@ -149,13 +149,13 @@ def judged(inspection):
 
 @pytest.mark.parametrize("mode", ["zero-shot", "few-shot", "mutual"])
 def test_what_was_learned_moves_regions_and_judges_nothing(backbone, good, planted, mode, tmp_path, monkeypatch):
-    monkeypatch.setattr("assistant.models.trained_adapter.cache_root", lambda: tmp_path)
+    monkeypatch.setattr("assistant.models.trained.cache_root", lambda: tmp_path)
     pictures = [good(50 + i) for i in range(6)]
     pictures += [planted(good(60 + i), 0.2 + 0.2 * i, 0.5)[0] for i in range(4)]
     runs = []
     for there in (False, True):
         if there:
-            learn(backbone).save(user_learned(backbone.card.name))
+            learn(backbone).save(TrainedAdapter.user_path(backbone.card.name))
         inspector = Inspector(backbone, ProductStore(tmp_path / "products"))
         assert bool(inspector.reader.learned) is there
         product = inspector.learn("cloth", [good(i) for i in range(3)]) if mode == "few-shot" else None

@@ -13,7 +13,7 @@ from assistant.adapters.rarity import rarity
 from assistant.adapters.visual import AdapterConfig, VisualAdapter
 from assistant.eval.datasets import read_mvtec
 from assistant.eval.learned import FREE, METRICS, main, mean_of, measure, to_markdown, variants
-from assistant.models.trained_adapter import Learned, TypeScale
+from assistant.models.trained_adapter import TrainedAdapter, TypeScale
 
 SHIPPED = "evidence moves the map, score stays (shipped)"
 
@@ -46,7 +46,9 @@ def learn(backbone, seed):
     adapter = VisualAdapter(AdapterConfig(inputs, space, 8), states, types).eval()
     for parameter in adapter.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return Learned(adapter, directions, TypeScale(), backbone.card.name, backbone.digest)
+    return TrainedAdapter(
+        adapter, directions, TypeScale(), bundle=backbone.card.name, weights=backbone.digest
+    )
 
 
 def test_the_shipped_way_has_the_training_free_scores_and_another_map(backbones, folder):

