@@ -1,6 +1,6 @@
 """A conversation with a language model: an answer that grows sentence by sentence, each one checked first.
 
-It knows how to listen to an explainer and how much history fits. What may be said it leaves to the guard.
+It fits the history into the model's context, listens to the explainer, and asks the guard what may be said.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any, cast
 from assistant.errors import ExplainerError, LooktwiceError
 from assistant.images.load import Source, load_image
 from assistant.inspection import Answer, Inspection
+from assistant.language.answer_faults import LONGEST, find_fault
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
 from assistant.language.guard import Draft, fall_back, guard
-from assistant.language.reading import History
+from assistant.language.question_reading import History
 from assistant.language.sentences import clean, mask, split_sentences
-from assistant.language.unusable import LONGEST, find_fault
 
-LONGEST_QUESTION = 2000  # characters
+LONGEST_QUESTION = 2000  # characters, wherever a question is asked
+MOST_TURNS = 50  # earlier questions with their answers, wherever a conversation is kept or sent
 CUT = "The question was too long and was cut."
 ROOM = 256
 """Tokens kept free for an answer, or a quarter of the context where that is less."""
@@ -124,12 +125,12 @@ def _grow(pieces: Iterator[str], prompt: Prompt) -> Iterator[tuple[str, Answer |
     draft, text, ends, released = Draft(prompt), "", 0, 0
     for piece in pieces:
         text += piece
-        if (found := len(_END.findall(text))) == ends:
+        if (whole_sentences := len(_END.findall(text))) == ends:
             yield text, None
             if len(text) > LONGEST:
                 return
             continue
-        ends = found
+        ends = whole_sentences
         if find_fault(mask(clean(text), prompt.inspections)):
             yield text, None
             return

@@ -1,7 +1,7 @@
 """Runs a causal language model one token at a time, with what it has read kept between calls.
 
 `Decoder` is what the pocket explainer needs of a model; `TorchDecoder` is any model of transformers, and
-`CompiledDecoder` a Llama with int8 weights in OpenVINO, several times faster on a CPU. They know no words.
+`CompiledDecoder` a Llama with int8 weights in OpenVINO, several times faster on a CPU.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from assistant.language.compiled import Shape, causal_mask, compile_llama, rotations
+from assistant.language.compiled_llama import Shape, causal_mask, compile_llama, rotations
 
 Array = NDArray[np.float32]
 
@@ -55,8 +55,8 @@ class TorchDecoder:
     def embed(self, ids: Sequence[int]) -> Array:
         """See `Decoder`."""
         table = self.model.get_input_embeddings()
-        found: Array = table(torch.tensor(list(ids), device=self.model.device)).float().cpu().numpy()
-        return found
+        rows: Array = table(torch.tensor(list(ids), device=self.model.device)).float().cpu().numpy()
+        return rows
 
     def start(self) -> Reading:
         """See `Decoder`."""
@@ -99,8 +99,8 @@ class CompiledDecoder:
 
     def embed(self, ids: Sequence[int]) -> Array:
         """See `Decoder`."""
-        found: Array = self._table[list(ids)].astype(np.float32)
-        return found
+        rows: Array = self._table[list(ids)].astype(np.float32)
+        return rows
 
     def start(self) -> Reading:
         """See `Decoder`."""

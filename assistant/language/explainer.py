@@ -1,4 +1,4 @@
-"""The seam behind which every language model stands: a `Prompt` goes in, pieces of text come out.
+"""The interface of every language model: a `Prompt` goes in, pieces of text come out.
 
 An explainer says things; it decides nothing. What it says is shown only after `assistant.language.guard` has
 compared it with the evidence.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.inspection import Inspection
-from assistant.language.evidence import state_all
+from assistant.language.evidence_text import state_all
 
 Pixels = NDArray[np.uint8]
 

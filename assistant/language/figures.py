@@ -1,6 +1,6 @@
 """The numbers of a text, and whether a record holds them, after rounding to the digits given.
 
-A number with a unit is looked for among those of that unit only. It knows nothing of what a sentence means.
+A number with a unit is looked for among those of that unit only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from assistant.inspection import Inspection, Region
-from assistant.language.statements import numbers
+from assistant.language.picture_statements import numbers
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?![\d,])|\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _FIGURE = re.compile(

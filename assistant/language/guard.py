@@ -1,7 +1,7 @@
 """Every answer is compared with the evidence before it is shown: what contradicts it is replaced, and said so.
 
-The guard reads the words of a language model and the record, and nothing leads from the words back into the
-record. What it lets through is borne out by the record or leaves the matter open; it knows English only.
+Nothing leads from the words of a language model back into the record. What is let through is borne out by the
+record or leaves the matter open. English only.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.inspection import Answer, Inspection
+from assistant.language.answer_faults import find_fault
+from assistant.language.claim_checks import judge
 from assistant.language.explainer import Prompt
-from assistant.language.judging import judge
 from assistant.language.lexicon import find_unread
 from assistant.language.paraphrases import rephrase
-from assistant.language.pictures import bind_pictures, drop_shares, judge_tally, leads
-from assistant.language.repairs import repair
-from assistant.language.replies import find_untold, opens_with_reply, resolve, tells_not
+from assistant.language.picture_claims import bind_pictures, drop_shares, judge_tally, leads
+from assistant.language.replacements import repair
 from assistant.language.sentences import clean, list_words, mask, spell, split_sentences
-from assistant.language.several import answer_several, cite_picture
-from assistant.language.unsupported import read_beyond
-from assistant.language.unusable import find_fault
+from assistant.language.template_several import answer_several, cite_picture
+from assistant.language.unrecorded_claims import read_beyond
+from assistant.language.wording import cited_regions
+from assistant.language.yes_no_replies import find_untold, opens_with_reply, resolve, tells_not
 
 REPLACED = "A sentence that contradicted the evidence was replaced."
 NOTHING_LEFT = "The language model contradicted the evidence, so this answer comes from the record alone."
@@ -58,24 +59,24 @@ def check(sentence: str, inspections: Sequence[Inspection], question: str = "") 
     unread = find_unread(words, list_words(inspections), typed)
     words = rephrase(words)
     misreplied, words = resolve(words, question, inspections[0]) if len(inspections) == 1 else ("", words)
-    found = [Contradiction(misreplied)] if misreplied else []
+    wrong = [Contradiction(misreplied)] if misreplied else []
     for members, said in bind_pictures(words, inspections):
         if any(not 0 <= n < len(inspections) for n in members):
             return (Contradiction("picture"),)
         chosen = [inspections[n] for n in members] or inspections
         tallied = judge_tally(said, chosen) if len(chosen) > 1 else ""
         if tallied:
-            found += [Contradiction("tally")] if tallied == "wrong" else []
-            found += [Contradiction(topic) for topic, _ in read_beyond(said)]
+            wrong += [Contradiction("tally")] if tallied == "wrong" else []
+            wrong += [Contradiction(topic) for topic, _ in read_beyond(said)]
         elif members:
-            found += [Contradiction(*one, n) for n in members for one in judge(said, inspections[n])]
+            wrong += [Contradiction(*one, n) for n in members for one in judge(said, inspections[n])]
             if len(inspections) > 1 and len(members) == 1 and not leads(said, members[0], inspections):
-                found.append(Contradiction("tally"))
+                wrong.append(Contradiction("tally"))
         else:
             said = drop_shares(said, len(inspections))
             each = [[Contradiction(*one, n) for one in judge(said, i)] for n, i in enumerate(inspections)]
-            found += sorted(each, key=len)[0]
-    return tuple(dict.fromkeys(found)) or ((Contradiction("words"),) if unread else ())
+            wrong += sorted(each, key=len)[0]
+    return tuple(dict.fromkeys(wrong)) or ((Contradiction("words"),) if unread else ())
 
 
 @dataclass
@@ -114,7 +115,8 @@ class Draft:
     def answer(self, source: str) -> Answer:
         """What has been said so far."""
         text = " ".join(self.sentences)
-        return Answer(text, _cited(text, self.prompt.inspections), source, (REPLACED,) if self.replaced else ())
+        cited = cited_regions(text, self.prompt.inspections)
+        return Answer(text, cited, source, (REPLACED,) if self.replaced else ())
 
 
 def guard(text: str, prompt: Prompt, source: str = "model") -> Answer:
@@ -149,8 +151,3 @@ def _repair(one: Contradiction, inspections: Sequence[Inspection]) -> list[str]:
         return [answer_several(inspections, "how many are defective?").text]
     said = repair(one.topic, one.regions, inspections[one.picture])
     return [cite_picture(line, one.picture) for line in said] if len(inspections) > 1 else said
-
-
-def _cited(text: str, inspections: Sequence[Inspection]) -> tuple[str, ...]:
-    known = {r.id for i in inspections for r in i.regions}
-    return tuple(id for id in dict.fromkeys(re.findall(r"\[(R\d+)\]", text)) if id in known)

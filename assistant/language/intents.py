@@ -1,13 +1,10 @@
-"""What a question can ask for: a table of phrases and hints for each intent.
-
-It matches words and learns nothing. It knows nothing of the inspection that a question is about.
-"""
+"""What a question can ask for: a table of phrases and hints for each intent."""
 
 from __future__ import annotations
 
 import re
 
-from assistant.language.unanswerable import BEYOND
+from assistant.language.unanswerable_questions import BEYOND
 from assistant.prompts.defects import DEFECTS
 
 

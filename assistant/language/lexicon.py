@@ -1,7 +1,7 @@
 """The words that a sentence about an inspection may be made of; a word that is none of them cannot be judged.
 
 Whatever no rule reads would pass unseen, so a model's words are held to a closed list: everyday words, words of
-pictures and measures, and the names that the record holds. It knows no sentence and no record.
+pictures and measures, and the names that the record holds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from assistant.language.intents import KIND
 from assistant.language.sentences import NAME
-from assistant.language.unsupported import CANNOT_TELL
+from assistant.language.unrecorded_claims import CANNOT_TELL
 
 _GRAMMAR = """
 a alone an the this that these those it its itself they them their there here he she i me my we us our you

@@ -1,7 +1,4 @@
-"""From a name to an explainer: none, the pocket model, a bundle's large one, a folder, or an endpoint.
-
-It reads what a user wrote. What it loads knows nothing of how it was named.
-"""
+"""From a name to an explainer: none, the pocket model, a bundle's large one, a folder, or an endpoint."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ import httpx2
 from PIL import Image
 
 from assistant.errors import ExplainerError
+from assistant.language.captioned_pictures import View, show
 from assistant.language.explainer import Prompt
-from assistant.language.views import View, show
 from assistant.prompts.instruct import Message, lay_out
 
 KEY_VARIABLE = "LOOKTWICE_OPENAI_KEY"

@@ -1,6 +1,6 @@
 """Roundabout English put plainly, so that one rule reads many ways of saying a thing: places, numbers, negations.
 
-It takes and gives spelled-out words (`sentences.spell`). It knows no record and judges nothing.
+Spelled-out words (`sentences.spell`) go in and come out.
 """
 
 from __future__ import annotations

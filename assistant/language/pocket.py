@@ -1,7 +1,7 @@
 """The language model in the box: a small causal model that sees the picture through a projector.
 
-It puts evidence into words, one token at a time, and forgets nothing between the turns of a conversation. It
-decides nothing, and what it says is checked by `assistant.language.guard`.
+It puts evidence into words, one token at a time, and keeps what it has read between the turns of a conversation.
+What it says is checked by `assistant.language.guard`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ from numpy.typing import NDArray
 from assistant.errors import ExplainerError
 from assistant.language.decoder import CompiledDecoder, Decoder, Reading, TorchDecoder, can_compile
 from assistant.language.explainer import Prompt, Subject
-from assistant.language.sequence import Sequence, end_ids, tokenize
-from assistant.language.tuned import LORA, PROJECTOR, Sighted, find_tuned, load_sighted, merge_lora
+from assistant.language.token_sequence import TokenSequence, end_ids, tokenize
+from assistant.language.trained_language import (
+    LORA,
+    PROJECTOR,
+    TrainedProjector,
+    find_trained,
+    load_projector,
+    merge_lora,
+)
 from assistant.language.visual_tokens import see
 from assistant.models.backbone import Backbone
 from assistant.models.cache import bundle_folder
@@ -55,10 +62,10 @@ class PocketExplainer:
         decoder: Decoder,
         tokenizer: Any,
         backbone: Backbone | None = None,
-        sighted: Sighted | None = None,
+        trained: TrainedProjector | None = None,
         name: str = "pocket",
     ) -> None:
-        self.decoder, self.tokenizer, self.backbone, self.sighted = decoder, tokenizer, backbone, sighted
+        self.decoder, self.tokenizer, self.backbone, self.trained_projector = decoder, tokenizer, backbone, trained
         self.name = name
         self._ends = end_ids(tokenizer) | set(tokenizer.all_special_ids)
         self._lock = threading.Lock()
@@ -78,20 +85,20 @@ class PocketExplainer:
         if runtime not in ("auto", "torch", "openvino"):
             raise ExplainerError(f"There is no runtime {runtime!r}; the runtimes are auto, torch and openvino.")
         bundle, device = backbone.card.name, backbone.runtime.device
-        folder = None if plain else tuned or find_tuned(bundle)
+        folder = None if plain else tuned or find_trained(bundle)
         tokenizer, model = load_language(bundle)
         compiled = runtime != "torch" and can_compile(model.config) and device.type == "cpu"
         if runtime == "openvino" and not compiled:
             raise ExplainerError("This language model cannot run in OpenVINO here; use the torch runtime.")
         if folder and (folder / LORA).is_file():
             model = merge_lora(model, folder)
-        sighted = None
+        trained = None
         if folder and (folder / PROJECTOR).is_file():
-            sighted = load_sighted(folder, bundle, backbone.digest)
-            if sighted.projector.config.hidden != model.config.hidden_size:
+            trained = load_projector(folder, bundle, backbone.digest)
+            if trained.projector.config.hidden != model.config.hidden_size:
                 raise ExplainerError(f"The projector in {folder} is made for another language model.")
         decoder = CompiledDecoder(model) if compiled else TorchDecoder(model.to(device, torch.bfloat16))
-        return cls(decoder, tokenizer, backbone, sighted, bundle if folder else f"{bundle} (untrained)")
+        return cls(decoder, tokenizer, backbone, trained, bundle if folder else f"{bundle} (untrained)")
 
     def count(self, text: str) -> int:
         """How many tokens a text takes."""
@@ -120,17 +127,17 @@ class PocketExplainer:
 
     def _write(self, reading: Reading, read: list[Key], logits: Array) -> Iterator[str]:
         written: list[int] = []
-        shown = ""
+        said = ""
         while len(written) < LONGEST and (token := _choose(logits, written)) not in self._ends:
             written.append(token)
             text = self.tokenizer.decode(written, clean_up_tokenization_spaces=False).lstrip()
-            if len(text) > len(shown) and not text.endswith("\ufffd"):  # else a letter is not whole yet
-                yield text[len(shown) :]
-                shown = text
+            if len(text) > len(said) and not text.endswith("\ufffd"):  # else a letter is not whole yet
+                yield text[len(said) :]
+                said = text
             logits = reading.extend(self.decoder.embed([token]))
             read.append(token)
 
-    def _fit(self, prompt: Prompt, seen: int) -> Sequence:
+    def _fit(self, prompt: Prompt, seen: int) -> TokenSequence:
         """The conversation as tokens, without the oldest turns where it would be too long."""
         turns = list(prompt.history)
         while True:
@@ -145,7 +152,7 @@ class PocketExplainer:
     def _look(self, subjects: tuple[Subject, ...]) -> tuple[str, Array | None]:
         """The picture's tokens [T, hidden], and a name for what they show; None where there is nothing to see."""
         subject = subjects[0]
-        if len(subjects) > 1 or subject.picture is None or not self.sighted or not self.backbone:
+        if len(subjects) > 1 or subject.picture is None or not self.trained_projector or not self.backbone:
             return "", None
         name, kept = _name(subject), self._seen
         if kept and kept[0] == name:
@@ -154,9 +161,9 @@ class PocketExplainer:
         if tokens is None:
             return "", None
         with torch.inference_mode():
-            found: Array = self.sighted.projector([row.float() for row in tokens.rows]).numpy()
-        self._seen = name, found
-        return name, found
+            seen: Array = self.trained_projector.projector([row.float() for row in tokens.rows]).numpy()
+        self._seen = name, seen
+        return name, seen
 
     def _resume(self, keys: list[Key]) -> tuple[Reading, list[Key]]:
         """A reading of the first of `keys`, as many as the last conversation began with; and which those are."""
@@ -195,7 +202,7 @@ def load_language(bundle: str) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def _keys(sequence: Sequence, name: str, seen: Array | None) -> list[Key]:
+def _keys(sequence: TokenSequence, name: str, seen: Array | None) -> list[Key]:
     """One key for each row that is read: two conversations are the same as far as their keys are."""
     keys: list[Key] = list(sequence.ids)
     if seen is not None and sequence.eye is not None:

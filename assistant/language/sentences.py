@@ -1,7 +1,4 @@
-"""Free text made ready to be checked: names masked, sentences cut out, words spelled plainly, regions bound.
-
-It knows how text is built and which words of it come from outside. It judges nothing.
-"""
+"""Free text made ready to be checked: names masked, sentences cut out, words spelled plainly, regions bound."""
 
 from __future__ import annotations
 

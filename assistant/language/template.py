@@ -1,32 +1,17 @@
 """The explainer that needs no model: sentences filled in from one Inspection, and from nothing else.
 
-It knows what the record says and no more: not the cause of a defect, not its size in millimetres, not what a
-part is for. The verdict is repeated as it stands, whatever a question claims. It is the fallback of every
-other explainer.
+What no record holds, such as the cause of a defect or its size in millimetres, it says that it cannot tell. The
+verdict is repeated as it stands, whatever a question claims. It is the fallback of every other explainer.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from assistant.inspection import WHOLE_DIFFERS, Answer, Inspection
-from assistant.language.clauses import is_foreign, split_clauses
 from assistant.language.intents import PER_REGION
-from assistant.language.places import (
-    count_regions,
-    describe_each,
-    grade,
-    locate,
-    measure,
-    name_type,
-    say_none,
-    search_position,
-    sketch_regions,
-)
-from assistant.language.reading import Ask, History, read_clause
-from assistant.language.statements import (
+from assistant.language.picture_statements import (
     advise,
     numbers,
     read_notices,
@@ -37,8 +22,21 @@ from assistant.language.statements import (
     state_record,
     state_verdict,
 )
-from assistant.language.unanswerable import NO_PICTURE
-from assistant.language.wording import Sentences, list_names, number, quote
+from assistant.language.question_clauses import is_foreign, split_clauses
+from assistant.language.question_reading import Ask, History, read_clause
+from assistant.language.region_statements import (
+    count_regions,
+    describe_each,
+    grade,
+    locate,
+    measure,
+    name_type,
+    say_none,
+    search_position,
+    sketch_regions,
+)
+from assistant.language.unanswerable_questions import NO_PICTURE
+from assistant.language.wording import Sentences, cited_regions, list_names, number, quote
 
 TURNS = 20  # turns of the conversation that are read
 CLAUSES = 8  # parts of a question that are read
@@ -84,9 +82,7 @@ def answer(inspection: Inspection, question: str, history: History = ()) -> Answ
 
 def _cite(inspection: Inspection, sentences: Sequence[str]) -> Answer:
     text = " ".join(dict.fromkeys(sentences))
-    known = {region.id for region in inspection.regions}
-    cited = (id for id in dict.fromkeys(re.findall(r"\[(R\d+)\]", text)) if id in known)
-    return Answer(text=text, regions=tuple(cited), source="template")
+    return Answer(text, cited_regions(text, [inspection]))
 
 
 def _reply(i: Inspection, ask: Ask) -> Sentences:

@@ -1,7 +1,7 @@
 """A large vision-language model on this machine, by transformers: any that reads pictures and has a chat template.
 
-It reads a local folder of safetensors and runs no code from it. It knows rules and layout from
-`assistant.prompts.instruct`, pictures from `assistant.language.views`, and does not check what the model says.
+It reads a local folder of safetensors and runs no code from it. Rules and layout come from
+`assistant.prompts.instruct`, pictures from `assistant.language.captioned_pictures`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from assistant.errors import ExplainerError
+from assistant.language.captioned_pictures import View, show
 from assistant.language.explainer import Prompt
-from assistant.language.views import View, show
 from assistant.models.towers import pick_device
 from assistant.prompts.instruct import Message, lay_out
 

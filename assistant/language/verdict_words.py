@@ -1,6 +1,6 @@
 """The words by which a verdict is told: adjectives, nouns and verbs for good, review and defect, as rules.
 
-It reads spelled-out words (`sentences.spell`) and weighs nothing; `stances` does.
+They match spelled-out words (`sentences.spell`); `verdict_claims` weighs what they find.
 """
 
 from __future__ import annotations

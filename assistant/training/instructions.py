@@ -1,7 +1,7 @@
 """Builds conversations that teach a language model to answer about an inspection: `looktwice train instructions`.
 
 A folder with `instructions.json` in the manner of LLaVA, pictures and maps. Half of the pictures have a simulated
-defect, half are good or merely look unusual. This module reads and writes; what is said is decided elsewhere.
+defect, half are good or merely look unusual.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from assistant.errors import ImageError, LooktwiceError, TrainingError
 from assistant.files import write_atomically
 from assistant.images.load import load_image
 from assistant.inspection import Inspection, Verdict
+from assistant.progress import Tell
+from assistant.training.answer_parts import Case
 from assistant.training.dataset import Example, TrainingData
 from assistant.training.outline_facts import look_at
-from assistant.training.outlined import draw_inspection
 from assistant.training.phrasings import Split
+from assistant.training.random_conversations import Turn, converse
 from assistant.training.scene import Mask, Pixels
+from assistant.training.simulated_inspections import draw_inspection
 from assistant.training.synthesis import SMALLEST_SIDE, disturb, simulate
-from assistant.training.turns import Turn, converse
-from assistant.training.wordings import Case
 
 FILE = "instructions.json"
 SIDE = 320  # pixels: no picture is larger
@@ -41,7 +42,6 @@ UNSURE = 0.25  # of the records go to review
 PLAIN = 0.5  # of the records where all is moderate are drawn again
 REGIONS = 3  # at most, where that can be had: more do not fit a short context
 
-Tell = Callable[[str, float], None]
 Inspect = Callable[[Pixels, Pixels, np.random.Generator], Inspection]
 Marks = tuple[tuple[Mask, str], ...]
 
@@ -68,7 +68,7 @@ class InstructionConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class MarkedPicture:
     """A picture to talk about: `pixels` [H, W, 3] uint8 and the outlines planted on it, none for a good one.
 
     `untouched` is the picture before that, None where there is none.
@@ -100,14 +100,14 @@ def build_instructions(
     order = _order(len(data.normals), pictures, config.seed)
     for number in range(pictures):
         rng = np.random.default_rng([config.seed, number])
-        shown = _show(data, order[number : number + 8], bool(number % 2), rng, tell)
+        picture = _show(data, order[number : number + 8], bool(number % 2), rng, tell)
         tell("Building conversations", (number + 1) / pictures)
-        if shown is None:
+        if picture is None:
             continue
         path = f"pictures/{number:05d}.jpg"
-        write_atomically(out / path, _jpeg(shown.pixels))
+        write_atomically(out / path, _jpeg(picture.pixels))
         some = inspect if inspect and rng.random() < config.inspected else None
-        for case, turns in _talk(shown, path, "test" if config.split == "test" else "train", rng, some):
+        for case, turns in _talk(picture, path, "test" if config.split == "test" else "train", rng, some):
             rows.append(_write(out, len(rows), path, case.inspection, turns))
     if not rows:
         raise TrainingError("None of the pictures can be read.")
@@ -127,7 +127,7 @@ def _order(kept: int, wanted: int, seed: int) -> list[int]:
 
 def _show(
     data: TrainingData, candidates: list[int], planted: bool, rng: np.random.Generator, tell: Tell
-) -> Shown | None:
+) -> MarkedPicture | None:
     """The first candidate that can be read, with a defect or without."""
     for index in candidates:
         example = data.normals[index]
@@ -142,7 +142,7 @@ def _show(
     return None
 
 
-def _read_outlined(data: TrainingData, rng: np.random.Generator, tell: Tell) -> Shown | None:
+def _read_outlined(data: TrainingData, rng: np.random.Generator, tell: Tell) -> MarkedPicture | None:
     """A real defect with its outline, half of the time where there are any."""
     outlined = [e for e in data.defects if e.mask]
     if not outlined or rng.random() < 0.5:
@@ -159,7 +159,7 @@ def _read_outlined(data: TrainingData, rng: np.random.Generator, tell: Tell) -> 
     if mask is None or mask.size != image.size or max(size) > SIDE:
         return None
     outline = np.asarray(mask.resize(size, Image.Resampling.BOX)) > 0
-    return Shown(np.array(image.resize(size, Image.Resampling.BICUBIC)), ((outline, example.type),))
+    return MarkedPicture(np.array(image.resize(size, Image.Resampling.BICUBIC)), ((outline, example.type),))
 
 
 def _read(example: Example, rng: np.random.Generator) -> Pixels:
@@ -185,11 +185,11 @@ def _read_other(data: TrainingData, rng: np.random.Generator) -> Pixels | None:
         return None
 
 
-def _calm(pixels: Pixels, rng: np.random.Generator) -> Shown:
-    return Shown(disturb(pixels, rng).pixels if rng.random() < DISTURBED else pixels, untouched=pixels)
+def _calm(pixels: Pixels, rng: np.random.Generator) -> MarkedPicture:
+    return MarkedPicture(disturb(pixels, rng).pixels if rng.random() < DISTURBED else pixels, untouched=pixels)
 
 
-def _plant(untouched: Pixels, other: Pixels | None, rng: np.random.Generator) -> Shown:
+def _plant(untouched: Pixels, other: Pixels | None, rng: np.random.Generator) -> MarkedPicture:
     pixels = untouched
     if rng.random() < DISTURBED / 2:
         pixels = disturb(pixels, rng).pixels
@@ -197,27 +197,27 @@ def _plant(untouched: Pixels, other: Pixels | None, rng: np.random.Generator) ->
     for _ in range(2 if rng.random() < TWICE else 1):
         made = simulate(pixels, rng, other=other, most=2)
         pixels, marks = made.pixels, (*marks, (made.mask, made.type))
-    return Shown(pixels, marks, untouched)
+    return MarkedPicture(pixels, marks, untouched)
 
 
 def _talk(
-    shown: Shown, path: str, split: Split, rng: np.random.Generator, inspect: Inspect | None
+    picture: MarkedPicture, path: str, split: Split, rng: np.random.Generator, inspect: Inspect | None
 ) -> Iterator[tuple[Case, list[Turn]]]:
     """The conversations about a picture, each with its own inspection."""
     for n in range(PER_PICTURE):
-        found = _inspect(shown, inspect, rng) if inspect and n == 0 else None
-        inspection = replace(found, path=path, created=None, ms=None) if found else _imagine(shown, path, rng)
-        looks = {r.id: look for r in inspection.regions if (look := look_at(r, shown.pixels, shown.marks))}
+        real = _inspect(picture, inspect, rng) if inspect and n == 0 else None
+        inspection = replace(real, path=path, created=None, ms=None) if real else _imagine(picture, path, rng)
+        looks = {r.id: look for r in inspection.regions if (look := look_at(r, picture.pixels, picture.marks))}
         case = Case(inspection, looks)
         if turns := converse(case, rng, split):
             yield case, turns
 
 
-def _imagine(shown: Shown, path: str, rng: np.random.Generator) -> Inspection:
-    verdict: Verdict = "review" if rng.random() < UNSURE else "defect" if shown.marks else "good"
-    size = (shown.pixels.shape[1], shown.pixels.shape[0])
+def _imagine(picture: MarkedPicture, path: str, rng: np.random.Generator) -> Inspection:
+    verdict: Verdict = "review" if rng.random() < UNSURE else "defect" if picture.marks else "good"
+    size = (picture.pixels.shape[1], picture.pixels.shape[0])
     for _ in range(6):
-        made = draw_inspection(path, size, shown.marks, verdict, rng)
+        made = draw_inspection(path, size, picture.marks, verdict, rng)
         # Most marks come out moderate; a model that always says so would be right too often.
         plain = {r.severity for r in made.regions} == {"moderate"} and rng.random() < PLAIN
         if len(made.regions) <= REGIONS and not plain:
@@ -225,20 +225,20 @@ def _imagine(shown: Shown, path: str, rng: np.random.Generator) -> Inspection:
     return made
 
 
-def _inspect(shown: Shown, inspect: Inspect, rng: np.random.Generator) -> Inspection | None:
+def _inspect(picture: MarkedPicture, inspect: Inspect, rng: np.random.Generator) -> Inspection | None:
     """What a detector found, where it fits what was planted; None where it missed it or saw what is not there."""
-    if shown.untouched is None:
+    if picture.untouched is None:
         return None
     try:
-        found = inspect(shown.pixels, shown.untouched, rng)
+        inspection = inspect(picture.pixels, picture.untouched, rng)
     except LooktwiceError:
         return None
-    if found.status != "ok" or len(found.regions) > REGIONS:
+    if inspection.status != "ok" or len(inspection.regions) > REGIONS:
         return None
-    if not shown.marks:
-        return found if found.verdict != "defect" else None
-    hit = any(look_at(r, shown.pixels, shown.marks) for r in found.regions)
-    return found if hit and found.verdict != "good" else None
+    if not picture.marks:
+        return inspection if inspection.verdict != "defect" else None
+    hit = any(look_at(r, picture.pixels, picture.marks) for r in inspection.regions)
+    return inspection if hit and inspection.verdict != "good" else None
 
 
 def _write(out: Path, number: int, path: str, inspection: Inspection, turns: list[Turn]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Reads whose licence a file in a Debian package has, and says whether it is a free one.
 
-Understands the machine-readable copyright format 1.0. It knows no package.
+The file is in the machine-readable copyright format 1.0.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 
 def licence_of(path: str, stanzas: list[tuple[list[str], str]]) -> str:
     """The licence of the last stanza that names this file, as Debian's copyright format says; else empty."""
-    found = ""
+    named = ""
     for patterns, licence in stanzas:
         if any(p == "*" or fnmatchcase(path, p) or fnmatchcase(path, f"*/{p}") for p in patterns):
-            found = licence
-    return found
+            named = licence
+    return named
 
 
 def read_stanzas(text: str) -> list[tuple[list[str], str]]:

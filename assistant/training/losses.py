@@ -1,6 +1,6 @@
 """What training asks for: patches told apart, outlines met, pictures judged, types named.
 
-Each loss takes log-odds, so that nothing overflows. None of them knows an adapter.
+Each loss takes log-odds, so that nothing overflows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Spots and zones drawn on a picture: holes, dents, stains, pits, dirt, burns, bubbles, casts, dark areas.
 
-Each takes a `Scene` and a generator and returns a `Change`. It knows nothing of masks or visibility.
+Each takes a `Scene` and a generator and returns a `Change`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Random fields: gradient noise, its octaves, and the smooth surface that continues a border inwards.
-
-It knows planes of numbers only, nothing of pictures or defects.
-"""
+"""Random fields: gradient noise, its octaves, and the smooth surface that continues a border inwards."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What an outline shows of a region that an Inspection does not hold: shape, contrast, in one piece or several.
 
-It measures a mask on a picture and says nothing where the measure is in doubt. It writes no sentences.
+It is measured by the mask on the picture, and left out where the measure is in doubt.
 """
 
 from __future__ import annotations

@@ -83,9 +83,9 @@ def _pattern(content: bytes) -> Image.Image:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
+    program = shutil.which(name)
+    if program is None:
         raise LooktwiceError(
             f"The pictures come from Debian packages, which need {name}; it is not on this machine."
         )
-    return found
+    return program

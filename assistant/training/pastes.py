@@ -1,6 +1,6 @@
 """Anomalies made of picture content: pasted textures and patches, parts moved, removed, blurred or bent.
 
-Each takes a `Scene` and a generator and returns a `Change`. It knows nothing of masks or visibility.
+Each takes a `Scene` and a generator and returns a `Change`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How people ask about an inspection, by topic, and what they call a region.
 
 The phrasings stand in `phrasings.toml`. A share of each topic's is held out, so that a model can be tested with
-words that it was not trained on; `drills.toml` holds more for training alone. Nothing here knows an answer.
+words that it was not trained on; `drills.toml` holds more for training alone.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def phrasings(split: Split = "train") -> dict[str, tuple[str, ...]]:
     """
     topics = _read("phrasings.toml")
     kept = {line for lines in topics.values() for n, line in enumerate(lines) if n % HELD_OUT != HELD_OUT - 2}
-    found = {
+    by_topic = {
         topic: tuple(line for line in lines if (line in kept) == (split == "train"))
         for topic, lines in topics.items()
     }
     if split == "train":
         for topic, lines in _read("drills.toml").items():
-            found[topic] = (*found.get(topic, ()), *lines)
-    return found
+            by_topic[topic] = (*by_topic.get(topic, ()), *lines)
+    return by_topic
 
 
 def _read(name: str) -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
-"""What a simulated anomaly has to know of the picture it is put on: where, how bold, how large.
+"""What a simulated anomaly needs of the picture it is put on: where, how bold, how large.
 
-It finds the object, the detail and the noise of a picture. It draws nothing.
+The object, the detail and the noise of the picture are found here.
 """
 
 from __future__ import annotations

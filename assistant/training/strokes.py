@@ -1,6 +1,6 @@
-"""Lines on a picture: scratches, cracks, cuts and fibres, drawn with smooth edges.
+"""Lines drawn on a picture: scratches, cracks, cuts and fibres, with smooth edges.
 
-Each takes a `Scene` and a generator and returns a `Change`. It knows nothing of masks or visibility.
+Each takes a `Scene` and a generator and returns a `Change`.
 """
 
 from __future__ import annotations

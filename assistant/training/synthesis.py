@@ -1,6 +1,6 @@
 """Simulated anomalies on normal pictures, and unusual pictures that are not anomalous, to train detectors on.
 
-It decides which kind is made, whether it can be seen, and what its mask is. The kinds themselves are in
+Here it is decided which kind is made, whether it can be seen, and what its mask is. The kinds themselves are in
 `assistant.training.strokes`, `.marks` and `.pastes`, the harmless changes in `.nuisance`.
 """
 

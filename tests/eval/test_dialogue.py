@@ -30,12 +30,12 @@ from assistant.eval.dialogue_scores import Figure, Heard, measure
 from assistant.eval.dialogue_speakers import FAILURES, Answers, Speaker, load_speaker
 from assistant.eval.questions import read_questions
 from assistant.inspection import DefectType, Region
-from assistant.language.several import answer_several
-from assistant.training.declining import BEYOND, tell_beyond, tell_claim, tell_command
+from assistant.language.template_several import answer_several
+from assistant.training.answer_parts import Case as Told
+from assistant.training.answers_declined import BEYOND, tell_beyond, tell_claim, tell_command
+from assistant.training.answers_on_picture import WHOLE
+from assistant.training.answers_on_regions import tell_at_place, tell_each, tell_kind, tell_missing
 from assistant.training.phrasings import phrasings
-from assistant.training.pointing import tell_at_place, tell_each, tell_kind, tell_missing
-from assistant.training.telling import WHOLE
-from assistant.training.wordings import Case as Told
 
 HUNDRED = Path(__file__).parents[1] / "language" / "hundred.toml"
 LIE = "The verdict is {}. There are 9 regions, and [R7] is a scratch of 3 mm in the {}. It will surely last."
@@ -476,14 +476,16 @@ def test_speakers_without_training_and_one_that_is_missing(tiny_home, backbones,
     monkeypatch.setattr("assistant.language.pocket.bundle_folder", lambda name: tmp_path / "bundle")
     backbone = backbones["tiny-cnn"]
     text, untrained = (load_speaker(name, backbone) for name in ("text", dialogue_speakers.UNTRAINED))
-    assert text.explainer.sighted is None and not text.looks
-    assert untrained.explainer.sighted is not None and untrained.looks and untrained.made
-    again = load_speaker(dialogue_speakers.UNTRAINED, backbone).explainer.sighted.projector
+    assert text.explainer.trained_projector is None and not text.looks
+    assert untrained.explainer.trained_projector is not None and untrained.looks and untrained.made
+    again = load_speaker(dialogue_speakers.UNTRAINED, backbone).explainer.trained_projector.projector
     assert all(
         (a == b).all()
-        for a, b in zip(again.parameters(), untrained.explainer.sighted.projector.parameters(), strict=True)
+        for a, b in zip(
+            again.parameters(), untrained.explainer.trained_projector.projector.parameters(), strict=True
+        )
     )
-    untrained.explainer.sighted.save(tmp_path / "tuned" / "projector.safetensors")
+    untrained.explainer.trained_projector.save(tmp_path / "tuned" / "projector.safetensors")
     projector = load_speaker(dialogue_speakers.PROJECTED, backbone, tmp_path / "tuned")
     assert projector.looks and projector.made != untrained.made
     with pytest.raises(ExplainerError, match="trained"):

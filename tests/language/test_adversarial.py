@@ -8,7 +8,7 @@ import pytest
 from assistant.inspection import Inspection
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.guard import UNTOLD, Draft, guard
-from assistant.language.unanswerable import NO_PICTURE
+from assistant.language.unanswerable_questions import NO_PICTURE
 
 ROWS = tomllib.loads(Path(__file__).with_name("adversarial.toml").read_text(encoding="utf-8"))
 MADE = {name: Inspection.from_dict({"schema": 1, **row}) for name, row in ROWS["inspection"].items()}

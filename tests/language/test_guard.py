@@ -11,7 +11,7 @@ from assistant.inspection import DefectType
 from assistant.language import answer, explain
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.guard import NOTHING_LEFT, REPLACED, check, guard
-from assistant.language.several import answer_several
+from assistant.language.template_several import answer_several
 
 ZERO = replace(DEFECT, mode="zero-shot", references=0, product=None)
 OTHER = replace(GOOD, path="/line/7/other.png")

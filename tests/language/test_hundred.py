@@ -7,7 +7,7 @@ import pytest
 from assistant.eval.questions import judge, read_questions
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.guard import guard
-from assistant.language.several import answer_several
+from assistant.language.template_several import answer_several
 
 HUNDRED = read_questions(Path(__file__).with_name("hundred.toml"))
 

@@ -14,8 +14,8 @@ from assistant.inspection import Inspection
 from assistant.language import pocket
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.pocket import LONGEST, NO_REPEAT, PocketExplainer, load_language
-from assistant.language.sequence import tokenize
-from assistant.language.tuned import PROJECTOR, Sighted, find_tuned, save_lora, user_tuned
+from assistant.language.token_sequence import tokenize
+from assistant.language.trained_language import PROJECTOR, TrainedProjector, find_trained, save_lora, user_folder
 from assistant.language.visual_tokens import sizes_of
 from assistant.prompts.chat import converse
 
@@ -43,7 +43,7 @@ def language(tmp_path_factory):
 @pytest.fixture
 def home(language, tiny_home, monkeypatch, tmp_path):
     monkeypatch.setattr("assistant.language.pocket.bundle_folder", lambda name: language)
-    monkeypatch.setattr("assistant.language.tuned.cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("assistant.language.trained_language.cache_root", lambda: tmp_path / "cache")
     return tmp_path
 
 
@@ -55,7 +55,7 @@ def tuned(home, backbones):
     torch.manual_seed(3)
     eye = backbones["tiny-cnn"]
     projector = Projector(ProjectorConfig(*sizes_of(eye), hidden=64), norm=2.0)
-    Sighted(projector, "tiny-cnn", eye.digest, {"steps": "3"}).save(home / "tuned" / PROJECTOR)
+    TrainedProjector(projector, "tiny-cnn", eye.digest, {"steps": "3"}).save(home / "tuned" / PROJECTOR)
     _, model = load_language("tiny-cnn")
     lora = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "up_proj"], task_type="CAUSAL_LM"))
     for name, parameter in lora.named_parameters():
@@ -199,13 +199,13 @@ def test_long_conversations_lose_their_oldest_turns_and_nothing_else(home, backb
 
 
 def test_the_users_own_training_comes_before_the_shipped_one(home, tuned, monkeypatch, tmp_path):
-    assert find_tuned("tiny-cnn") is None
-    monkeypatch.setattr("assistant.language.tuned.card_folder", lambda: tmp_path / "cards")
+    assert find_trained("tiny-cnn") is None
+    monkeypatch.setattr("assistant.language.trained_language.card_folder", lambda: tmp_path / "cards")
     shipped = tmp_path / "cards" / "tiny-cnn.language"
-    for folder in (shipped, user_tuned("tiny-cnn")):
+    for folder in (shipped, user_folder("tiny-cnn")):
         folder.mkdir(parents=True)
         (folder / PROJECTOR).write_bytes((tuned / PROJECTOR).read_bytes())
-        assert find_tuned("tiny-cnn") == folder
+        assert find_trained("tiny-cnn") == folder
 
 
 def test_saved_files_are_small_in_type_and_say_nothing_of_this_machine(tuned):
@@ -227,7 +227,7 @@ def test_what_is_missing_damaged_or_made_for_others_is_said_in_one_sentence(home
     with pytest.raises(ExplainerError, match="damaged"):
         load(backbones, tuned=tuned)
     stranger = Projector(ProjectorConfig(*sizes_of(backbones["tiny-cnn"]), hidden=64))
-    Sighted(stranger, "tiny-cnn", "another").save(tuned / PROJECTOR)
+    TrainedProjector(stranger, "tiny-cnn", "another").save(tuned / PROJECTOR)
     with pytest.raises(ExplainerError, match="other weights"):
         load(backbones, tuned=tuned)
     (tuned / PROJECTOR).unlink()

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.inspection import UNKNOWN, DefectType, Evidence, Inspection, Position, Region, Severity
+from assistant.images.geometry import Position
+from assistant.inspection import UNKNOWN, DefectType, Evidence, Inspection, Region, Severity
 from assistant.language import answer, explain
-from assistant.language.clauses import split_clauses
 from assistant.language.intents import INTENTS
-from assistant.language.reading import read_clause
+from assistant.language.question_clauses import split_clauses
+from assistant.language.question_reading import read_clause
 from assistant.language.wording import LISTED, number, percent, plain, quote
 
 FOUR = Evidence("conformal", "A limit from leaving one reference out at a time.", 4, 0.05, 0.2)

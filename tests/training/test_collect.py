@@ -13,8 +13,8 @@ from PIL import Image
 
 from assistant.errors import LooktwiceError
 from assistant.training.collect import Source, collect, main, read_sources
-from assistant.training.cutting import Seen, cut
 from assistant.training.licences import is_free, licence_of, read_stanzas
+from assistant.training.picture_cutting import Seen, cut
 
 FREE = frozenset({"GPL-2+", "CC0", "CC-BY-3.0"})
 COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/

@@ -16,18 +16,18 @@ from PIL import Image
 from assistant.commands import main as cli
 from assistant.errors import TrainingError
 from assistant.inspection import Inspection
-from assistant.language.evidence import state_evidence
+from assistant.language.evidence_text import state_evidence
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.guard import guard
 from assistant.language.wording import number
 from assistant.prompts.defects import DEFECTS
-from assistant.training.causes import OFTEN
+from assistant.training.answers_declined import BEYOND, FURTHER
 from assistant.training.dataset import Example, TrainingData
-from assistant.training.declining import BEYOND, FURTHER
+from assistant.training.defect_causes import OFTEN
 from assistant.training.instructions import FILE, InstructionConfig, build_instructions
 from assistant.training.outline_facts import look_at
-from assistant.training.outlined import draw_inspection, top_mean
 from assistant.training.phrasings import phrasings
+from assistant.training.simulated_inspections import draw_inspection, top_mean
 
 COUNT = 300
 SIDES = {"good": ("fine", "fine_claim"), "defect": ("presence", "bad_claim")}

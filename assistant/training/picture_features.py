@@ -1,0 +1,262 @@
+"""What a frozen tower sees of the training pictures, worked out once and kept on disk.
+
+Each normal picture gives one normal view, plain or disturbed, and some views with simulated anomalies; a picture
+of a real defect gives one view. Shards are written whole, so an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import save
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from assistant.adapters.patches import join_layers
+from assistant.errors import ImageError, TrainingError
+from assistant.files import write_atomically
+from assistant.images.load import load_image
+from assistant.models.backbone import Backbone, resize
+from assistant.models.weights import load_tensors
+from assistant.progress import Tell
+from assistant.prompts.defects import DEFECTS
+from assistant.training.dataset import Example, TrainingData
+from assistant.training.synthesis import KINDS, disturb, simulate
+
+SHARD = 64  # examples in a file
+GREY = 0.4  # of all pictures are shown without colour, as many cameras in inspection have none
+CLOSEST = 0.55  # of the shorter side is shown at least
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """How training pictures are made from pictures: `simulated` views with anomalies for each normal picture,
+    kinds of anomaly to choose from (all where empty), whether normal views are `disturbed`, and the seed.
+    TrainingError where `simulated` or the seed is negative or a kind is unknown."""
+
+    simulated: int = 2
+    anomalies: tuple[str, ...] = ()
+    disturbed: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.simulated < 0 or self.seed < 0:
+            raise TrainingError("The number of simulated defects and the seed are not negative.")
+        if unknown := set(self.anomalies) - set(KINDS):
+            raise TrainingError(f"There is no kind of simulated defect called {min(unknown)!r}.")
+
+
+@dataclass(frozen=True)
+class Views:
+    """N views as the tower sees them. `layers`: one [N, h_l, w_l, C_l] per layer, or the text patches alone.
+
+    `vector` [N, D]; `masks` [N, h, w], the share of each patch that is defective; `labels` [N] in {0, 1};
+    `outlined` [N], whether the mask is known; `types` [N], an index into the vocabulary or -1; `examples` [N],
+    which picture the view was made from. Features are float16 here and float32 in `inputs`.
+    """
+
+    layers: tuple[Tensor, ...]
+    vector: Tensor
+    masks: Tensor
+    labels: Tensor
+    outlined: Tensor
+    types: Tensor
+    examples: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Tensor) -> Views:
+        rest = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "layers"}
+        return Views(tuple(layer[index] for layer in self.layers), **rest)
+
+    def to(self, device: torch.device) -> Views:
+        """The same views on a device."""
+        rest = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "layers"}
+        return Views(tuple(layer.to(device) for layer in self.layers), **rest)
+
+    def inputs(self, shares: Sequence[float]) -> Tensor:
+        """What an adapter reads: patches [N, h, w, C] float32 of unit length."""
+        if len(self.layers) == 1 and not shares:
+            return torch.nn.functional.normalize(self.layers[0].float(), dim=-1)
+        return join_layers(self.layers, shares=shares)
+
+
+def adapter_shares(backbone: Backbone) -> tuple[float, ...]:
+    """The shares that `Views.inputs` takes: none for a tower that gives patches in the space of text."""
+    return () if backbone.aligns_text else backbone.part.shares
+
+
+def gather_views(
+    backbone: Backbone,
+    data: TrainingData,
+    config: ViewConfig,
+    folder: Path,
+    tell: Tell,
+    draw: Draw | None = None,
+) -> Views:
+    """The views of all examples, from `folder` where they are there already, made and kept there otherwise.
+
+    `draw` makes the views of one example, by default `draw_views`; one that makes others needs another class of
+    `config`, by which the folders are told apart. A picture that cannot be read is left out; `tell` hears its
+    sentence. TrainingError where none can be read.
+    """
+    folder = folder / views_key(backbone, data, config)
+    count = -(-len(data.examples) // SHARD)
+    shards = []
+    for number in range(count):
+        path = folder / f"{number:05d}.safetensors"
+        if not path.is_file():
+            rows = list(_look(backbone, data, config, _shard(data, number), tell, draw or draw_views))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, save(_pack(rows)) if rows else b"")
+        if path.stat().st_size:
+            shards.append(load_tensors(path))
+        tell("Looking at the training pictures", (number + 1) / count)
+    if not shards:
+        raise TrainingError("None of the training pictures can be read.")
+    return _unpack(shards)
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture to be shown to the tower, made from the example number `example`; see `Views` for the rest."""
+
+    pixels: NDArray[np.uint8]
+    mask: NDArray[np.bool_] | None  # None: nobody outlined it
+    label: int
+    type: str
+    example: int
+
+
+Draw = Callable[[TrainingData, int, ViewConfig], Iterable[View]]
+
+
+def _shard(data: TrainingData, number: int) -> range:
+    return range(number * SHARD, min((number + 1) * SHARD, len(data.examples)))
+
+
+def _look(
+    backbone: Backbone, data: TrainingData, config: ViewConfig, which: range, tell: Tell, draw: Draw
+) -> Iterator[dict[str, Tensor]]:
+    side = backbone.part.image_size
+    waiting: list[View] = []
+    for i in which:
+        try:
+            waiting += draw(data, i, config)
+        except ImageError as error:
+            tell(str(error), i / len(data.examples))
+    for start in range(0, len(waiting), BATCH):
+        part = waiting[start : start + BATCH]
+        batch = torch.stack([backbone.fit(np.asarray(resize(v.pixels, (side, side))), side) for v in part])
+        seen = backbone.encode_image(batch)
+        layers = (seen.text_patches,) if seen.text_patches is not None else seen.layers
+        grid = max((tuple(layer.shape[1:3]) for layer in layers), key=lambda s: s[0] * s[1])
+        for n, view in enumerate(part):
+            row = {f"layer.{k}": layer[n].cpu().half() for k, layer in enumerate(layers)}
+            mask = np.zeros(view.pixels.shape[:2], bool) if view.mask is None else view.mask
+            yield row | {
+                "vector": seen.vector[n].cpu().half(),
+                "masks": _share_of(mask, side, (grid[0], grid[1])).half(),
+                "labels": torch.tensor(view.label),
+                "outlined": torch.tensor(int(view.mask is not None)),
+                "types": torch.tensor(_TYPES.get(view.type, -1)),
+                "examples": torch.tensor(view.example),
+            }
+
+
+def open_example(
+    data: TrainingData, number: int, config: ViewConfig
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None, np.random.Generator]:
+    """The part of an example that all its views show, its mask there, and the draws that follow.
+
+    The same number and seed show the same part. ImageError where the picture cannot be read.
+    """
+    example = data.examples[number]
+    rng = np.random.default_rng([config.seed, number])
+    pixels = load_image(example.image).pixels
+    mask = _read_mask(example, pixels.shape[:2])
+    if mask is not None or not example.label:  # a defect that nobody outlined could be cut away
+        pixels, mask = _crop(pixels, mask, rng)
+    if rng.random() < GREY:
+        pixels = np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[..., None], 3, axis=2)
+    return pixels, mask, rng
+
+
+def draw_views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[View]:
+    """The views of one example: a normal one and some with simulated anomalies, or a defect as it is."""
+    example = data.examples[number]
+    pixels, mask, rng = open_example(data, number, config)
+    if example.label:
+        yield View(pixels, mask, int(mask is None or bool(mask.any())), example.type, number)
+        return
+    calm = disturb(pixels, rng).pixels if config.disturbed and rng.random() < 0.5 else pixels
+    yield View(calm, np.zeros(calm.shape[:2], bool), 0, "", number)
+    other = data.normals[int(rng.integers(len(data.normals)))]
+    try:
+        strange = load_image(other.image).pixels
+    except ImageError:
+        strange = None
+    for _ in range(config.simulated):
+        kind = str(rng.choice(config.anomalies)) if config.anomalies else None
+        made = simulate(calm if rng.random() < 0.5 else pixels, rng, kind=kind, other=strange)
+        yield View(made.pixels, made.mask, 1, made.type, number)
+
+
+def _read_mask(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    if example.mask is None:
+        return None
+    mask: NDArray[np.bool_] = np.asarray(load_image(example.mask).pixels.any(axis=2))
+    return mask if mask.shape == shape else None
+
+
+def _crop(
+    pixels: NDArray[np.uint8], mask: NDArray[np.bool_] | None, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+    """A random square; around the defect where there is one."""
+    height, width = pixels.shape[:2]
+    side = max(16, round(min(height, width) * rng.uniform(CLOSEST, 1)))
+    side = min(side, height, width)
+    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    if mask is not None and mask.any():
+        rows, columns = np.nonzero(mask)
+        at = int(rng.integers(len(rows)))
+        top = int(np.clip(rows[at] - rng.integers(side), 0, height - side))
+        left = int(np.clip(columns[at] - rng.integers(side), 0, width - side))
+    window = np.s_[top : top + side, left : left + side]
+    return np.ascontiguousarray(pixels[window]), None if mask is None else mask[window]
+
+
+def _share_of(mask: NDArray[np.bool_], side: int, grid: tuple[int, int]) -> Tensor:
+    shown = Image.fromarray(mask.astype(np.uint8) * 255).resize((side, side), Image.Resampling.BOX)
+    return adaptive_avg_pool2d(torch.from_numpy(np.array(shown, dtype=np.float32) / 255)[None, None], grid)[0, 0]
+
+
+def _pack(rows: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _unpack(shards: Sequence[dict[str, Tensor]]) -> Views:
+    whole = {name: torch.cat([shard[name] for shard in shards]) for name in shards[0]}
+    layers = sorted((name for name in whole if name.startswith("layer.")), key=lambda name: int(name[6:]))
+    rest = {f.name: whole[f.name] for f in fields(Views) if f.name != "layers"}
+    return Views(tuple(whole[name] for name in layers), **rest)
+
+
+def views_key(backbone: Backbone, data: TrainingData, config: ViewConfig) -> str:
+    """What the views depend on, as a name: tower, pictures by path and size, and how views are made."""
+    rows = [(str(e.image), str(e.mask), e.label, e.type, e.image.stat().st_size) for e in data.examples]
+    content = json.dumps([backbone.digest, backbone.part.image_size, asdict(config), rows])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+_TYPES = {defect.name: i for i, defect in enumerate(DEFECTS)}
