@@ -25,12 +25,13 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from assistant.errors import LooktwiceError
 from assistant.face import batch_place, history_place, inspect_place, teach_place
-from assistant.face.shared import Desk
+from assistant.face.shared import Resources
 from assistant.face.theme import CSS, FONT
 from assistant.face.tool import offer_tool, require_mcp
 from assistant.face.words import sentence
-from assistant.images.load import DEFAULT_LIMITS
+from assistant.images.load import DEFAULT_CAPS
 from assistant.inspector import Inspector
+from assistant.products.live_store import LiveProducts
 from assistant.records.history import History, default_history
 
 WAITING = 16  # requests that may wait for the inspector before one is told that it is busy
@@ -56,11 +57,13 @@ def build(
     history: History | None = None,
     folders: Sequence[str] = (),
     *,
+    products: LiveProducts | None = None,
     mcp: bool = False,
 ) -> gr.Blocks:
     """The page of an inspector, or of the error that kept one from loading, which is then all it says.
 
-    `mcp`: its one documented endpoint is the tool of `assistant.face.tool`, and no longer those of the page.
+    `products`: those of a service beside the page, so that both change them in turn. `mcp`: its one documented
+    endpoint is the tool of `assistant.face.tool`, and no longer those of the page.
     """
     page = gr.Blocks(title="looktwice", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True)
     with page:
@@ -68,13 +71,13 @@ def build(
         if isinstance(inspector, LooktwiceError):
             gr.HTML(f'<div role="alert">{html.escape(sentence(inspector))}</div>', elem_id="verdict")
             return page
-        desk = Desk(inspector, page.GRADIO_CACHE, history, tuple(folders))
+        shared = Resources(inspector, page.GRADIO_CACHE, history, tuple(folders), products)
         with gr.Tabs():
             for name, place in PLACES.items():
                 with gr.Tab(name, id=name.lower(), elem_id=f"{name.lower()}-place") as tab:
-                    place.lay_out(desk, page, tab)
+                    place.lay_out(shared, page, tab)
         if mcp:
-            offer_tool(desk, page)
+            offer_tool(shared, page)
     page.queue(max_size=WAITING, api_open=False, default_concurrency_limit=1)
     return page
 
@@ -94,7 +97,7 @@ def launch_arguments(port: int, host: str, *, mcp: bool = False) -> dict[str, An
         "blocked_paths": [],
         "root_path": "",
         "quiet": True,
-        "max_file_size": DEFAULT_LIMITS.max_bytes,
+        "max_file_size": DEFAULT_CAPS.max_bytes,
         "state_session_capacity": SESSIONS,
         "num_workers": 0,
         "footer_links": ["settings"],

@@ -1,8 +1,8 @@
 """An inspector without a model, for the front end: what it says depends on the picture and the product alone."""
 
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -25,6 +25,30 @@ class StubProduct:
     def lift(self):
         return STEP * sum(1 if change.what == "defect" else -1 for change in self.history)
 
+    def undo(self):
+        return replace(self, history=self.history[:-1])
+
+
+class StubStore:
+    """Keeps products in memory, and a file for each of them that changes when it does."""
+
+    def __init__(self, inspector):
+        self._inspector = inspector
+        self._folder = tempfile.TemporaryDirectory()
+        for name in inspector.products:
+            self.path(name).touch()
+
+    def names(self):
+        return sorted(self._inspector.products)
+
+    def path(self, name):
+        return Path(self._folder.name) / name
+
+    def save(self, product, actor=None):
+        self._inspector.saved.append((product.name, actor))
+        self._inspector.products[product.name] = product
+        self.path(product.name).write_text("x" * len(self._inspector.saved))
+
 
 class StubInspector:
     """Scores a picture by its brightness and answers with what it was asked, so that a mix-up shows."""
@@ -33,13 +57,13 @@ class StubInspector:
 
     def __init__(self):
         self.products = {"bracket": StubProduct("bracket")}
-        self.store = SimpleNamespace(names=lambda: sorted(self.products))
+        self.store = StubStore(self)
         self.learned = []
         self.compared = []
         self.histories = []
         self.saved = []
 
-    def learn(self, name, references, *, tell=None):
+    def learn(self, name, references, config=None, *, tell=None):
         for reference in references:
             load_image(reference)
         self.learned.append([Path(reference).name for reference in references])
@@ -52,19 +76,12 @@ class StubInspector:
             raise ProductError(f"There is no product {name!r}; the products are: bracket.")
         return self.products[name]
 
-    def save(self, product, actor=None):
-        self.saved.append((product.name, actor))
-        self.products[product.name] = product
-
     def correct(self, product, picture, correction):
         name, kind = load_image(picture).name, "good" if correction == "false alarm" else "defect"
         if any(change.name == name for change in product.history):
             return product
         change = Change("now", kind, len(product.history), name)
         return replace(product, history=(*product.history, change))
-
-    def undo(self, product):
-        return replace(product, history=product.history[:-1])
 
     def inspect(self, images, product=None):
         self.compared.append(product)

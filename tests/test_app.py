@@ -312,7 +312,7 @@ def test_another_sites_page_may_not_read_an_answer(server):
 
 
 def test_an_upload_that_is_too_large_is_refused(server):
-    size = app.DEFAULT_LIMITS.max_bytes + 1
+    size = app.DEFAULT_CAPS.max_bytes + 1
     reply = httpx.post(f"{server.url}gradio_api/upload", files=[("files", ("a.png", b"0" * size))], timeout=60)
     assert reply.status_code == 413
 

@@ -11,11 +11,11 @@ import gradio as gr
 
 from assistant.errors import LooktwiceError
 from assistant.face.batch_show import NO_RUN, NOTHING, STYLE, list_errors, list_runs, show_chart, show_standing
-from assistant.face.batch_steps import MOST_SHOWN, Filter, Floor, Wish, only_pictures
-from assistant.face.downloads import TakeAway, lay_out_take_away, wire_take_away
+from assistant.face.batch_steps import MOST_SHOWN, BatchRequest, BatchRuns, Filter, only_pictures
+from assistant.face.downloads import DownloadRow, lay_out_downloads, wire_downloads
 from assistant.face.exports import Ending
 from assistant.face.listing import lay_out_listing, picked
-from assistant.face.shared import QUIET, Desk
+from assistant.face.shared import QUIET, Resources
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence
 from assistant.images.sources import EXTENSIONS
@@ -32,19 +32,19 @@ SECONDS = 1.5
 """Between two looks at a run that is at work."""
 
 
-def lay_out(desk: Desk, page: gr.Blocks, tab: gr.Tab) -> None:
+def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay out the place inside a tab and wire it; without a history it says why there is nothing."""
-    if desk.history is None:
+    if shared.history is None:
         gr.HTML(f'<p role="note">{WITHOUT}</p>', padding=True)
         return
-    floor = Floor.of(desk, desk.history)
+    batches = BatchRuns.of(shared, shared.history)
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            form = _lay_out_form(desk)
+            form = _lay_out_form(shared)
             runs = lay_out_listing(NOTHING, "runs")
         with gr.Column(scale=5, min_width=320):
             screen = _lay_out_screen(runs)
-    _wire(page, tab, Handlers(floor), form, screen)
+    _wire(page, tab, BatchHandlers(batches), form, screen)
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Form:
     start: gr.Button
 
     @property
-    def wish(self) -> list[Any]:
-        """What `Handlers.start` takes."""
+    def request(self) -> list[Any]:
+        """What `BatchHandlers.start` takes."""
         return [self.pictures, self.folder, self.product, self.compare, self.lot]
 
 
@@ -79,13 +79,13 @@ class Screen:
     verdict: gr.Radio
     gallery: gr.Gallery
     errors: gr.HTML
-    files: TakeAway
+    files: DownloadRow
     runs: gr.HTML
     timer: gr.Timer
 
     @property
     def all(self) -> list[Any]:
-        """Everything that another look at a run changes; `Handlers.show` gives the values."""
+        """Everything that another look at a run changes; `BatchHandlers.show` gives the values."""
         seen = [self.run, self.ids, self.standing, self.cancel, self.proceed, self.body, self.chart, self.gallery]
         return [*seen, self.errors, self.runs, self.timer]
 
@@ -95,19 +95,19 @@ class Screen:
         return [self.run, self.verdict, self.ids]
 
 
-def _lay_out_form(desk: Desk) -> Form:
+def _lay_out_form(shared: Resources) -> Form:
     pictures = gr.File(
         label="Pictures to inspect", file_count="multiple", file_types=sorted(EXTENSIONS), height=170, buttons=[]
     )
     whole = gr.UploadButton("Or choose a whole folder", file_count="directory", size="sm")
-    roots = ", ".join(desk.folders)
+    roots = ", ".join(shared.folders)
     folder = gr.Textbox(
         label="Or a folder of this machine, without uploading",
         info=f"Inside {roots}",
         max_lines=1,
-        visible=bool(desk.folders),
+        visible=bool(shared.folders),
     )
-    product = gr.Dropdown(desk.products(), value="", label="Saved product")
+    product = gr.Dropdown(shared.product_choices(), value="", label="Saved product")
     compare = gr.Checkbox(
         label="Compare the pictures with each other", info="Needs no product; rows come at the end."
     )
@@ -126,7 +126,7 @@ def _lay_out_screen(runs: gr.HTML) -> Screen:
     with gr.Column(visible=False) as body:
         chart = gr.HTML(elem_id="scores")
         errors = gr.HTML(css_template=STYLE, elem_id="unread")
-        files = lay_out_take_away()
+        files = lay_out_downloads()
         verdict = gr.Radio(list(FILTERS), value="all", label=f"Pictures, worst first, {MOST_SHOWN} at most")
         gallery = gr.Gallery(
             label="Previews",
@@ -156,10 +156,10 @@ def _lay_out_screen(runs: gr.HTML) -> Screen:
 
 
 @dataclass(frozen=True)
-class Handlers:
-    """What the widgets call. A visitor's choice comes in with each call; what is done lies with the floor."""
+class BatchHandlers:
+    """What the widgets call. A visitor's choice comes in with each call; the runs are those of the server."""
 
-    floor: Floor
+    batches: BatchRuns
 
     def start(
         self,
@@ -171,8 +171,8 @@ class Handlers:
     ) -> list[Any]:
         """Emptied uploads, and values for `Screen.all` that show the new run."""
         try:
-            paths = tuple(uploaded_path(one, self.floor.desk.uploads) for one in pictures or [])
-            run = self.floor.start(Wish(paths, folder or "", product or "", bool(compare), lot or ""))
+            paths = tuple(uploaded_path(one, self.batches.shared.uploads) for one in pictures or [])
+            run = self.batches.start(BatchRequest(paths, folder or "", product or "", bool(compare), lot or ""))
         except Exception as error:
             _warn(error)
             return [gr.skip()] * 12
@@ -181,7 +181,7 @@ class Handlers:
     def take_folder(self, chosen: list[dict[str, Any]] | None) -> list[str]:
         """The pictures of a folder that was uploaded, for the list of uploads."""
         try:
-            paths = only_pictures([uploaded_path(one, self.floor.desk.uploads) for one in chosen or []])
+            paths = only_pictures([uploaded_path(one, self.batches.shared.uploads) for one in chosen or []])
             if not paths:
                 raise LooktwiceError("There is no picture in that folder.")
         except Exception as error:
@@ -192,25 +192,25 @@ class Handlers:
     def show(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
         """Values for `Screen.all`. The gallery is left alone where it would show the same."""
         try:
-            active = bool(self.floor.worker.at_hand)  # first: what is no longer at hand is shown as it ended
-            around = [list_runs(self.floor.runs(), run), gr.Timer(active=active)]
+            active = bool(self.batches.worker.unfinished)  # first: what is no longer at hand is shown as it ended
+            around = [list_runs(self.batches.runs(), run), gr.Timer(active=active)]
             if not run:
                 hidden = [gr.Button(visible=False)] * 2
                 return ["", (), NO_RUN, *hidden, gr.Column(visible=False), "", [], "", *around]
-            view = self.floor.view(run, verdict if verdict in FILTERS else "all")
+            view = self.batches.view(run, verdict if verdict in FILTERS else "all")
             shown = tuple(row.id for row in view.worst)
-            gallery = gr.skip() if shown == tuple(ids) else self.floor.previews(view.worst)
+            gallery = gr.skip() if shown == tuple(ids) else self.batches.previews(view.worst)
         except Exception as error:
             line = f'<span class="badge error">NOT SHOWN</span>{html.escape(sentence(error))}'
             return ["", (), line, *[gr.skip()] * 7, gr.Timer(active=False)]
-        failure = self.floor.worker.failure(run)
+        failure = self.batches.worker.failure(run)
         busy = view.standing in ("at work", "waiting")
-        stopping = bool((doing := self.floor.worker.doing) and doing.run == run and doing.stopping)
+        stopping = bool((progress := self.batches.worker.progress) and progress.run == run and progress.stopping)
         label = "Continue anyway" if failure and failure.other_basis else "Continue"
         return [
             run,
             shown,
-            show_standing(view, self.floor.worker.doing, failure),
+            show_standing(view, self.batches.worker.progress, failure),
             gr.Button("Stopping" if stopping else "Cancel", visible=busy, interactive=not stopping),
             gr.Button(label, visible=view.standing == "halted"),
             gr.Column(visible=view.run.done > 0),
@@ -222,8 +222,8 @@ class Handlers:
 
     def look(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
         """As `show`, when the page opens or the place is entered: without a choice, the run that is at work."""
-        doing = self.floor.worker.doing
-        return self.show(run or (doing.run if doing else ""), verdict, ids)
+        progress = self.batches.worker.progress
+        return self.show(run or (progress.run if progress else ""), verdict, ids)
 
     def open(self, verdict: Filter, event: gr.EventData) -> list[Any]:
         """Values for `Screen.all` that show the run whose row was picked."""
@@ -231,33 +231,33 @@ class Handlers:
 
     def cancel(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
         """Stop a run, and values for `Screen.all`."""
-        self.floor.worker.cancel(run)
+        self.batches.worker.cancel(run)
         return self.show(run, verdict, ids)
 
     def proceed(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
         """Continue a run, and values for `Screen.all`."""
         try:
-            self.floor.proceed(run)
+            self.batches.proceed(run)
         except Exception as error:
             _warn(error)
         return self.show(run, verdict, ids)
 
     def export(self, ending: Ending, run: str) -> str:
         """The file of a run."""
-        return self.floor.export(run, ending)
+        return self.batches.export(run, ending)
 
     def list_products(self) -> gr.Dropdown:
         """The saved products as they are now."""
-        return gr.Dropdown(self.floor.desk.products())
+        return gr.Dropdown(self.batches.shared.product_choices())
 
 
 def _warn(error: Exception) -> None:
     gr.Warning(html.escape(sentence(error)))
 
 
-def _wire(page: gr.Blocks, tab: gr.Tab, handlers: Handlers, form: Form, screen: Screen) -> None:
+def _wire(page: gr.Blocks, tab: gr.Tab, handlers: BatchHandlers, form: Form, screen: Screen) -> None:
     uploads: dict[str, Any] = {"preprocess": False, "show_progress": "hidden", "api_visibility": "private"}
-    begun = form.start.click(handlers.start, form.wish, [form.pictures, *screen.all], **uploads)
+    begun = form.start.click(handlers.start, form.request, [form.pictures, *screen.all], **uploads)
     form.whole.upload(handlers.take_folder, form.whole, form.pictures, **uploads)
     screen.cancel.click(handlers.cancel, screen.chosen, screen.all, **QUIET)
     screen.proceed.click(handlers.proceed, screen.chosen, screen.all, **QUIET)
@@ -266,7 +266,7 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: Handlers, form: Form, screen: 
         event.success(None, None, None, js=SCROLL, **QUIET)
     screen.verdict.change(handlers.show, screen.chosen, screen.all, **QUIET)
     screen.timer.tick(handlers.show, screen.chosen, screen.all, **QUIET)
-    wire_take_away(screen.files, handlers.export, [screen.run])
+    wire_downloads(screen.files, handlers.export, [screen.run])
     for shown in (page.load, tab.select):
         shown(handlers.list_products, None, form.product, **QUIET)
         shown(handlers.look, screen.chosen, screen.all, **QUIET)

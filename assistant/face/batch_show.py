@@ -9,7 +9,7 @@ from assistant.face.batch_steps import MOST_ERRORS, Standing, View
 from assistant.face.chart import draw_histogram
 from assistant.face.exports import show_time
 from assistant.face.listing import BADGES, Entry, show_counts, show_listing
-from assistant.face.worker import Doing, Failure
+from assistant.face.worker import Failure, RunProgress
 from assistant.images.sources import shown_name
 from assistant.records.batch_run import Run
 
@@ -38,9 +38,9 @@ li { overflow-wrap: anywhere; }
 """The style of what is shown here."""
 
 
-def show_standing(view: View, doing: Doing | None, failure: Failure | None) -> str:
+def show_standing(view: View, progress: RunProgress | None, failure: Failure | None) -> str:
     """How far a run is, with a bar, its counts by verdict, and what keeps it from going on."""
-    run, mine = view.run, doing if doing and doing.run == view.run.id else None
+    run, mine = view.run, progress if progress and progress.run == view.run.id else None
     label = html.escape(f"{run.done} of {run.total} pictures done")
     share = run.done / max(1, run.total)
     if mine and mine.comparing is not None and not run.done:
@@ -56,7 +56,7 @@ def show_standing(view: View, doing: Doing | None, failure: Failure | None) -> s
     return "".join(parts)
 
 
-def say_standing(view: View, doing: Doing | None) -> str:
+def say_standing(view: View, progress: RunProgress | None) -> str:
     """One sentence about how far a run is."""
     done = f"{view.run.done} of {view.run.total}"
     if view.standing == "waiting":
@@ -67,11 +67,11 @@ def say_standing(view: View, doing: Doing | None) -> str:
         return f"{done} are left; the others were purged from the history."
     if view.standing == "halted":
         return f"{done} done, and stopped. What is done stays; Continue does the rest."
-    if doing and doing.stopping:
+    if progress and progress.stopping:
         return f"{done} done. Stopping after this picture."
-    if doing and doing.comparing is not None and not view.run.done:
-        return f"Comparing the pictures with each other: {doing.comparing:.0%}."
-    return f"{done} done{say_left(doing.seconds_left if doing else None)}."
+    if progress and progress.comparing is not None and not view.run.done:
+        return f"Comparing the pictures with each other: {progress.comparing:.0%}."
+    return f"{done} done{say_left(progress.seconds_left if progress else None)}."
 
 
 def say_left(seconds: float | None) -> str:
@@ -124,7 +124,7 @@ def say_state(run: Run, standing: Standing) -> str:
 def name_of(run: Run) -> str:
     """What a run is about: product or way of judging, and lot."""
     product = run.settings.get("product")
-    way = "compared with each other" if run.settings.get("mode") == "batch" else "no product"
+    way = "compared with each other" if run.settings.get("mode") == "mutual" else "no product"
     return f"{product or way}{f', lot {run.lot}' if run.lot else ''}"
 
 

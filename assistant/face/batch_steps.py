@@ -13,8 +13,8 @@ from typing import Literal
 
 from assistant.errors import LooktwiceError
 from assistant.face.exports import Ending, Exports, show_time
-from assistant.face.shared import Desk
-from assistant.face.upload_store import Depot
+from assistant.face.shared import Resources
+from assistant.face.upload_store import UploadStore
 from assistant.face.worker import Worker
 from assistant.images.sources import EXTENSIONS, find_images, shown_name
 from assistant.inspection import AskedMode
@@ -32,7 +32,7 @@ MOST_ERRORS = 50
 
 
 @dataclass(frozen=True)
-class Wish:
+class BatchRequest:
     """What a visitor asks for: uploads by their paths or a folder of this machine, and how to judge them."""
 
     uploads: tuple[str, ...] = ()
@@ -56,34 +56,34 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Floor:
-    """Where batches are done: plans runs, gives them to the worker, and shows them."""
+class BatchRuns:
+    """The batch runs of one server: they are planned here, done by the worker, and shown."""
 
-    desk: Desk
+    shared: Resources
     history: History
-    depot: Depot
+    upload_store: UploadStore
     worker: Worker
 
     @classmethod
-    def of(cls, desk: Desk, history: History) -> Floor:
-        """A floor of its own for a server; pictures that nobody needs any more are cleared away."""
-        depot = Depot(history)
-        depot.sweep()
-        return cls(desk, history, depot, Worker(desk.inspector, history, depot))
+    def of(cls, shared: Resources, history: History) -> BatchRuns:
+        """The runs of a server; uploaded pictures that nobody needs any more are cleared away."""
+        upload_store = UploadStore(history)
+        upload_store.sweep()
+        return cls(shared, history, upload_store, Worker(shared.inspector, history, upload_store))
 
-    def start(self, wish: Wish) -> str:
+    def start(self, request: BatchRequest) -> str:
         """Begin a run and return its id; LooktwiceError where it makes no sense."""
-        if wish.compare and wish.product:
+        if request.compare and request.product:
             raise LooktwiceError("Pictures are compared with each other or with a product, not both.")
-        if bool(wish.uploads) == bool(wish.folder.strip()):
+        if bool(request.uploads) == bool(request.folder.strip()):
             raise LooktwiceError("Give pictures to upload, or a folder of this machine.")
-        if wish.folder.strip():
-            return self._plan(wish, [allowed_folder(wish.folder.strip(), self.desk.folders)], None)
-        token, kept = self.depot.keep(wish.uploads)
+        if request.folder.strip():
+            return self._plan(request, [allowed_folder(request.folder.strip(), self.shared.folders)], None)
+        token, kept = self.upload_store.keep(request.uploads)
         try:
-            return self._plan(wish, kept, token)
+            return self._plan(request, kept, token)
         except BaseException:
-            self.depot.drop(token)
+            self.upload_store.drop(token)
             raise
 
     def proceed(self, run: str) -> None:
@@ -93,19 +93,19 @@ class Floor:
 
     def runs(self) -> list[tuple[Run, Standing]]:
         """The newest batches, newest first, and what each does as seen from here; "halted" can be continued."""
-        at_hand = self.worker.at_hand  # first: a run that ends meanwhile is not taken for a halted one
-        return [(run, _standing(run, at_hand)) for run in self.history.runs.newest() if "basis" in run.settings]
+        unfinished = self.worker.unfinished  # first: a run that ends meanwhile is not taken for a halted one
+        return [(run, _standing(run, unfinished)) for run in self.history.runs.newest() if "basis" in run.settings]
 
     def view(self, run: str, which: Filter) -> View:
         """A run with the worst of its pictures of a verdict; HistoryError where there is none."""
-        at_hand = self.worker.at_hand
-        found = self.history.runs.get(run)
+        unfinished = self.worker.unfinished
+        shown = self.history.runs.get(run)
         verdicts: tuple[Found, ...] = () if which == "all" else (which,)
         page = self.history.search(Query(run=run, verdicts=verdicts, order="score"), size=MOST_SHOWN)
         errors = self.history.search(Query(run=run, verdicts=("error",), order="place"), size=MOST_ERRORS)
         return View(
-            found,
-            _standing(found, at_hand),
+            shown,
+            _standing(shown, unfinished),
             page.counts,
             self.history.scores(Query(run=run)),
             self._limits(run),
@@ -119,27 +119,27 @@ class Floor:
 
     def export(self, run: str, ending: Ending) -> str:
         """Write a run, or a report on it, to a file among the server's own and return its path."""
-        found = self.history.runs.get(run)
-        exports = Exports(self.desk.uploads, self.history)
-        return exports.write(Query(run=run, order="place"), title_of(found), ending, found.lot)
+        exported = self.history.runs.get(run)
+        exports = Exports(self.shared.uploads, self.history)
+        return exports.write(Query(run=run, order="place"), title_of(exported), ending, exported.lot)
 
     @cached_property
-    def _shelf(self) -> Path:
-        os.makedirs(self.desk.uploads, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="previews-", dir=self.desk.uploads))
+    def _preview_folder(self) -> Path:
+        os.makedirs(self.shared.uploads, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="previews-", dir=self.shared.uploads))
 
     def _preview(self, row: Kept) -> Path:
-        file = self._shelf / f"{row.id}.jpg"
+        file = self._preview_folder / f"{row.id}.jpg"
         if not file.is_file():
             file.write_bytes(self.history.preview(row.id) or b"")
         return file
 
-    def _plan(self, wish: Wish, paths: Sequence[str], token: str | None) -> str:
-        inspector = self.desk.inspector
-        product = inspector.load(wish.product) if wish.product else None
-        mode: AskedMode = "batch" if wish.compare else "auto"
+    def _plan(self, request: BatchRequest, paths: Sequence[str], token: str | None) -> str:
+        inspector = self.shared.inspector
+        product = self.shared.products.get(request.product) if request.product else None
+        mode: AskedMode = "mutual" if request.compare else "auto"
         more = {"uploads": token} if token else {}
-        run = plan_batch(inspector, self.history, paths, product, mode, lot=wish.lot, more=more)
+        run = plan_batch(inspector, self.history, paths, product, mode, lot=request.lot, more=more, confined=True)
         self.worker.start(run.id)
         return run.id
 
@@ -147,20 +147,20 @@ class Floor:
         newest = self.history.search(Query(run=run, verdicts=("good", "review", "defect")), size=1).rows
         if not newest:
             return {}
-        found = newest[0].inspection
-        return {"threshold": found.threshold or 0.0, "review": found.review_threshold or 0.0}
+        inspection = newest[0].inspection
+        return {"threshold": inspection.threshold or 0.0, "review": inspection.review_threshold or 0.0}
 
 
-def _standing(run: Run, at_hand: Mapping[str, Standing]) -> Standing:
-    if run.id in at_hand:
-        return at_hand[run.id]
+def _standing(run: Run, unfinished: Mapping[str, Standing]) -> Standing:
+    if run.id in unfinished:
+        return unfinished[run.id]
     return run.state if run.state in ("done", "purged") else "halted"
 
 
 def caption(row: Kept) -> str:
     """What stands under a picture of a batch: score, verdict, name."""
-    found = row.inspection
-    return f"{number(found.score or 0.0)} {found.verdict} {shown_name(found.path)}"
+    inspection = row.inspection
+    return f"{number(inspection.score or 0.0)} {inspection.verdict} {shown_name(inspection.path)}"
 
 
 def title_of(run: Run) -> str:
@@ -185,7 +185,7 @@ def allowed_folder(wanted: str, roots: Sequence[str]) -> str:
         try:
             path = os.path.realpath(os.path.join(real_root, wanted))
             if Path(path).is_relative_to(real_root) and os.path.isdir(path):
-                if next(find_images([path]), None) is None:
+                if next(find_images([path], confined=True), None) is None:
                     raise LooktwiceError("There is no picture in that folder.")
                 return path
         except ValueError:  # a zero byte

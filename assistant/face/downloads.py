@@ -19,23 +19,23 @@ NAMES: dict[Ending, str] = {"csv": "CSV", "jsonl": "JSONL", "html": "HTML report
 
 
 @dataclass(frozen=True)
-class TakeAway:
-    """The buttons, in the order of NAMES, and the hidden one that fetches the file."""
+class DownloadRow:
+    """The widgets of the row: a button for each of NAMES, and the hidden one that fetches the file."""
 
     buttons: tuple[gr.Button, ...]
     file: gr.DownloadButton
 
 
-def lay_out_take_away() -> TakeAway:
+def lay_out_downloads() -> DownloadRow:
     """Lay out the row."""
     with gr.Row():
         buttons = tuple(gr.Button(name, size="sm", min_width=90) for name in NAMES.values())
     # A column that becomes visible shows what was hidden in it; the style of the page keeps this one from sight.
     fetcher = gr.DownloadButton(visible="hidden", elem_id=f"file-{secrets.token_hex(4)}", elem_classes="fetch")
-    return TakeAway(buttons, fetcher)
+    return DownloadRow(buttons, fetcher)
 
 
-def wire_take_away(row: TakeAway, write: Callable[..., str], inputs: Sequence[Any]) -> None:
+def wire_downloads(row: DownloadRow, write: Callable[..., str], inputs: Sequence[Any]) -> None:
     """Wire the row: `write` takes one of NAMES and the values of `inputs`, and gives the path of a file."""
     # The button that fetches a file has none to fetch until it is written.
     fetch = f"() => setTimeout(() => document.querySelector('#{row.file.elem_id}')?.click(), 200)"

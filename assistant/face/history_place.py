@@ -1,4 +1,4 @@
-"""The History place: what was inspected is found, opened with its conversation, taken away, or removed."""
+"""The History place: earlier inspections are searched, opened with their conversation, downloaded, or removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from assistant.errors import HistoryError
-from assistant.face.downloads import TakeAway, lay_out_take_away, wire_take_away
+from assistant.face.downloads import DownloadRow, lay_out_downloads, wire_downloads
 from assistant.face.exports import Ending, Exports
 from assistant.face.history_steps import (
     ANY,
@@ -28,8 +28,8 @@ from assistant.face.history_steps import (
 )
 from assistant.face.listing import BADGES, lay_out_listing, picked, show_counts, show_listing
 from assistant.face.result import ResultView, cleared, filled, lay_out_result
-from assistant.face.session import Shown
-from assistant.face.shared import QUIET, Desk
+from assistant.face.session import Result
+from assistant.face.shared import QUIET, Resources
 from assistant.face.words import sentence, show_chat
 from assistant.records.entries import Query
 from assistant.records.history import History
@@ -42,9 +42,9 @@ SCROLL = "() => { if (innerWidth < 700) document.querySelector('#opened')?.scrol
 EMPTY = "Nothing was inspected yet, or nothing fits what you look for."
 
 
-def lay_out(desk: Desk, page: gr.Blocks, tab: gr.Tab) -> None:
+def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay out the place inside a tab and wire it; without a history it says so."""
-    if desk.history is None:
+    if shared.history is None:
         gr.HTML(f'<p role="note">{WITHOUT}</p>', padding=True)
         return
     with gr.Row():
@@ -52,10 +52,10 @@ def lay_out(desk: Desk, page: gr.Blocks, tab: gr.Tab) -> None:
             search = _lay_out_search()
             removal = _lay_out_removal()
         with gr.Column(scale=5, min_width=320, elem_id="opened"):
-            view = lay_out_result(desk, WELCOME)
+            view = lay_out_result(shared, WELCOME)
             with view.actions:
                 forget = gr.Button("Delete conversation", size="sm", min_width=150)
-    _wire(page, tab, Handlers(desk, desk.history), search, removal, view, forget)
+    _wire(page, tab, HistoryHandlers(shared, shared.history), search, removal, view, forget)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Search:
     page: gr.State
     back: gr.Button
     on: gr.Button
-    files: TakeAway
+    files: DownloadRow
 
     @property
     def filters(self) -> list[Any]:
@@ -82,7 +82,7 @@ class Search:
         return [self.product, self.verdicts, self.since, self.until, self.lot, self.text]
 
     @property
-    def found(self) -> list[Any]:
+    def listed(self) -> list[Any]:
         """Everything that a search changes."""
         return [self.page, self.counts, self.listing, self.back, self.on]
 
@@ -119,7 +119,7 @@ def _lay_out_search() -> Search:
     with gr.Row():
         back = gr.Button("Newer", size="sm", interactive=False, min_width=90)
         on = gr.Button("Older", size="sm", interactive=False, min_width=90)
-    files = lay_out_take_away()
+    files = lay_out_downloads()
     page = gr.State(1)
     return Search(product, verdicts, since, until, lot, text, search, counts, listing, page, back, on, files)
 
@@ -136,47 +136,47 @@ def _lay_out_removal() -> Removal:
 
 
 @dataclass(frozen=True)
-class Handlers:
+class HistoryHandlers:
     """What the widgets call; what a visitor looks for and has opened comes in with each call."""
 
-    desk: Desk
+    shared: Resources
     history: History
 
-    def find(self, page: int, shown: Shown | None, *filters: Any) -> list[Any]:
-        """Values for `Search.found`: a page of what the filters find."""
+    def find(self, page: int, shown: Result | None, *filters: Any) -> list[Any]:
+        """Values for `Search.listed`: a page of what the filters find."""
         try:
-            found, at = find(self.history, _filters(filters), page)
+            listed, at = find(self.history, _filters(filters), page)
         except Exception as error:
             line = f'<p role="alert">{html.escape(sentence(error))}</p>'
             return [1, line, show_listing("", (), (), EMPTY), *[gr.Button(interactive=False)] * 2]
         first = (at - 1) * PAGE + 1
-        last = first + len(found.rows) - 1
-        title = f"{first} to {last} of {found.total}, newest first"
-        entries = [entry_of(kept) for kept in found.rows]
+        last = first + len(listed.rows) - 1
+        title = f"{first} to {last} of {listed.total}, newest first"
+        entries = [entry_of(kept) for kept in listed.rows]
         chosen = str(shown.kept) if shown else ""
         return [
             at,
-            show_counts(found.counts) if found.counts else "",
+            show_counts(listed.counts) if listed.counts else "",
             show_listing(title, COLUMNS, entries, EMPTY, chosen),
             gr.Button(interactive=at > 1),
-            gr.Button(interactive=last < found.total),
+            gr.Button(interactive=last < listed.total),
         ]
 
-    def search(self, shown: Shown | None, *filters: Any) -> list[Any]:
+    def search(self, shown: Result | None, *filters: Any) -> list[Any]:
         """As `find`, from the first page."""
         return self.find(1, shown, *filters)
 
-    def back(self, page: int, shown: Shown | None, *filters: Any) -> list[Any]:
+    def back(self, page: int, shown: Result | None, *filters: Any) -> list[Any]:
         """As `find`, the page before."""
         return self.find(page - 1, shown, *filters)
 
-    def on(self, page: int, shown: Shown | None, *filters: Any) -> list[Any]:
+    def on(self, page: int, shown: Result | None, *filters: Any) -> list[Any]:
         """As `find`, the page after."""
         return self.find(page + 1, shown, *filters)
 
     def open(self, event: gr.EventData, page: int, *filters: Any) -> list[Any]:
-        """Values for `ResultView.all` and `Search.found`: the inspection whose row was picked."""
-        shown: Shown | None = None
+        """Values for `ResultView.all` and `Search.listed`: the inspection whose row was picked."""
+        shown: Result | None = None
         try:
             kept, shown = open_kept(self.history, picked(event))
             if kept.inspection.status == "error":
@@ -186,7 +186,7 @@ class Handlers:
             view = cleared(f'<span class="badge error">NOT READ</span>{html.escape(sentence(error))}')
         return [*view, *self.find(page, shown, *filters)]
 
-    def forget(self, shown: Shown | None) -> tuple[Shown | None, list[dict[str, str]]]:
+    def forget(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
         """The result and the chat without the conversation, which is removed from the history."""
         if shown is None or shown.kept is None:
             return shown, []
@@ -200,7 +200,7 @@ class Handlers:
     def export(self, ending: Ending, *filters: Any) -> str:
         """What the filters find, as a file."""
         wanted = _filters(filters)
-        exports = Exports(self.desk.uploads, self.history)
+        exports = Exports(self.shared.uploads, self.history)
         return exports.write(wanted.query, "Inspections", ending, wanted.query.lot or "")
 
     def ask_removal(self, before: str | None) -> list[Any]:
@@ -255,7 +255,7 @@ def _warn(error: Exception) -> None:
 def _wire(
     page: gr.Blocks,
     tab: gr.Tab,
-    handlers: Handlers,
+    handlers: HistoryHandlers,
     search: Search,
     removal: Removal,
     view: ResultView,
@@ -269,19 +269,19 @@ def _wire(
         search.lot.input,
         search.verdicts.input,
     ):
-        event(handlers.search, asked, search.found, **QUIET)
-    search.back.click(handlers.back, [search.page, *asked], search.found, **QUIET)
-    search.on.click(handlers.on, [search.page, *asked], search.found, **QUIET)
+        event(handlers.search, asked, search.listed, **QUIET)
+    search.back.click(handlers.back, [search.page, *asked], search.listed, **QUIET)
+    search.on.click(handlers.on, [search.page, *asked], search.listed, **QUIET)
     opened = search.listing.select(
-        handlers.open, [search.page, *search.filters], [*view.all, *search.found], **QUIET
+        handlers.open, [search.page, *search.filters], [*view.all, *search.listed], **QUIET
     )
     opened.success(None, None, None, js=SCROLL, **QUIET)
-    wire_take_away(search.files, handlers.export, search.filters)
+    wire_downloads(search.files, handlers.export, search.filters)
     forget.click(handlers.forget, view.shown, [view.shown, view.chat], **QUIET)
     removal.ask.click(handlers.ask_removal, removal.before, removal.all, **QUIET)
     removal.no.click(handlers.keep, None, removal.all, **QUIET)
     removed = removal.sure.click(handlers.remove, removal.end, removal.all, **QUIET)
-    removed.then(handlers.search, asked, search.found, **QUIET)
+    removed.then(handlers.search, asked, search.listed, **QUIET)
     for shown in (page.load, tab.select):
         shown(handlers.list_names, None, [search.product, search.lot], **QUIET)
-        shown(handlers.find, [search.page, *asked], search.found, **QUIET)
+        shown(handlers.find, [search.page, *asked], search.listed, **QUIET)

@@ -10,8 +10,8 @@ from typing import get_args
 from assistant.errors import HistoryError
 from assistant.face.exports import show_time
 from assistant.face.listing import Entry
-from assistant.face.session import Shown
-from assistant.face.upload_store import Depot
+from assistant.face.session import Result
+from assistant.face.upload_store import UploadStore
 from assistant.images.sources import shown_name
 from assistant.language.wording import number
 from assistant.records.entries import Found, Kept, Page, Query
@@ -72,36 +72,38 @@ def choices(names: Sequence[str]) -> list[tuple[str, str]]:
 def find(history: History, filters: Filters, page: int) -> tuple[Page, int]:
     """A page of what is found, and its number: the last one where there are fewer."""
     query = filters.query
-    found = history.search(query, max(1, page), PAGE)
-    last = max(1, -(-found.total // PAGE))
+    rows = history.search(query, max(1, page), PAGE)
+    last = max(1, -(-rows.total // PAGE))
     if page > last:
         return history.search(query, last, PAGE), last
-    return found, max(1, page)
+    return rows, max(1, page)
 
 
-def open_kept(history: History, id: str) -> tuple[Kept, Shown]:
+def open_kept(history: History, id: str) -> tuple[Kept, Result]:
     """An inspection as it was kept, and the same with its preview and its conversation, to be shown."""
     if not id.isdecimal() or len(id) > 15:
         raise HistoryError("There is no such inspection in the history.")
     kept = history.get(int(id))
-    found = replace(kept.inspection, path=shown_name(kept.inspection.path))
-    return kept, Shown(found, preview=history.preview(kept.id), turns=history.turns(kept.id), kept=kept.id)
+    inspection = replace(kept.inspection, path=shown_name(kept.inspection.path))
+    return kept, Result(inspection, preview=history.preview(kept.id), turns=history.turns(kept.id), kept=kept.id)
 
 
 def entry_of(kept: Kept) -> Entry:
     """An inspection as a row of `COLUMNS`."""
-    found = kept.inspection
-    verdict = found.verdict or "error"
-    judged = "" if found.score is None else f"{number(found.score)} / {number(found.threshold or 0.0)}"
-    name = shown_name(found.path)
-    cells = (name, show_time(kept.created), found.product or "", kept.lot, verdict, judged)
+    inspection = kept.inspection
+    verdict = inspection.verdict or "error"
+    judged = (
+        "" if inspection.score is None else f"{number(inspection.score)} / {number(inspection.threshold or 0.0)}"
+    )
+    name = shown_name(inspection.path)
+    cells = (name, show_time(kept.created), inspection.product or "", kept.lot, verdict, judged)
     return Entry(str(kept.id), cells, verdict)
 
 
 def purge(history: History, before: datetime) -> int:
     """Remove what was inspected before a time, with what runs kept for it; how many inspections that were."""
     count = history.purge(before)
-    Depot(history).sweep()
+    UploadStore(history).sweep()
     return count
 
 

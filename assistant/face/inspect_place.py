@@ -14,14 +14,14 @@ from PIL import Image
 from assistant.face.examples import EXAMPLES, make_example
 from assistant.face.result import Look, ResultView, cleared, filled, lay_out_result
 from assistant.face.session import (
+    Result,
     Session,
-    Shown,
     correct_result,
     inspect_pictures,
     show_result,
     undo_correction,
 )
-from assistant.face.shared import QUIET, WORK, Desk
+from assistant.face.shared import QUIET, WORK, Resources
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence, show_error, show_notes
 from assistant.images.sources import EXTENSIONS
@@ -36,19 +36,19 @@ FOCUS = "() => { document.querySelector('#inspect')?.focus(); }"
 """After an upload, Enter inspects."""
 
 
-def lay_out(desk: Desk, page: gr.Blocks, tab: gr.Tab) -> None:
+def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay out the place inside a tab and wire it."""
     with gr.Row():
         with gr.Column(scale=2, min_width=290):
-            left = _lay_out_inputs(desk)
+            left = _lay_out_inputs(shared)
         with gr.Column(scale=7, min_width=310):
             strip = _lay_out_strip()
-            right = lay_out_result(desk, WELCOME, public=True)
+            right = lay_out_result(shared, WELCOME, public=True)
             with right.actions:
                 actions = _lay_out_actions()
             examples = _lay_out_examples()
     screen = Screen(left, strip, right, *actions, examples, gr.State(Session()))
-    _wire(page, tab, Handlers(desk), screen)
+    _wire(page, tab, InspectHandlers(shared), screen)
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,12 @@ class Screen:
 
     @property
     def all(self) -> list[Any]:
-        """What an inspection or a correction changes, `Handlers.screen` gives the values."""
+        """What an inspection or a correction changes, `InspectHandlers.screen` gives the values."""
         mine = [self.strip, self.false_alarm, self.missed, self.undo, self.notes, self.examples]
         return [self.session, *self.right.all, *mine]
 
 
-def _lay_out_inputs(desk: Desk) -> Inputs:
+def _lay_out_inputs(shared: Resources) -> Inputs:
     pictures = gr.Gallery(
         label="Pictures to inspect",
         type="filepath",
@@ -96,7 +96,7 @@ def _lay_out_inputs(desk: Desk) -> Inputs:
         buttons=[],
         elem_id="pictures",
     )
-    product = gr.Dropdown(desk.products(), value="", label="Product")
+    product = gr.Dropdown(shared.product_choices(), value="", label="Product")
     with gr.Accordion("Good references instead", open=False):
         references = gr.File(
             label="Good references (any number)",
@@ -146,13 +146,13 @@ def _lay_out_examples() -> gr.Gallery:
 
 
 @dataclass(frozen=True)
-class Handlers:
+class InspectHandlers:
     """What the widgets call: the inspector is shared, everything of a visitor comes in with the session.
 
     Uploads come unprocessed, as {"path": ...}, so that nobody but `load_image` opens them.
     """
 
-    desk: Desk
+    shared: Resources
 
     def inspect(
         self,
@@ -173,18 +173,18 @@ class Handlers:
         try:
             look = Look(view, opacity, scale)
             paths = self._paths(pictures)
-            others = [uploaded_path(one, self.desk.uploads) for one in references or []]
-            done = inspect_pictures(self.desk, paths, others, product, session, tell)
+            others = [uploaded_path(one, self.shared.uploads) for one in references or []]
+            done = inspect_pictures(self.shared, paths, others, product, session, tell)
             return self.screen(done, look)
         except Exception as error:
             return self.blank(session, show_error(error))
 
     def correct(
-        self, correction: Correction, view: str, opacity: float, scale: str, shown: Shown | None, session: Session
+        self, correction: Correction, view: str, opacity: float, scale: str, shown: Result | None, session: Session
     ) -> list[Any]:
         """Values for `Screen.all` after the product was corrected."""
         return self._step(
-            lambda now: correct_result(self.desk, now, correction), view, opacity, scale, shown, session
+            lambda now: correct_result(self.shared, now, correction), view, opacity, scale, shown, session
         )
 
     def false_alarm(self, *given: Any) -> list[Any]:
@@ -195,17 +195,17 @@ class Handlers:
         """As `correct`: the part on the screen has a defect."""
         return self.correct("missed", *given)
 
-    def undo(self, view: str, opacity: float, scale: str, shown: Shown | None, session: Session) -> list[Any]:
+    def undo(self, view: str, opacity: float, scale: str, shown: Result | None, session: Session) -> list[Any]:
         """Values for `Screen.all` after the last correction was taken back."""
-        return self._step(lambda now: undo_correction(self.desk, now), view, opacity, scale, shown, session)
+        return self._step(lambda now: undo_correction(self.shared, now), view, opacity, scale, shown, session)
 
     def pick(
-        self, view: str, opacity: float, scale: str, shown: Shown | None, session: Session, at: gr.SelectData
+        self, view: str, opacity: float, scale: str, shown: Result | None, session: Session, at: gr.SelectData
     ) -> list[Any]:
         """Values for `Screen.all` with the result that was picked from the strip."""
 
         def go(now: Session) -> Session:
-            return show_result(self.desk, replace(now, taught=None), int(at.index))
+            return show_result(self.shared, replace(now, taught=None), int(at.index))
 
         return self._step(go, view, opacity, scale, shown, session)
 
@@ -221,16 +221,16 @@ class Handlers:
 
     def try_example(self, at: gr.SelectData) -> tuple[list[str], list[str], str]:
         """The pictures, the references and no product, of an example that was picked."""
-        example = make_example(EXAMPLES[int(at.index)], self.desk.uploads)
+        example = make_example(EXAMPLES[int(at.index)], self.shared.uploads)
         return list(example.pictures), list(example.references), ""
 
     def show_examples(self) -> list[tuple[str, str]]:
         """The pictures and captions of the examples, drawn when first asked for."""
-        return [(make_example(name, self.desk.uploads).pictures[0], name) for name in EXAMPLES]
+        return [(make_example(name, self.shared.uploads).pictures[0], name) for name in EXAMPLES]
 
     def list_products(self) -> gr.Dropdown:
         """The saved products as they are now."""
-        return gr.Dropdown(self.desk.products())
+        return gr.Dropdown(self.shared.product_choices())
 
     def screen(self, session: Session, look: Look) -> list[Any]:
         """Values for `Screen.all` with what the session shows."""
@@ -255,7 +255,8 @@ class Handlers:
 
     def _paths(self, pictures: list[dict[str, Any]] | None) -> list[str]:
         return [
-            uploaded_path(one.get("image") or one.get("video") or {}, self.desk.uploads) for one in pictures or []
+            uploaded_path(one.get("image") or one.get("video") or {}, self.shared.uploads)
+            for one in pictures or []
         ]
 
     def _step(
@@ -264,7 +265,7 @@ class Handlers:
         view: str,
         opacity: float,
         scale: str,
-        shown: Shown | None,
+        shown: Result | None,
         session: Session,
     ) -> list[Any]:
         try:
@@ -275,18 +276,18 @@ class Handlers:
             return [gr.skip()] * len(self.blank(session, ""))
 
 
-def _thumbnail(shown: Shown) -> Image.Image:
+def _thumbnail(shown: Result) -> Image.Image:
     picture = Image.open(io.BytesIO(shown.preview or b"")).convert("RGB")
     picture.thumbnail((240, 240))
     return picture
 
 
-def _caption(shown: Shown) -> str:
-    found = shown.inspection
-    return f"{number(found.score or 0.0)} {found.verdict}: {found.path}"
+def _caption(shown: Result) -> str:
+    inspection = shown.inspection
+    return f"{number(inspection.score or 0.0)} {inspection.verdict}: {inspection.path}"
 
 
-def _wire(page: gr.Blocks, tab: gr.Tab, handlers: Handlers, at: Screen) -> None:
+def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -> None:
     left, right = at.left, at.right
     wanted = [left.pictures, left.references, left.product, *right.look, at.session]
     busy: dict[str, Any] = {"preprocess": False, "show_progress_on": right.verdict, **WORK}

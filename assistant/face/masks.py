@@ -66,8 +66,8 @@ def split_masks(painted: NDArray[np.uint8] | None) -> tuple[Mask | None, Mask | 
 
 def whole_mask(painted: NDArray[np.uint8] | None) -> Mask | None:
     """Everything painted, whatever the colour [H, W]; None where nothing is."""
-    found = [mask for mask in split_masks(painted) if mask is not None]
-    return np.logical_or.reduce(found) if found else None
+    painted_masks = [mask for mask in split_masks(painted) if mask is not None]
+    return np.logical_or.reduce(painted_masks) if painted_masks else None
 
 
 def _address(picture: Image.Image, format: str) -> str:

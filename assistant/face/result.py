@@ -1,6 +1,6 @@
 """A result on the screen: verdict, picture, regions and the conversation about them. Any place can show one.
 
-It shows what a `Shown` holds and asks about it. Where that came from, and what may be done about it, is the
+It shows what a `Result` holds and asks about it. Where that came from, and what may be done about it, is the
 business of the place around it.
 """
 
@@ -19,8 +19,8 @@ import gradio as gr
 from PIL import Image
 
 from assistant.errors import LooktwiceError
-from assistant.face.session import LONGEST_QUESTION, Shown, stream_chat
-from assistant.face.shared import QUIET, WORK, Desk
+from assistant.face.session import Result, stream_chat
+from assistant.face.shared import QUIET, WORK, Resources
 from assistant.face.words import (
     COLUMNS,
     QUESTIONS,
@@ -33,6 +33,7 @@ from assistant.face.words import (
 from assistant.images.load import load_image
 from assistant.images.sources import shown_name
 from assistant.inspection import Inspection
+from assistant.language.conversation import LONGEST_QUESTION
 from assistant.overlay import colorize, draw_boxes, draw_overlay, shown_size
 
 VIEWS = ("Overlay", "Compare", "Map", "Original")
@@ -52,17 +53,17 @@ class Look:
         if self.view not in VIEWS or self.scale not in SCALES or not 0 <= self.opacity <= 1:
             raise LooktwiceError("There is no such view, opacity or colour scale.")
 
-    def scaled(self, found: Inspection) -> Inspection:
+    def scaled(self, inspection: Inspection) -> Inspection:
         """An inspection whose colours run on the chosen scale."""
-        coarse = found.coarse_map
+        coarse = inspection.coarse_map
         if self.scale == SCALES[0] or coarse is None or not float(coarse.min()) < float(coarse.max()):
-            return found
-        return replace(found, scale=(float(coarse.min()), float(coarse.max())))
+            return inspection
+        return replace(inspection, scale=(float(coarse.min()), float(coarse.max())))
 
 
 @dataclass(frozen=True)
 class ResultView:
-    """The widgets that show one result. `shown` holds the `Shown` that is on the screen, or None.
+    """The widgets that show one result. `shown` holds the `Result` that is on the screen, or None.
 
     `actions` is an empty row under the verdict for what a place offers to do about it.
     """
@@ -98,7 +99,7 @@ class ResultView:
         return [self.view, self.opacity, self.scale]
 
 
-def lay_out_result(desk: Desk, welcome: str, *, public: bool = False) -> ResultView:
+def lay_out_result(shared: Resources, welcome: str, *, public: bool = False) -> ResultView:
     """Lay out the widgets, empty but for a line of HTML, and wire what they do among themselves.
 
     `public`: its chat is the endpoint /ask; one of a page can be.
@@ -109,20 +110,20 @@ def lay_out_result(desk: Desk, welcome: str, *, public: bool = False) -> ResultV
         with gr.Column(scale=5, min_width=300):
             picture = _lay_out_picture()
         with gr.Column(scale=4, min_width=300):
-            talk = _lay_out_chat(desk.inspector.explainer is not None)
+            talk = _lay_out_chat(shared.inspector.explainer is not None)
     view = ResultView(gr.State(None), verdict, actions, body, *picture, *talk)
-    _wire(view, ResultHandlers(desk), public)
+    _wire(view, ResultHandlers(shared), public)
     return view
 
 
-def filled(shown: Shown, look: Look | None = None) -> list[Any]:
+def filled(shown: Result, look: Look | None = None) -> list[Any]:
     """What every widget of `ResultView.all` shows of a result."""
-    found, look = shown.inspection, look or Look()
-    rows = show_regions(found)
-    buttons = [gr.Button(text, interactive=True) for text in QUESTIONS[found.verdict or "review"]]
+    inspection, look = shown.inspection, look or Look()
+    rows = show_regions(inspection)
+    buttons = [gr.Button(text, interactive=True) for text in QUESTIONS[inspection.verdict or "review"]]
     overlay, compare, legend = drawn(shown, look)
     table = gr.Dataframe(rows, visible=bool(rows))
-    seen = [show_verdict(found), overlay, table, show_chat(shown.turns), compare, legend]
+    seen = [show_verdict(inspection), overlay, table, show_chat(shown.turns), compare, legend]
     # A preview has its overlay on it already: there is nothing to choose about its look.
     around = [gr.Row(visible=True), gr.Row(visible=True), gr.Column(visible=shown.picture is not None)]
     return [shown, *seen, *around, *buttons]
@@ -145,25 +146,26 @@ def cleared(line: str) -> list[Any]:
     ]
 
 
-def drawn(shown: Shown, look: Look) -> list[Any]:
+def drawn(shown: Result, look: Look) -> list[Any]:
     """Values for the picture, the comparison (seen in its own view alone) and the legend."""
-    found = look.scaled(shown.inspection)
-    legend = "" if look.view == "Original" or found.coarse_map is None else show_legend(found.scale, look.scale)
+    inspection = look.scaled(shown.inspection)
+    bare = look.view == "Original" or inspection.coarse_map is None
+    legend = "" if bare else show_legend(inspection.scale, look.scale)
     if shown.picture is None:
         kept = Image.open(io.BytesIO(shown.preview)).convert("RGB") if shown.preview else None
         return [kept, gr.ImageSlider(visible=False), ""]
     if look.view == "Map":
-        return [_map_of(found), gr.ImageSlider(visible=False), legend]
+        return [_map_of(inspection), gr.ImageSlider(visible=False), legend]
     pixels = load_image(shown.picture).pixels
     plain = draw_boxes(pixels, ())
     if look.view == "Original":
         return [plain, gr.ImageSlider(visible=False), legend]
-    overlay = draw_overlay(pixels, found, opacity=look.opacity, bar=False)
+    overlay = draw_overlay(pixels, inspection, opacity=look.opacity, bar=False)
     compare = look.view == "Compare"
     return [overlay, gr.ImageSlider((plain, overlay) if compare else None, visible=compare), legend]
 
 
-def write_shown(shown: Shown, look: Look, kind: str, folder: str) -> Path:
+def write_shown(shown: Result, look: Look, kind: str, folder: str) -> Path:
     """Write a report of one of REPORTS on a result, its picture in a look, where nobody can guess its address."""
     from assistant.reports import report_inspection, write_report
 
@@ -174,49 +176,49 @@ def write_shown(shown: Shown, look: Look, kind: str, folder: str) -> Path:
     return write_report(report_inspection(shown.inspection, picture, shown.turns, original=original), target)
 
 
-def region_at(found: Inspection, x: float, y: float) -> str | None:
+def region_at(inspection: Inspection, x: float, y: float) -> str | None:
     """The smallest region whose box has the point in it, x and y in shares of the picture; None for none."""
-    left, top = x * (found.width or 0), y * (found.height or 0)
-    hit = [r for r in found.regions if r.box[0] <= left < r.box[2] and r.box[1] <= top < r.box[3]]
+    left, top = x * (inspection.width or 0), y * (inspection.height or 0)
+    hit = [r for r in inspection.regions if r.box[0] <= left < r.box[2] and r.box[1] <= top < r.box[3]]
     return min(hit, key=lambda r: r.area).id if hit else None
 
 
-def _map_of(found: Inspection) -> Image.Image | None:
-    if found.coarse_map is None or found.scale is None:
+def _map_of(inspection: Inspection) -> Image.Image | None:
+    if inspection.coarse_map is None or inspection.scale is None:
         return None
-    return draw_boxes(colorize(found.anomaly_map, found.scale), found.regions)
+    return draw_boxes(colorize(inspection.anomaly_map, inspection.scale), inspection.regions)
 
 
 @dataclass(frozen=True)
 class ResultHandlers:
     """What the widgets of a result call; everything comes in with what is on the screen."""
 
-    desk: Desk
+    shared: Resources
 
-    def ask(self, question: str, shown: Shown | None) -> Iterator[tuple[Any, ...]]:
+    def ask(self, question: str, shown: Result | None) -> Iterator[tuple[Any, ...]]:
         """The result, the chat, and what stays in the question box: the question, where it has no answer."""
         last = shown
         try:
-            for last in stream_chat(self.desk, question, shown):
+            for last in stream_chat(self.shared, question, shown):
                 yield last, show_chat(last.turns), ""
         except Exception as error:
             gr.Warning(html.escape(sentence(error)))
             yield last, show_chat(last.turns if last else ()), question
 
-    def ask_about_row(self, shown: Shown | None, at: gr.SelectData) -> Iterator[tuple[Any, ...]]:
+    def ask_about_row(self, shown: Result | None, at: gr.SelectData) -> Iterator[tuple[Any, ...]]:
         """As `ask`, about the region in the row of the table that was clicked."""
         yield from self._ask_about(shown.inspection.regions[at.index[0]].id if shown else None, shown)
 
-    def ask_about_place(self, shown: Shown | None, at: gr.SelectData) -> Iterator[tuple[Any, ...]]:
+    def ask_about_place(self, shown: Result | None, at: gr.SelectData) -> Iterator[tuple[Any, ...]]:
         """As `ask`, about the region of the picture that was clicked."""
         region = None
         if shown and shown.picture:  # a preview may have more on it than the picture
-            found = shown.inspection
-            width, height = shown_size(found.width or 1, found.height or 1)
-            region = region_at(found, at.index[0] / width, at.index[1] / height)
+            inspection = shown.inspection
+            width, height = shown_size(inspection.width or 1, inspection.height or 1)
+            region = region_at(inspection, at.index[0] / width, at.index[1] / height)
         yield from self._ask_about(region, shown)
 
-    def look(self, shown: Shown | None, view: str, opacity: float, scale: str) -> list[Any]:
+    def look(self, shown: Result | None, view: str, opacity: float, scale: str) -> list[Any]:
         """The picture, the comparison and the legend in another look."""
         if shown is None:
             return [gr.skip()] * 3
@@ -228,24 +230,24 @@ class ResultHandlers:
             return [gr.skip()] * 3
         return [gr.Image(overlay, visible=view != "Compare"), compare, legend]
 
-    def report(self, kind: str, shown: Shown | None, view: str, opacity: float, scale: str) -> str | None:
+    def report(self, kind: str, shown: Result | None, view: str, opacity: float, scale: str) -> str | None:
         """The file of a report on what is on the screen, with its conversation; None where there is none."""
         if shown is None:
             return None
         try:
-            return str(write_shown(shown, Look("Overlay", opacity, scale), kind, self.desk.uploads))
+            return str(write_shown(shown, Look("Overlay", opacity, scale), kind, self.shared.uploads))
         except Exception as error:
             gr.Warning(html.escape(sentence(error)))
             return None
 
-    def start_over(self, shown: Shown | None) -> tuple[Shown | None, list[dict[str, str]]]:
+    def start_over(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
         """The result and the chat with nothing but the opening."""
         if shown is None:
             return None, []
         shown = replace(shown, turns=shown.turns[:1])
         return shown, show_chat(shown.turns)
 
-    def _ask_about(self, region: str | None, shown: Shown | None) -> Iterator[tuple[Any, ...]]:
+    def _ask_about(self, region: str | None, shown: Result | None) -> Iterator[tuple[Any, ...]]:
         if region is None or shown is None:
             yield shown, gr.skip(), gr.skip()
             return

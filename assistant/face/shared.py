@@ -1,11 +1,11 @@
-"""What the places of one server share: the warm inspector, the history, and where uploads lie."""
+"""What the places of a page share: the loaded inspector, the kept products, the history, the folder of uploads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assistant.inspector import Inspector
+from assistant.products.live_store import LiveProducts
 
 if TYPE_CHECKING:
     from assistant.records.history import History
@@ -20,18 +20,25 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """For events that are over at once and are nobody's endpoint."""
 
 
-@dataclass(frozen=True, eq=False)
-class Desk:
-    """`uploads` is Gradio's folder of what visitors hand in; `history` is None where nothing is kept.
+class Resources:
+    """What all places of a page work with.
 
-    `folders` are those of this machine whose pictures a batch may read without an upload.
+    `uploads` is Gradio's folder of what visitors hand in; `history` is None where nothing is kept. `folders` are
+    those of this machine whose pictures a batch may read without an upload. `products` are the kept ones, and the
+    only way to change them; a service beside the page gives its own.
     """
 
-    inspector: Inspector
-    uploads: str
-    history: History | None = None
-    folders: tuple[str, ...] = ()
+    def __init__(
+        self,
+        inspector: Inspector,
+        uploads: str,
+        history: History | None = None,
+        folders: tuple[str, ...] = (),
+        products: LiveProducts | None = None,
+    ) -> None:
+        self.inspector, self.uploads, self.history, self.folders = inspector, uploads, history, folders
+        self.products = products or LiveProducts(inspector.store, inspector.load)
 
-    def products(self) -> list[tuple[str, str]]:
+    def product_choices(self) -> list[tuple[str, str]]:
         """The choices of a product, the first being none."""
-        return [("none", ""), *((name, name) for name in self.inspector.store.names())]
+        return [("none", ""), *((name, name) for name in self.products.names())]

@@ -13,8 +13,8 @@ import gradio as gr
 
 from assistant.face.masks import IGNORE, LOOK
 from assistant.face.painter import lay_out_painter
-from assistant.face.shared import Desk
-from assistant.face.teach_steps import Shown
+from assistant.face.shared import Resources
+from assistant.face.teach_steps import SeenProduct
 from assistant.face.teach_view import (
     WELCOME,
     defect_choices,
@@ -95,11 +95,11 @@ class Defects:
 
 @dataclass(frozen=True)
 class TeachView:
-    """All widgets of the place; `room` is what there is to see of a product."""
+    """All widgets of the place; `details` is what there is to see of a product."""
 
-    shown: gr.State
+    seen: gr.State
     said: gr.HTML
-    room: gr.Column
+    details: gr.Column
     facts: gr.HTML
     stale: gr.Column
     recalibrate: gr.Button
@@ -112,18 +112,18 @@ class TeachView:
     def all(self) -> list[Any]:
         """Everything that a handler may change."""
         parts = (self.choice, self.knowledge, self.masks, self.defects)
-        own = [self.shown, self.said, self.room, self.facts, self.stale]
+        own = [self.seen, self.said, self.details, self.facts, self.stale]
         return [*own, *(widget for part in parts for widget in vars(part).values())]
 
 
-def lay_out_view(desk: Desk) -> TeachView:
+def lay_out_view(shared: Resources) -> TeachView:
     """Lay out the widgets, empty."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            choice = _lay_out_choice(desk)
+            choice = _lay_out_choice(shared)
         with gr.Column(scale=5, min_width=320):
             said = gr.HTML(WELCOME, elem_id="teach-said")
-            with gr.Column(visible=False) as room:
+            with gr.Column(visible=False) as details:
                 facts = gr.HTML(elem_id="teach-facts")
                 with gr.Column(visible=False) as stale:
                     gr.HTML("The limits were set for another memory, mask or way of scoring.")
@@ -135,16 +135,18 @@ def lay_out_view(desk: Desk) -> TeachView:
                         masks = _lay_out_masks()
                     with gr.Tab("Known defects"):
                         defects = _lay_out_defects()
-    return TeachView(gr.State(Shown()), said, room, facts, stale, recalibrate, choice, knowledge, masks, defects)
+    return TeachView(
+        gr.State(SeenProduct()), said, details, facts, stale, recalibrate, choice, knowledge, masks, defects
+    )
 
 
 def shown_empty(view: TeachView, choices: list[tuple[str, str]], said: str, name: str = "") -> Update:
     """The place without a product, or with one that cannot be read and can only be deleted."""
     c = view.choice
     return {
-        view.shown: Shown(name),
+        view.seen: SeenProduct(name),
         view.said: said,
-        view.room: gr.Column(visible=False),
+        view.details: gr.Column(visible=False),
         c.product: gr.Dropdown(choices, value=name),
         c.naming: gr.Column(visible=not name),
         c.learn: gr.Button("Learn", interactive=not name),
@@ -163,9 +165,9 @@ def shown_product(
     chart, effect = show_limits(product, target)
     bases = drawable(product)
     return {
-        view.shown: Shown.of(product),
+        view.seen: SeenProduct.of(product),
         view.said: said,
-        view.room: gr.Column(visible=True),
+        view.details: gr.Column(visible=True),
         view.facts: show_facts(product),
         view.stale: gr.Column(visible=stale),
         c.product: gr.Dropdown(choices, value=product.name),
@@ -195,8 +197,8 @@ def shown_product(
     }
 
 
-def _lay_out_choice(desk: Desk) -> Choice:
-    product = gr.Dropdown(new_or_kept(desk), value="", label="Product")
+def _lay_out_choice(shared: Resources) -> Choice:
+    product = gr.Dropdown(new_or_kept(shared), value="", label="Product")
     with gr.Column() as naming:
         name = gr.Textbox(label="Name of the new product", placeholder="for example: bottle neck", max_length=80)
         views = gr.Radio(VIEWS, value="plain", label="How parts lie in the picture")
@@ -216,9 +218,9 @@ def _lay_out_choice(desk: Desk) -> Choice:
     return Choice(product, naming, name, views, pictures, learn, whole, undo, delete, sure, confirm, keep)
 
 
-def new_or_kept(desk: Desk) -> list[tuple[str, str]]:
+def new_or_kept(shared: Resources) -> list[tuple[str, str]]:
     """The choices of a product, the first being a new one."""
-    return [("New product", ""), *desk.products()[1:]]
+    return [("New product", ""), *shared.product_choices()[1:]]
 
 
 def _lay_out_knowledge() -> Knowledge:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from assistant.errors import ProductError
 from assistant.face.shared import ACTOR
 from assistant.inspector import Inspector
+from assistant.products.config import LearnConfig
 from assistant.products.learning import Tell
-from assistant.products.live_store import Shelf
-from assistant.products.product import Product, check_name
+from assistant.products.live_store import LiveProducts
+from assistant.products.product import Product
+from assistant.products.teaching import Teacher
 
 MOST_PICTURES = 200
 
@@ -24,7 +26,7 @@ class OutdatedView(ProductError):
 
 
 @dataclass(frozen=True)
-class Shown:
+class SeenProduct:
     """What one page shows: a product by its name, the mark of its content, and the reference that is selected."""
 
     name: str = ""
@@ -32,7 +34,7 @@ class Shown:
     selected: int | None = None
 
     @classmethod
-    def of(cls, product: Product) -> Shown:
+    def of(cls, product: Product) -> SeenProduct:
         """A page that shows this product as it is."""
         return cls(product.name, mark_of(product))
 
@@ -43,30 +45,33 @@ def mark_of(product: Product) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class ProductEditor:
     """Changes products one after the other; LooktwiceError, in one sentence, for whatever cannot be done."""
 
-    shelf: Shelf
+    inspector: Inspector
+    products: LiveProducts
 
     @property
-    def inspector(self) -> Inspector:
-        """Who learns."""
-        return self.shelf.inspector
+    def teacher(self) -> Teacher:
+        """What changes a product that is learned already."""
+        return self.inspector.teacher
 
     def get(self, name: str) -> Product:
         """The product as it is kept now."""
-        return self.shelf.get(name)
+        return self.products.get(name)
 
     def learn(self, name: str, pictures: Sequence[str], views: str, tell: Tell) -> Product:
         """A new product, kept; its name must be free."""
         if not name.strip():
             raise ProductError("Give the new product a name first.")
-        check_name(name := name.strip())
         _check_count(pictures)
-        learned = self.inspector.learn
-        return self.shelf.learn(name, lambda: learned(name, list(pictures), views=views, tell=tell), ACTOR)
 
-    def teach_good(self, shown: Shown, pictures: Sequence[str], tell: Tell) -> Product:
+        def make() -> Product:
+            return self.inspector.learn(name.strip(), list(pictures), LearnConfig(views=views), tell=tell)
+
+        return self.products.learn(name.strip(), make, ACTOR)
+
+    def teach_good(self, seen: SeenProduct, pictures: Sequence[str], tell: Tell) -> Product:
         """The product with more good parts: all of them or, where one is unfit, none."""
         _check_count(pictures)
 
@@ -76,32 +81,32 @@ class Bench:
                 yield picture
             tell("Working out the limits", len(pictures) / (len(pictures) + 1))
 
-        return self.change(shown, lambda product: self.inspector.teach(product, told()))
+        return self.change(seen, lambda product: self.teacher.teach(product, told()))
 
-    def change(self, shown: Shown, how: Callable[[Product], Product]) -> Product:
+    def change(self, seen: SeenProduct, how: Callable[[Product], Product]) -> Product:
         """The product after a change, kept; OutdatedView where it is not what the page shows."""
 
         def follow(product: Product) -> Product:
-            _check_mark(product, shown)
+            _check_mark(product, seen)
             return how(product)
 
-        return self.shelf.change(_named(shown), follow, ACTOR)
+        return self.products.change(_named(seen), follow, ACTOR)
 
-    def delete(self, shown: Shown) -> None:
+    def delete(self, seen: SeenProduct) -> None:
         """Forget the product; one that cannot be read goes unseen."""
-        if shown.mark:
-            _check_mark(self.get(shown.name), shown)
-        self.shelf.delete(_named(shown), ACTOR)
+        if seen.mark:
+            _check_mark(self.get(seen.name), seen)
+        self.products.delete(_named(seen), ACTOR)
 
 
-def _named(shown: Shown) -> str:
-    if not shown.name:
+def _named(seen: SeenProduct) -> str:
+    if not seen.name:
         raise ProductError("Choose a product first.")
-    return shown.name
+    return seen.name
 
 
-def _check_mark(product: Product, shown: Shown) -> None:
-    if mark_of(product) != shown.mark:
+def _check_mark(product: Product, seen: SeenProduct) -> None:
+    if mark_of(product) != seen.mark:
         raise OutdatedView(
             f"The product {product.name!r} was changed elsewhere; it is shown as it is now, so try again."
         )

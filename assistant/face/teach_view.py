@@ -178,9 +178,9 @@ def _axis(limits: Calibration) -> Axis:
 def _describe(limits: Calibration, scores: Sequence[float], *, saved: bool) -> str:
     verdicts = [limits.verdict(score) for score in scores]
     above, review = verdicts.count("defect"), verdicts.count("review")
-    found = f"Of the {count(len(scores), 'score')} here, {above} would be a defect and {review} for review. "
+    judged = f"Of the {count(len(scores), 'score')} here, {above} would be a defect and {review} for review. "
     if not scores:
-        found = "The only reference has no score of its own. "
+        judged = "The only reference has no score of its own. "
     origin = f"The threshold is {limits.evidence.origin}."
     state = "" if saved else " <b>Not saved yet.</b>"
-    return f"{found}{html.escape(origin)}{state}"
+    return f"{judged}{html.escape(origin)}{state}"

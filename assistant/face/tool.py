@@ -18,10 +18,10 @@ import gradio as gr
 from gradio.events import api
 
 from assistant.errors import LooktwiceError
-from assistant.face.session import Session, Shown, inspect_pictures, stream_chat
-from assistant.face.shared import WORK, Desk
+from assistant.face.session import Result, Session, inspect_pictures, stream_chat
+from assistant.face.shared import WORK, Resources
 from assistant.face.words import say, sentence
-from assistant.images.load import DEFAULT_LIMITS
+from assistant.images.load import DEFAULT_CAPS
 
 ABOUT = (
     "Looks for defects in one picture of a part. picture: the file (PNG, JPEG, BMP, TIFF or WebP) in base64. "
@@ -39,28 +39,28 @@ def require_mcp() -> None:
         raise LooktwiceError('The MCP server needs another package: run `pip install "gradio[mcp]"`.') from error
 
 
-def offer_tool(desk: Desk, page: gr.Blocks) -> None:
+def offer_tool(shared: Resources, page: gr.Blocks) -> None:
     """Make `Tool.inspect_picture` the one endpoint of a page that is documented, and so its only MCP tool."""
     for event in page.fns.values():
         if event.api_visibility == "public":
             event.api_visibility = "undocumented"
-    api(Tool(desk).inspect_picture, api_name="inspect_picture", api_description=ABOUT, **WORK)
+    api(Tool(shared).inspect_picture, api_name="inspect_picture", api_description=ABOUT, **WORK)
 
 
 @dataclass(frozen=True)
 class Tool:
     """What a caller may do; every call begins from nothing."""
 
-    desk: Desk
+    shared: Resources
 
     def inspect_picture(self, picture: str, product: str = "", question: str = "") -> str:
         """The row of an inspection as JSON, without its map, and `answer` where something was asked; see ABOUT."""
         try:
             path = self._keep(picture)
-            shown: Shown = inspect_pictures(self.desk, [path], [], product, Session()).shown
+            shown: Result = inspect_pictures(self.shared, [path], [], product, Session()).shown
             row = shown.inspection.to_dict()
             if question.strip():
-                *_, shown = stream_chat(self.desk, question, shown)
+                *_, shown = stream_chat(self.shared, question, shown)
                 row["answer"] = say(shown.turns[-1].answer)
             return json.dumps(row, ensure_ascii=False)
         except Exception as error:
@@ -68,13 +68,13 @@ class Tool:
 
     def _keep(self, picture: str) -> str:
         """The file of a picture in base64, among the uploads."""
-        if len(picture) > DEFAULT_LIMITS.max_bytes * 4 / 3 + 4:
-            raise LooktwiceError(f"The picture is larger than {DEFAULT_LIMITS.max_bytes // 1_000_000} MB.")
+        if len(picture) > DEFAULT_CAPS.max_bytes * 4 / 3 + 4:
+            raise LooktwiceError(f"The picture is larger than {DEFAULT_CAPS.max_bytes // 1_000_000} MB.")
         try:
             data = base64.b64decode(picture, validate=True)
         except (binascii.Error, ValueError) as error:
             raise LooktwiceError("The picture is not a file in base64.") from error
-        os.makedirs(self.desk.uploads, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix="tool-", dir=self.desk.uploads)) / "picture"
+        os.makedirs(self.shared.uploads, exist_ok=True)
+        path = Path(tempfile.mkdtemp(prefix="tool-", dir=self.shared.uploads)) / "picture"
         path.write_bytes(data)
         return str(path)

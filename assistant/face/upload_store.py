@@ -26,7 +26,7 @@ _STRAY_AFTER = 86_400.0  # seconds
 _MOST_RUNS = 10_000
 
 
-class Depot:
+class UploadStore:
     """The kept uploads of one history's runs; `Run.settings["uploads"]` is the token of a run's own."""
 
     def __init__(self, history: History) -> None:

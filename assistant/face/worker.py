@@ -1,4 +1,4 @@
-"""The one thread of a server that does batches, one after the other, whether or not a page is looking."""
+"""One thread that does the batch runs of a server, one after the other, whether or not a page is open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from assistant.errors import LooktwiceError, ProductError
-from assistant.face.upload_store import Depot
+from assistant.face.upload_store import UploadStore
 from assistant.face.words import sentence
 from assistant.inspector import Inspector
 from assistant.records.batches import run_batch
@@ -17,12 +17,12 @@ from assistant.records.history import History
 
 MOST_WAITING = 20
 
-Hand = Literal["at work", "waiting"]
+QueueState = Literal["at work", "waiting"]
 
 
 @dataclass(frozen=True)
-class Doing:
-    """What the thread is at: `done` of `total`; `comparing` in [0, 1] where the pictures are compared first."""
+class RunProgress:
+    """How far a run is: `done` of `total` pictures; `comparing` in [0, 1] while they are compared first."""
 
     run: str
     done: int = 0
@@ -43,25 +43,25 @@ class Failure:
 class Worker:
     """Does the batches that are given to it. Its thread lives while there is one, and dies with the server."""
 
-    def __init__(self, inspector: Inspector, history: History, depot: Depot) -> None:
-        self._inspector, self._history, self._depot = inspector, history, depot
+    def __init__(self, inspector: Inspector, history: History, upload_store: UploadStore) -> None:
+        self._inspector, self._history, self._upload_store = inspector, history, upload_store
         self._lock = threading.Lock()
         self._queue: deque[tuple[str, bool]] = deque()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._doing: Doing | None = None
+        self._progress: RunProgress | None = None
         self._failures: dict[str, Failure] = {}
 
     @property
-    def doing(self) -> Doing | None:
-        """What is being done now."""
-        return self._doing
+    def progress(self) -> RunProgress | None:
+        """How far the run is that is being done; None where there is none."""
+        return self._progress
 
     @property
-    def at_hand(self) -> dict[str, Hand]:
+    def unfinished(self) -> dict[str, QueueState]:
         """The runs that are not over, at one moment: the one "at work" first, then those "waiting", next first."""
         with self._lock:
-            now: dict[str, Hand] = {self._doing.run: "at work"} if self._doing else {}
+            now: dict[str, QueueState] = {self._progress.run: "at work"} if self._progress else {}
             return now | {run: "waiting" for run, _ in self._queue}
 
     def failure(self, run: str) -> Failure | None:
@@ -71,7 +71,7 @@ class Worker:
     def start(self, run: str, anyway: bool = False) -> None:
         """Do a run as soon as its turn comes; `anyway` as for `run_batch`. LooktwiceError for too many."""
         with self._lock:
-            if run in (queued for queued, _ in self._queue) or (self._doing and self._doing.run == run):
+            if run in (queued for queued, _ in self._queue) or (self._progress and self._progress.run == run):
                 return
             if len(self._queue) >= MOST_WAITING:
                 raise LooktwiceError(f"{MOST_WAITING} runs wait already; let some of them end first.")
@@ -85,8 +85,8 @@ class Worker:
         """Stop a run after the picture that it is at; it can be continued."""
         with self._lock:
             self._queue = deque(one for one in self._queue if one[0] != run)
-            if self._doing and self._doing.run == run:
-                self._doing = replace(self._doing, stopping=True)
+            if self._progress and self._progress.run == run:
+                self._progress = replace(self._progress, stopping=True)
                 self._stop.set()
 
     def join(self, timeout: float | None = None) -> None:
@@ -98,11 +98,11 @@ class Worker:
         while True:
             with self._lock:
                 if not self._queue:
-                    self._thread = self._doing = None
+                    self._thread = self._progress = None
                     return
                 run, anyway = self._queue.popleft()
                 self._stop.clear()
-                self._doing = Doing(run)
+                self._progress = RunProgress(run)
             try:
                 self._do(run, anyway)
             except Exception as error:
@@ -121,8 +121,8 @@ class Worker:
                 self._say(run, done=now.done, total=now.total, seconds_left=left, comparing=None)
         settled = self._history.runs.get(run)
         if settled.state in ("done", "purged"):
-            self._depot.drop(settled.settings.get("uploads"))
+            self._upload_store.drop(settled.settings.get("uploads"))
 
     def _say(self, run: str, **news: object) -> None:
         with self._lock:
-            self._doing = replace(self._doing or Doing(run), **news)  # type: ignore[arg-type]
+            self._progress = replace(self._progress or RunProgress(run), **news)  # type: ignore[arg-type]

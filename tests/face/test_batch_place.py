@@ -18,11 +18,11 @@ import gradio as gr
 
 from assistant.errors import LooktwiceError, ProductError
 from assistant.face import batch_place, batch_show, worker
-from assistant.face import upload_store as depot
-from assistant.face.batch_steps import Floor, Wish, allowed_folder, only_pictures
+from assistant.face import upload_store as upload_store
+from assistant.face.batch_steps import BatchRequest, BatchRuns, allowed_folder, only_pictures
 from assistant.face.chart import draw_histogram
 from assistant.face.listing import Entry, picked, show_listing
-from assistant.face.shared import Desk
+from assistant.face.shared import Resources
 from assistant.records.batches import plan_batch
 from assistant.records.entries import Query
 from assistant.records.history import History
@@ -51,15 +51,15 @@ def uploads(tmp_path, good, planted):
 
 
 @pytest.fixture
-def floor(inspector, history, tmp_path, uploads):
-    made = Floor.of(Desk(inspector, str(tmp_path / "cache"), history), history)
+def batches(inspector, history, tmp_path, uploads):
+    made = BatchRuns.of(Resources(inspector, str(tmp_path / "cache"), history), history)
     yield made
     made.worker.join(30)
 
 
 @pytest.fixture
-def handlers(floor):
-    return batch_place.Handlers(floor)
+def handlers(batches):
+    return batch_place.BatchHandlers(batches)
 
 
 @pytest.fixture
@@ -80,26 +80,26 @@ def held(monkeypatch):
     gate.go.set()
 
 
-def test_a_run_goes_on_by_itself_and_its_uploads_go_when_it_is_done(floor, history, uploads, held):
-    run = floor.start(Wish(tuple(uploads), lot="L7"))
+def test_a_run_goes_on_by_itself_and_its_uploads_go_when_it_is_done(batches, history, uploads, held):
+    run = batches.start(BatchRequest(tuple(uploads), lot="L7"))
     assert held.reached.wait(20)
-    [folder] = floor.depot.folder.iterdir()
+    [folder] = batches.upload_store.folder.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700 and stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     assert sorted(p.name for p in folder.iterdir()) == sorted(Path(p).name for p in uploads)
-    view = floor.view(run, "all")
+    view = batches.view(run, "all")
     assert view.standing == "at work" and 0 < view.run.done < view.run.total == 7
     held.go.set()
-    floor.worker.join(30)
-    view = floor.view(run, "all")
+    batches.worker.join(30)
+    view = batches.view(run, "all")
     assert view.standing == "done" and sum(view.counts.values()) == 7 and view.run.lot == "L7"
-    assert not list(floor.depot.folder.iterdir())
+    assert not list(batches.upload_store.folder.iterdir())
     scores = [row.inspection.score for row in view.worst if row.inspection.score is not None]
     assert len(scores) == 6 and scores == sorted(scores, reverse=True)
     assert [row.inspection.path.endswith("broken.png") for row in view.errors] == [True]
     assert sum(map(len, view.scores.values())) == 6 and set(view.limits) == {"threshold", "review"}
 
 
-def test_a_run_is_at_hand_from_its_start_to_its_end(floor, monkeypatch):
+def test_a_run_is_at_hand_from_its_start_to_its_end(batches, monkeypatch):
     gate = threading.Semaphore(0)
 
     def nothing(*given, **more):
@@ -107,51 +107,51 @@ def test_a_run_is_at_hand_from_its_start_to_its_end(floor, monkeypatch):
         yield from ()
 
     monkeypatch.setattr(worker, "run_batch", nothing)
-    monkeypatch.setattr(floor.history.runs, "get", lambda run: SimpleNamespace(state="stopped", settings={}))
+    monkeypatch.setattr(batches.history.runs, "get", lambda run: SimpleNamespace(state="stopped", settings={}))
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         for i in range(300):
-            floor.worker.start(str(i))
-            assert str(i) in floor.worker.at_hand  # a page that looks now must look again later
+            batches.worker.start(str(i))
+            assert str(i) in batches.worker.unfinished  # a page that looks now must look again later
             gate.release()
-            floor.worker.join(20)
-            assert not floor.worker.at_hand
+            batches.worker.join(20)
+            assert not batches.worker.unfinished
     finally:
         sys.setswitchinterval(before)
 
 
 @pytest.mark.parametrize("asked", ["get", "newest"])
-def test_a_run_that_ends_while_it_is_looked_at_is_not_called_halted(floor, uploads, held, monkeypatch, asked):
-    run = floor.start(Wish(tuple(uploads)))
+def test_a_run_that_ends_while_it_is_looked_at_is_not_called_halted(batches, uploads, held, monkeypatch, asked):
+    run = batches.start(BatchRequest(tuple(uploads)))
     assert held.reached.wait(20)
-    real = getattr(floor.history.runs, asked)
+    real = getattr(batches.history.runs, asked)
 
     def old_news(*given):
         news = real(*given)
         held.go.set()
-        floor.worker.join(30)
+        batches.worker.join(30)
         return news
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(floor.history.runs, asked, old_news)
-        seen = floor.view(run, "all").standing if asked == "get" else floor.runs()[0][1]
+        meanwhile.setattr(batches.history.runs, asked, old_news)
+        seen = batches.view(run, "all").standing if asked == "get" else batches.runs()[0][1]
     assert seen == "at work"
-    assert floor.view(run, "all").standing == floor.runs()[0][1] == "done"
+    assert batches.view(run, "all").standing == batches.runs()[0][1] == "done"
 
 
-def test_a_cancelled_run_is_continued_on_another_server(floor, inspector, history, uploads, held, tmp_path):
-    run = floor.start(Wish(tuple(uploads)))
+def test_a_cancelled_run_is_continued_on_another_server(batches, inspector, history, uploads, held, tmp_path):
+    run = batches.start(BatchRequest(tuple(uploads)))
     assert held.reached.wait(20)
-    floor.worker.cancel(run)
-    assert floor.worker.doing.stopping
+    batches.worker.cancel(run)
+    assert batches.worker.progress.stopping
     held.go.set()
-    floor.worker.join(30)
+    batches.worker.join(30)
     before = history.runs.get(run)
     assert before.state == "stopped" and 0 < before.done < 7
     for path in uploads:
         os.unlink(path)  # the cache goes with its server
-    again = Floor.of(Desk(inspector, str(tmp_path / "cache2"), history), history)
+    again = BatchRuns.of(Resources(inspector, str(tmp_path / "cache2"), history), history)
     assert [(r.id, standing) for r, standing in again.runs()] == [(run, "halted")]
     again.proceed(run)
     again.worker.join(30)
@@ -161,48 +161,48 @@ def test_a_cancelled_run_is_continued_on_another_server(floor, inspector, histor
     assert sum(row.inspection.status == "error" for row in rows) == 1, "only the broken one"
 
 
-def test_runs_wait_for_one_another_and_one_that_waits_is_cancelled(floor, uploads, held):
-    first = floor.start(Wish(tuple(uploads[:4])))
-    second, third = (floor.start(Wish(tuple(uploads[4:]))) for _ in range(2))
+def test_runs_wait_for_one_another_and_one_that_waits_is_cancelled(batches, uploads, held):
+    first = batches.start(BatchRequest(tuple(uploads[:4])))
+    second, third = (batches.start(BatchRequest(tuple(uploads[4:]))) for _ in range(2))
     assert held.reached.wait(20)
-    assert floor.worker.at_hand == {first: "at work", second: "waiting", third: "waiting"}
-    assert dict((r.id, standing) for r, standing in floor.runs()) == floor.worker.at_hand
-    floor.worker.cancel(third)
+    assert batches.worker.unfinished == {first: "at work", second: "waiting", third: "waiting"}
+    assert dict((r.id, standing) for r, standing in batches.runs()) == batches.worker.unfinished
+    batches.worker.cancel(third)
     held.go.set()
-    floor.worker.join(30)
-    assert [floor.history.runs.get(run).state for run in (first, second, third)] == ["done", "done", "stopped"]
+    batches.worker.join(30)
+    assert [batches.history.runs.get(run).state for run in (first, second, third)] == ["done", "done", "stopped"]
 
 
-def test_a_product_that_changed_halts_a_run_until_it_is_wanted_anyway(floor, inspector, good, uploads, tmp_path):
+def test_a_product_that_changed_halts_a_run_until_it_is_wanted_anyway(batches, inspector, good, uploads, tmp_path):
     inspector.save(inspector.learn("cloth", [good(i) for i in range(20, 24)]))
-    planned = plan_batch(inspector, floor.history, uploads[:2], inspector.load("cloth"))
+    planned = plan_batch(inspector, batches.history, uploads[:2], inspector.load("cloth"))
     inspector.save(inspector.teach(inspector.load("cloth"), good(30)))
-    floor.proceed(planned.id)
-    floor.worker.join(30)
-    failure = floor.worker.failure(planned.id)
+    batches.proceed(planned.id)
+    batches.worker.join(30)
+    failure = batches.worker.failure(planned.id)
     assert failure.other_basis and "changed" in failure.sentence
-    shown = batch_place.Handlers(floor).show(planned.id, "all", ())
+    shown = batch_place.BatchHandlers(batches).show(planned.id, "all", ())
     assert "changed" in shown[2] and shown[4].value == "Continue anyway"
-    floor.proceed(planned.id)
-    floor.worker.join(30)
-    assert floor.history.runs.get(planned.id).state == "done" and floor.worker.failure(planned.id) is None
+    batches.proceed(planned.id)
+    batches.worker.join(30)
+    assert batches.history.runs.get(planned.id).state == "done" and batches.worker.failure(planned.id) is None
 
 
-def test_what_makes_no_sense_is_one_sentence_and_leaves_nothing(floor, uploads, monkeypatch):
-    for wish, said in (
-        (Wish(), "Give pictures"),
-        (Wish(tuple(uploads), folder="x"), "Give pictures"),
-        (Wish(tuple(uploads), product="gone"), "no product 'gone'"),
-        (Wish(tuple(uploads), product="a", compare=True), "not both"),
-        (Wish(tuple(uploads), lot="x" * 101), "A lot has a name"),
-        (Wish(folder="/etc"), "not started with leave"),
+def test_what_makes_no_sense_is_one_sentence_and_leaves_nothing(batches, uploads, monkeypatch):
+    for request, said in (
+        (BatchRequest(), "Give pictures"),
+        (BatchRequest(tuple(uploads), folder="x"), "Give pictures"),
+        (BatchRequest(tuple(uploads), product="gone"), "no product 'gone'"),
+        (BatchRequest(tuple(uploads), product="a", compare=True), "not both"),
+        (BatchRequest(tuple(uploads), lot="x" * 101), "A lot has a name"),
+        (BatchRequest(folder="/etc"), "not started with leave"),
     ):
         with pytest.raises(LooktwiceError, match=said):
-            floor.start(wish)
-    monkeypatch.setattr(depot, "MOST_BYTES", 10)
+            batches.start(request)
+    monkeypatch.setattr(upload_store, "MOST_BYTES", 10)
     with pytest.raises(LooktwiceError, match="no room"):
-        floor.start(Wish(tuple(uploads)))
-    assert not floor.runs() and not list(floor.depot.folder.glob("*"))
+        batches.start(BatchRequest(tuple(uploads)))
+    assert not batches.runs() and not list(batches.upload_store.folder.glob("*"))
 
 
 def test_only_allowed_folders_are_read(tmp_path, good):
@@ -237,56 +237,56 @@ def test_only_allowed_folders_are_read(tmp_path, good):
         allowed_folder(str(root / "shift"), ())
 
 
-def test_a_folder_is_read_where_it_lies_and_links_that_leave_it_are_not(floor, tmp_path, good):
+def test_a_folder_is_read_where_it_lies_and_links_that_leave_it_are_not(batches, tmp_path, good):
     root, outside = tmp_path / "line", tmp_path / "secret.png"
     root.mkdir()
     for path in (root / "a.png", outside):
         Image.fromarray(good(1)).save(path)
     (root / "b.png").symlink_to(outside)
-    allowed = Floor(
-        Desk(floor.desk.inspector, floor.desk.uploads, floor.history, (str(root),)),
-        floor.history,
-        floor.depot,
-        floor.worker,
+    allowed = BatchRuns(
+        Resources(batches.shared.inspector, batches.shared.uploads, batches.history, (str(root),)),
+        batches.history,
+        batches.upload_store,
+        batches.worker,
     )
-    run = allowed.start(Wish(folder=str(root)))
-    assert floor.history.runs.get(run).sources == (str(root / "a.png"),)
-    floor.worker.join(30)
+    run = allowed.start(BatchRequest(folder=str(root)))
+    assert batches.history.runs.get(run).sources == (str(root / "a.png"),)
+    batches.worker.join(30)
     assert (root / "a.png").is_file(), "only copies are removed"
 
 
-def test_uploads_of_one_name_are_all_kept_and_strays_go(floor, tmp_path, good):
+def test_uploads_of_one_name_are_all_kept_and_strays_go(batches, tmp_path, good):
     twins = [tmp_path / name / "000.png" for name in ("x", "y", "z")]
     for i, path in enumerate(twins):
         path.parent.mkdir()
         path.write_bytes(bytes([i]))
-    token, kept = floor.depot.keep(list(map(str, twins)))
+    token, kept = batches.upload_store.keep(list(map(str, twins)))
     assert [Path(p).name for p in kept] == ["000.png", "000 (2).png", "000 (3).png"]
     assert [Path(p).read_bytes() for p in kept] == [b"\0", b"\1", b"\2"]
-    floor.depot.sweep()
+    batches.upload_store.sweep()
     assert Path(kept[0]).is_file(), "somebody may be about to plan a run with it"
     old = time.time() - 2 * 86_400
-    os.utime(floor.depot.folder / token, (old, old))
-    floor.depot.sweep()
-    assert not (floor.depot.folder / token).exists()
-    floor.depot.drop("../cache")
-    floor.depot.drop("")
+    os.utime(batches.upload_store.folder / token, (old, old))
+    batches.upload_store.sweep()
+    assert not (batches.upload_store.folder / token).exists()
+    batches.upload_store.drop("../cache")
+    batches.upload_store.drop("")
     assert (tmp_path / "cache").is_dir()
     assert only_pictures(["/a/b.PNG", "/a/.b.png", "/a/notes.txt"]) == ["/a/b.PNG"]
 
 
-def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, floor):
+def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, batches):
     shown = handlers.start([{"path": path} for path in uploads], "", "", False, "<i>L</i>")
     assert shown[0] is None and len(shown) == 12
     run = shown[1]
-    floor.worker.join(30)
+    batches.worker.join(30)
     done = handlers.show(run, "all", ())
     assert "All 7 pictures are done." in done[2] and "&lt;i&gt;L" in done[2] and "<i>L" not in "".join(done[2:3])
     assert '<i class="error">error</i> 1' in done[2]
     assert done[5].visible and done[6].startswith("<svg") and "threshold" in done[6]
     captions = [text for _, text in done[7]]
     assert len(captions) == 6 and any(text.endswith(NASTY) for text in captions)
-    assert all(Path(file).is_relative_to(floor.desk.uploads) for file, _ in done[7])
+    assert all(Path(file).is_relative_to(batches.shared.uploads) for file, _ in done[7])
     assert "<b>broken.png</b> is not a PNG" in done[8] and "&lt;i&gt;L" in done[9]
     assert done[10].active is False
     same = handlers.show(run, "all", done[1])
@@ -295,9 +295,9 @@ def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, floo
     assert other[7] == [] and other[8] == done[8]
 
 
-def test_two_visitors_look_at_different_runs(handlers, uploads, floor):
-    runs = [floor.start(Wish((path,))) for path in uploads[:2]]
-    floor.worker.join(30)
+def test_two_visitors_look_at_different_runs(handlers, uploads, batches):
+    runs = [batches.start(BatchRequest((path,))) for path in uploads[:2]]
+    batches.worker.join(30)
     views = [handlers.open("all", SimpleNamespace(_data={"id": run})) for run in runs]
     assert [view[0] for view in views] == runs and views[0][1] != views[1][1]
     assert handlers.look(runs[0], "all", ())[0] == runs[0] and handlers.look("", "all", ())[0] == ""
@@ -309,12 +309,14 @@ def test_a_run_that_is_not_there_is_one_sentence(handlers, data):
     assert len(shown) == 11 and shown[0] == "" and ("no run" in shown[2] or shown[2] == batch_show.NO_RUN)
 
 
-def test_files_are_taken_away_from_the_servers_own_folder(handlers, uploads, floor):
-    run = floor.start(Wish(tuple(uploads), lot="../../L 7"))
-    floor.worker.join(30)
+def test_files_are_taken_away_from_the_servers_own_folder(handlers, uploads, batches):
+    run = batches.start(BatchRequest(tuple(uploads), lot="../../L 7"))
+    batches.worker.join(30)
     for ending in ("csv", "jsonl", "html"):
         file = Path(handlers.export(ending, run))
-        assert file.is_relative_to(floor.desk.uploads) and file.suffix == f".{ending}" and ".." not in file.name
+        assert (
+            file.is_relative_to(batches.shared.uploads) and file.suffix == f".{ending}" and ".." not in file.name
+        )
         assert file.stat().st_size > 500
     rows = [json.loads(line) for line in Path(handlers.export("jsonl", run)).read_text().splitlines()]
     assert [row["lot"] for row in rows] == ["../../L 7"] * 7 and rows[0]["id"] == min(row["id"] for row in rows)
@@ -324,7 +326,7 @@ def test_files_are_taken_away_from_the_servers_own_folder(handlers, uploads, flo
         handlers.export("exe", run)
     for _ in range(25):
         handlers.export("csv", run)
-    assert len(list(Path(floor.desk.uploads).glob("export-*"))) <= 20
+    assert len(list(Path(batches.shared.uploads).glob("export-*"))) <= 20
 
 
 def test_only_uploads_are_taken(handlers, uploads, tmp_path, monkeypatch):
@@ -334,18 +336,18 @@ def test_only_uploads_are_taken(handlers, uploads, tmp_path, monkeypatch):
     handlers.start([{"path": str(tmp_path / "else.png")}], "", "", False, "")
     handlers.take_folder([{"path": "/etc/passwd"}])
     assert len(said) == 2 and all("uploaded" in line for line in said)
-    assert not handlers.floor.runs()
+    assert not handlers.batches.runs()
 
 
 def test_without_a_history_the_place_says_so(inspector):
     with gr.Blocks() as page, gr.Tab("Batch") as tab:
-        batch_place.lay_out(Desk(inspector, "", None), page, tab)
+        batch_place.lay_out(Resources(inspector, "", None), page, tab)
     assert any("keeps none" in str(block.value) for block in page.blocks.values() if isinstance(block, gr.HTML))
 
 
 def test_all_its_events_are_private_and_its_widgets_follow_no_address(inspector, history, tmp_path):
     with gr.Blocks() as page, gr.Tab("Batch") as tab:
-        batch_place.lay_out(Desk(inspector, str(tmp_path), history), page, tab)
+        batch_place.lay_out(Resources(inspector, str(tmp_path), history), page, tab)
     assert page.fns and {fn.api_visibility for fn in page.fns.values()} == {"private"}
     uploads = [
         b for b in page.blocks.values() if isinstance(b, gr.UploadButton | gr.File) and b.interactive is not False
@@ -388,14 +390,14 @@ def test_a_listing_is_text_with_a_button_a_row():
     assert picked(SimpleNamespace(_data={"id": "9" * 99})) == "9" * 64
 
 
-def test_a_failure_of_a_run_is_kept_for_whoever_looks(floor, uploads, monkeypatch, caplog):
+def test_a_failure_of_a_run_is_kept_for_whoever_looks(batches, uploads, monkeypatch, caplog):
     def broken(*given, **more):
         raise RuntimeError("/secret/path")
         yield
 
     monkeypatch.setattr(worker, "run_batch", broken)
-    run = floor.start(Wish(tuple(uploads)))
-    floor.worker.join(20)
-    failure = floor.worker.failure(run)
+    run = batches.start(BatchRequest(tuple(uploads)))
+    batches.worker.join(20)
+    failure = batches.worker.failure(run)
     assert "secret" not in failure.sentence and "/secret/path" in caplog.text and not failure.other_basis
-    assert issubclass(ProductError, LooktwiceError) and floor.worker.doing is None
+    assert issubclass(ProductError, LooktwiceError) and batches.worker.progress is None

@@ -15,8 +15,8 @@ from assistant.errors import HistoryError
 from assistant.face import history_place
 from assistant.face.history_steps import ANY, NONE, Filters, choices, parse_day
 from assistant.face.result import ResultHandlers
-from assistant.face.shared import Desk
-from assistant.face.upload_store import Depot
+from assistant.face.shared import Resources
+from assistant.face.upload_store import UploadStore
 from assistant.inspection import Answer, Evidence, Inspection, Region
 from assistant.records.entries import Query
 from assistant.records.history import History
@@ -31,6 +31,7 @@ class StubInspector:
 
     explainer = None
     store = SimpleNamespace(names=lambda: [])
+    load = None
 
     def ask(self, inspection, question, history=()):
         return Answer(f"{inspection.path} {len(history)}: {question}", notices=("A note.",))
@@ -66,7 +67,7 @@ def history(tmp_path):
 @pytest.fixture
 def handlers(history, tmp_path):
     (tmp_path / "cache").mkdir()
-    return history_place.Handlers(Desk(StubInspector(), str(tmp_path / "cache"), history), history)
+    return history_place.HistoryHandlers(Resources(StubInspector(), str(tmp_path / "cache"), history), history)
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_an_inspection_is_opened_with_its_conversation_which_goes_on(handlers, f
     assert [m["content"] for m in chat] == ["Why &lt;b&gt;?", "Because.\nMind this."]
     assert opened[2].size == (64, 48) and opened[3].value["data"][0][0] == "R1"
     assert f'data-id="{id}"' in opened[-3] and opened[-3].count("aria-current") == 1
-    talk = ResultHandlers(handlers.desk)
+    talk = ResultHandlers(handlers.shared)
     *_, (shown, chat, left) = talk.ask("and then?", shown)
     assert [t.question for t in history.turns(id)] == ["Why <b>?", "and then?"] and left == ""
     assert history.turns(id)[1].answer.text == "bad1.png 1: and then?"
@@ -177,7 +178,7 @@ def test_an_export_holds_what_the_filters_find(handlers, filled_history):
     file = Path(handlers.export("jsonl", *filters))
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert {row["id"] for row in rows} == {filled_history[f"bad{i}"] for i in range(3)}
-    assert file.is_relative_to(handlers.desk.uploads)
+    assert file.is_relative_to(handlers.shared.uploads)
     page = Path(handlers.export("html", *ALL)).read_text()
     assert NASTY not in page and "bad2.png" in page
     with pytest.raises(HistoryError):
@@ -206,7 +207,7 @@ def test_a_day_that_is_none_removes_nothing(handlers, filled_history, before, sa
 
 def test_pictures_of_purged_runs_go_too(handlers, history, tmp_path):
     (tmp_path / "a.png").write_bytes(b"x")
-    token, kept = Depot(history).keep([str(tmp_path / "a.png")])
+    token, kept = UploadStore(history).keep([str(tmp_path / "a.png")])
     run = history.runs.start([*kept, "b.png"], {"basis": "x", "uploads": token})
     history.add(found("a.png"), run=run.id, place=0)
     history.runs.finish(run.id)
@@ -230,7 +231,7 @@ def test_choices_are_what_was_kept(handlers, filled_history, history):
 
 def test_without_a_history_the_place_says_so():
     with gr.Blocks() as page, gr.Tab("History") as tab:
-        history_place.lay_out(Desk(StubInspector(), "", None), page, tab)
+        history_place.lay_out(Resources(StubInspector(), "", None), page, tab)
     assert any(
         "keeps no history" in str(block.value) for block in page.blocks.values() if isinstance(block, gr.HTML)
     )
@@ -238,5 +239,5 @@ def test_without_a_history_the_place_says_so():
 
 def test_all_its_events_are_private(handlers):
     with gr.Blocks() as page, gr.Tab("History") as tab:
-        history_place.lay_out(handlers.desk, page, tab)
+        history_place.lay_out(handlers.shared, page, tab)
     assert page.fns and {fn.api_visibility for fn in page.fns.values()} == {"private"}

@@ -14,7 +14,7 @@ from stub_inspector import StubInspector, StubProduct
 from assistant.errors import LooktwiceError, ProductError
 from assistant.face import examples, words
 from assistant.face import session as steps
-from assistant.face.inspect_place import WELCOME, Handlers
+from assistant.face.inspect_place import WELCOME, InspectHandlers
 from assistant.face.result import (
     SCALES,
     VIEWS,
@@ -26,8 +26,8 @@ from assistant.face.result import (
     region_at,
     write_shown,
 )
-from assistant.face.session import Session, Shown
-from assistant.face.shared import ACTOR, Desk
+from assistant.face.session import Result, Session
+from assistant.face.shared import ACTOR, Resources
 from assistant.inspection import Answer, Inspection
 from assistant.records.history import History
 
@@ -40,8 +40,8 @@ def stub():
 
 
 @pytest.fixture
-def desk(stub, tmp_path):
-    return Desk(stub, str(tmp_path))
+def shared(stub, tmp_path):
+    return Resources(stub, str(tmp_path))
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def picture(tmp_path):
     return make
 
 
-def inspect(desk, paths, references=(), product=None, session=None):
+def inspect(shared, paths, references=(), product=None, session=None):
     paths = [paths] if isinstance(paths, str) else paths
-    return steps.inspect_pictures(desk, paths, references, product, session or Session())
+    return steps.inspect_pictures(shared, paths, references, product, session or Session())
 
 
-def follow(desk, question, shown):
-    return list(steps.stream_chat(desk, question, shown))[-1]
+def follow(shared, question, shown):
+    return list(steps.stream_chat(shared, question, shown))[-1]
 
 
 def uploads(*paths):
@@ -71,8 +71,8 @@ def uploads(*paths):
 # Inspecting
 
 
-def test_an_inspection_opens_the_chat(desk, stub, picture):
-    session = inspect(desk, picture("bolt.png"))
+def test_an_inspection_opens_the_chat(shared, stub, picture):
+    session = inspect(shared, picture("bolt.png"))
     assert session.shown.inspection.verdict == "defect"
     assert session.shown.inspection.path == "bolt.png"
     (turn,) = session.shown.turns
@@ -80,20 +80,20 @@ def test_an_inspection_opens_the_chat(desk, stub, picture):
     assert stub.compared == [None]
 
 
-def test_references_are_learned_once_until_they_change(desk, stub, picture):
+def test_references_are_learned_once_until_they_change(shared, stub, picture):
     good = [picture(f"good{i}.png", 40 + i) for i in range(3)]
-    session = inspect(desk, picture("a.png"), good)
-    session = inspect(desk, picture("b.png"), good, session=session)
+    session = inspect(shared, picture("a.png"), good)
+    session = inspect(shared, picture("b.png"), good, session=session)
     assert stub.learned == [["good0.png", "good1.png", "good2.png"]]
     assert [product.count for product in stub.compared] == [3, 3]
-    session = inspect(desk, picture("b.png"), good[:2], session=session)
+    session = inspect(shared, picture("b.png"), good[:2], session=session)
     assert len(stub.learned) == 2 and stub.compared[-1].count == 2
-    inspect(desk, picture("b.png"), (), session=session)
+    inspect(shared, picture("b.png"), (), session=session)
     assert stub.compared[-1] is None, "references taken away must not be compared with"
 
 
-def test_a_saved_product_is_named_to_the_inspector(desk, stub, picture):
-    inspect(desk, picture("a.png"), (), "bracket")
+def test_a_saved_product_is_named_to_the_inspector(shared, stub, picture):
+    inspect(shared, picture("a.png"), (), "bracket")
     assert stub.compared == ["bracket"] and not stub.learned
 
 
@@ -107,14 +107,14 @@ def test_a_saved_product_is_named_to_the_inspector(desk, stub, picture):
         (1, 0, "gone", "no product 'gone'"),
     ],
 )
-def test_a_request_that_makes_no_sense_is_one_sentence(desk, stub, picture, pictures, references, product, said):
+def test_a_request_that_makes_no_sense_is_one_sentence(shared, stub, picture, pictures, references, product, said):
     ok = picture("ok.png")
     with pytest.raises(LooktwiceError, match=said):
-        inspect(desk, [ok] * pictures, [ok] * references, product)
+        inspect(shared, [ok] * pictures, [ok] * references, product)
     assert not stub.learned
 
 
-def test_several_pictures_come_worst_first_and_a_broken_one_is_a_line(desk, picture, tmp_path):
+def test_several_pictures_come_worst_first_and_a_broken_one_is_a_line(shared, picture, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"nothing")
     paths = [
         picture("dark.png", 20),
@@ -122,49 +122,49 @@ def test_several_pictures_come_worst_first_and_a_broken_one_is_a_line(desk, pict
         picture("bright.png", 230),
         picture("mid.png", 90),
     ]
-    session = inspect(desk, paths)
+    session = inspect(shared, paths)
     assert [one.inspection.path for one in session.results] == ["bright.png", "mid.png", "dark.png"]
     assert session.shown.inspection.path == "bright.png"
     (note,) = session.notes
     assert note.startswith("broken.png is ") and note.endswith(".")
     assert not session.results[1].turns, "nobody has looked at the others yet"
-    session = steps.show_result(desk, session, 2)
+    session = steps.show_result(shared, session, 2)
     assert session.shown.turns[0].answer.text.startswith("dark.png")
     with pytest.raises(LooktwiceError, match="broken.png"):
-        inspect(desk, paths[1])
+        inspect(shared, paths[1])
 
 
-def test_the_conversation_stays_with_its_picture(desk, picture):
-    session = inspect(desk, [picture("a.png", 220), picture("b.png", 200)])
-    asked = follow(desk, "why?", session.shown)
+def test_the_conversation_stays_with_its_picture(shared, picture):
+    session = inspect(shared, [picture("a.png", 220), picture("b.png", 200)])
+    asked = follow(shared, "why?", session.shown)
     at = SimpleNamespace(index=1)
-    other = Handlers(desk).pick(*LOOK, asked, session, at)[0]
+    other = InspectHandlers(shared).pick(*LOOK, asked, session, at)[0]
     assert other.shown.inspection.path == "b.png" and len(other.shown.turns) == 1
-    back = Handlers(desk).pick(*LOOK, other.shown, other, SimpleNamespace(index=0))[0]
+    back = InspectHandlers(shared).pick(*LOOK, other.shown, other, SimpleNamespace(index=0))[0]
     assert [turn.question for turn in back.shown.turns] == [words.OPENING, "why?"]
 
 
 # Asking
 
 
-def test_follow_ups_keep_their_history_and_it_is_bounded(desk, stub, picture):
-    shown = inspect(desk, picture("a.png")).shown
-    shown = follow(desk, "why?", shown)
-    shown = follow(desk, "  where? ", shown)
+def test_follow_ups_keep_their_history_and_it_is_bounded(shared, stub, picture):
+    shown = inspect(shared, picture("a.png")).shown
+    shown = follow(shared, "why?", shown)
+    shown = follow(shared, "  where? ", shown)
     assert [turn.question for turn in shown.turns] == [words.OPENING, "why?", "where?"]
     assert [question for question, _ in stub.histories[-1]] == [words.OPENING, "why?"]
     assert [m["role"] for m in words.show_chat(shown.turns)] == ["assistant", *["user", "assistant"] * 2]
-    assert follow(desk, "   ", shown) is shown
+    assert follow(shared, "   ", shown) is shown
     for i in range(70):
-        shown = follow(desk, f"{i} {'x' * 10_000}", shown)
+        shown = follow(shared, f"{i} {'x' * 10_000}", shown)
     assert len(shown.turns) == 1 + steps.MOST_TURNS and shown.turns[0].question == words.OPENING
     assert all(len(turn.question) <= steps.LONGEST_QUESTION for turn in shown.turns)
 
 
 def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp_path):
     history = History(tmp_path / "h.sqlite")
-    desk = Desk(stub, str(tmp_path), history)
-    shown = inspect(desk, picture("a.png")).shown
+    shared = Resources(stub, str(tmp_path), history)
+    shown = inspect(shared, picture("a.png")).shown
     asked = []
 
     def stream(*given):
@@ -172,7 +172,7 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp
         yield from (Answer("One."), Answer("One. Two.", notices=("Note.",)))
 
     stub.explainer, stub.stream = object(), stream
-    chats = [chat for _, chat, _ in ResultHandlers(desk).ask("why?", shown)]
+    chats = [chat for _, chat, _ in ResultHandlers(shared).ask("why?", shown)]
     assert [chat[-1]["content"] for chat in chats] == ["One.", "One. Two.\nNote."]
     assert [len(chat) for chat in chats] == [3, 3]
     ((found, _, before, file),) = asked
@@ -185,23 +185,23 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp
 
 def test_an_answer_that_was_stopped_is_not_kept(stub, picture, tmp_path):
     history = History(tmp_path / "h.sqlite")
-    desk = Desk(stub, str(tmp_path), history)
-    shown = inspect(desk, picture("a.png")).shown
+    shared = Resources(stub, str(tmp_path), history)
+    shown = inspect(shared, picture("a.png")).shown
     stub.explainer, stub.stream = object(), lambda *_: iter((Answer("One."), Answer("One. Two.")))
-    asked = ResultHandlers(desk).ask("why?", shown)
+    asked = ResultHandlers(shared).ask("why?", shown)
     next(asked)
     asked.close()
     assert len(history.turns(shown.kept)) == 1
 
 
-def test_there_is_nothing_to_ask_about_before_an_inspection(desk):
+def test_there_is_nothing_to_ask_about_before_an_inspection(shared):
     with pytest.raises(LooktwiceError, match="Inspect a picture first"):
-        follow(desk, "why?", None)
+        follow(shared, "why?", None)
 
 
-def test_a_click_on_a_region_asks_about_it(desk, picture):
-    shown = inspect(desk, picture("a.png")).shown
-    asking = ResultHandlers(desk)
+def test_a_click_on_a_region_asks_about_it(shared, picture):
+    shown = inspect(shared, picture("a.png")).shown
+    asking = ResultHandlers(shared)
     (row,) = asking.ask_about_row(shown, SimpleNamespace(index=[0, 3]))
     assert row[0].turns[-1].question == "What is R1?"
     width = 512  # the picture of 64 x 32 is shown enlarged
@@ -217,9 +217,9 @@ def test_a_click_on_a_region_asks_about_it(desk, picture):
 
 def test_every_result_is_kept_with_a_preview_and_its_conversation(stub, picture, tmp_path):
     history = History(tmp_path / "h.sqlite")
-    desk = Desk(stub, str(tmp_path), history)
+    shared = Resources(stub, str(tmp_path), history)
     (tmp_path / "broken.png").write_bytes(b"nothing")
-    session = inspect(desk, [picture("a.png", 20), picture("b.png", 210), str(tmp_path / "broken.png")])
+    session = inspect(shared, [picture("a.png", 20), picture("b.png", 210), str(tmp_path / "broken.png")])
     kept = {row.inspection.path: row for row in history.search().rows}
     assert set(kept) == {"a.png", "b.png", "broken.png"}
     assert kept["a.png"].has_preview and kept["b.png"].has_preview and not kept["broken.png"].has_preview
@@ -233,7 +233,7 @@ def test_a_history_that_cannot_be_written_takes_no_result_away(stub, picture, tm
     history.close()
     (tmp_path / "h.sqlite").unlink()
     (tmp_path / "h.sqlite").mkdir()
-    session = inspect(Desk(stub, str(tmp_path), history), picture("a.png"))
+    session = inspect(Resources(stub, str(tmp_path), history), picture("a.png"))
     assert session.shown.inspection.verdict == "defect" and session.shown.kept is None
     assert len(session.notes) == 1
 
@@ -241,10 +241,10 @@ def test_a_history_that_cannot_be_written_takes_no_result_away(stub, picture, tm
 # Correcting
 
 
-def test_a_false_alarm_teaches_the_saved_product_and_is_seen_at_once(desk, stub, picture):
-    session = inspect(desk, picture("a.png", 153), (), "bracket")
+def test_a_false_alarm_teaches_the_saved_product_and_is_seen_at_once(shared, stub, picture):
+    session = inspect(shared, picture("a.png", 153), (), "bracket")
     before = session.shown.inspection
-    session = steps.correct_result(desk, session, "false alarm")
+    session = steps.correct_result(shared, session, "false alarm")
     now = session.shown.inspection
     assert (before.verdict, now.verdict) == ("defect", "good") and now.score < before.score
     assert stub.saved == [("bracket", ACTOR)]
@@ -253,72 +253,72 @@ def test_a_false_alarm_teaches_the_saved_product_and_is_seen_at_once(desk, stub,
     )
     assert len(session.shown.turns) == 1, "the conversation about the old result is over"
     with pytest.raises(LooktwiceError, match="taught already"):
-        steps.correct_result(desk, session, "missed")
-    session = steps.undo_correction(desk, session)
+        steps.correct_result(shared, session, "missed")
+    session = steps.undo_correction(shared, session)
     assert session.shown.inspection.score == pytest.approx(before.score) and session.taught is None
     assert stub.products["bracket"] == StubProduct("bracket")
 
 
-def test_a_missed_defect_raises_the_score(desk, picture):
-    session = inspect(desk, picture("a.png", 76), (), "bracket")
-    session = steps.correct_result(desk, session, "missed")
+def test_a_missed_defect_raises_the_score(shared, picture):
+    session = inspect(shared, picture("a.png", 76), (), "bracket")
+    session = steps.correct_result(shared, session, "missed")
     assert session.shown.inspection.verdict == "defect"
     assert "Taken as a defect of bracket" in session.notes[0]
 
 
-def test_uploaded_references_are_corrected_for_this_visitor_alone(desk, stub, picture):
+def test_uploaded_references_are_corrected_for_this_visitor_alone(shared, stub, picture):
     good = [picture("good.png", 40)]
-    session = inspect(desk, picture("a.png", 153), good)
-    session = steps.correct_result(desk, session, "false alarm")
+    session = inspect(shared, picture("a.png", 153), good)
+    session = steps.correct_result(shared, session, "false alarm")
     assert session.shown.inspection.verdict == "good" and not stub.saved
-    again = inspect(desk, picture("a.png", 153), good, session=session)
+    again = inspect(shared, picture("a.png", 153), good, session=session)
     assert again.shown.inspection.verdict == "good", "the session goes on with what it was taught"
-    assert inspect(desk, picture("a.png", 153), good).shown.inspection.verdict == "defect"
-    assert steps.undo_correction(desk, session).shown.inspection.verdict == "defect"
+    assert inspect(shared, picture("a.png", 153), good).shown.inspection.verdict == "defect"
+    assert steps.undo_correction(shared, session).shown.inspection.verdict == "defect"
 
 
-def test_nothing_of_somebody_else_is_taken_back(desk, stub, picture):
-    session = inspect(desk, picture("a.png", 153), (), "bracket")
-    session = steps.correct_result(desk, session, "false alarm")
-    stub.products["bracket"] = stub.correct(stub.products["bracket"], picture("other.png"), "missed")
+def test_nothing_of_somebody_else_is_taken_back(shared, stub, picture):
+    session = inspect(shared, picture("a.png", 153), (), "bracket")
+    session = steps.correct_result(shared, session, "false alarm")
+    stub.store.save(stub.correct(stub.products["bracket"], picture("other.png"), "missed"))
     with pytest.raises(LooktwiceError, match="was changed since"):
-        steps.undo_correction(desk, session)
+        steps.undo_correction(shared, session)
     assert len(stub.products["bracket"].history) == 2
 
 
-def test_without_a_product_there_is_nothing_to_correct(desk, picture):
-    session = inspect(desk, picture("a.png"))
+def test_without_a_product_there_is_nothing_to_correct(shared, picture):
+    session = inspect(shared, picture("a.png"))
     with pytest.raises(LooktwiceError, match="Choose a product"):
-        steps.correct_result(desk, session, "false alarm")
-    false_alarm, missed = Handlers(desk).screen(session, Look())[-5:-3]
+        steps.correct_result(shared, session, "false alarm")
+    false_alarm, missed = InspectHandlers(shared).screen(session, Look())[-5:-3]
     assert not false_alarm.interactive and not missed.interactive
 
 
 # What is shown
 
 
-def test_the_verdict_line_says_score_threshold_and_its_origin(desk, picture):
-    found = inspect(desk, picture("a.png", 204)).shown.inspection
+def test_the_verdict_line_says_score_threshold_and_its_origin(shared, picture):
+    found = inspect(shared, picture("a.png", 204)).shown.inspection
     line = words.show_verdict(found)
     assert 'class="badge defect">DEFECT<' in line
     assert "<b>0.8</b>" in line and "<b>0.5</b>" in line and "review above 0.45" in line
     assert "from &lt;b&gt;4&lt;/b&gt; good pictures." in line, "text from the record is escaped"
     assert "read as &lt;12-bit&gt;" in line
     assert "No region" not in line
-    calm = inspect(desk, picture("b.png", 20)).shown.inspection
+    calm = inspect(shared, picture("b.png", 20)).shown.inspection
     assert "No region stands out." in words.show_verdict(calm)
 
 
-def test_names_are_escaped(desk, picture):
+def test_names_are_escaped(shared, picture):
     found = Inspection(
-        **{**vars(inspect(desk, picture("a.png")).shown.inspection), "path": "<i>.png", "product": "<b>"}
+        **{**vars(inspect(shared, picture("a.png")).shown.inspection), "path": "<i>.png", "product": "<b>"}
     )
     line = words.show_verdict(found)
     assert "<i>.png" not in line and "&lt;i&gt;.png" in line and "&lt;b&gt;" in line
 
 
-def test_the_score_stands_where_it_belongs_on_its_scale(desk, picture):
-    line = words.show_score(inspect(desk, picture("a.png", 204)).shown.inspection)
+def test_the_score_stands_where_it_belongs_on_its_scale(shared, picture):
+    line = words.show_score(inspect(shared, picture("a.png", 204)).shown.inspection)
     at = [float(part.split("%")[0]) for part in line.split("left:")[1:]]
     good, review, defect, needle, _ = at
     assert good == 0 < review < defect < needle < 100
@@ -326,13 +326,13 @@ def test_the_score_stands_where_it_belongs_on_its_scale(desk, picture):
     assert 'aria-label="Score 0.8; review above 0.45, defect above 0.5"' in line
 
 
-def test_regions_are_rows_of_text(desk, picture):
-    found = inspect(desk, picture("a.png", 204)).shown.inspection
+def test_regions_are_rows_of_text(shared, picture):
+    found = inspect(shared, picture("a.png", 204)).shown.inspection
     assert words.show_regions(found) == [["R1", "top left", "48 px (2.34 %)", "moderate", "0.8"]]
 
 
-def test_each_view_shows_what_it_says(desk, picture):
-    shown = inspect(desk, picture("a.png", 204)).shown
+def test_each_view_shows_what_it_says(shared, picture):
+    shown = inspect(shared, picture("a.png", 204)).shown
     pixels = {view: np.asarray(drawn(shown, Look(view))[0]) for view in VIEWS}
     assert all(p.shape == (256, 512, 3) for p in pixels.values())
     assert (pixels["Original"] == 204).all()
@@ -348,15 +348,15 @@ def test_each_view_shows_what_it_says(desk, picture):
             Look(**wrong)
 
 
-def test_a_result_whose_picture_is_gone_shows_its_preview(desk, picture):
-    shown = inspect(desk, picture("a.png")).shown
-    values = filled(Shown(shown.inspection, preview=shown.preview, turns=shown.turns))
+def test_a_result_whose_picture_is_gone_shows_its_preview(shared, picture):
+    shown = inspect(shared, picture("a.png")).shown
+    values = filled(Result(shown.inspection, preview=shown.preview, turns=shown.turns))
     assert values[2].size == (512, 256)
     assert len(values) == len(cleared("gone"))
 
 
-def test_a_failure_and_other_pictures_clear_the_old_result(desk, picture, tmp_path):
-    handlers = Handlers(desk)
+def test_a_failure_and_other_pictures_clear_the_old_result(shared, picture, tmp_path):
+    handlers = InspectHandlers(shared)
     path = picture("a.png")
     values = handlers.inspect(uploads(path), None, "", *LOOK, Session())
     assert values[0].results and values[1].inspection.path == "a.png"
@@ -368,11 +368,11 @@ def test_a_failure_and_other_pictures_clear_the_old_result(desk, picture, tmp_pa
     assert not failed[0].results and "NO RESULT" in failed[2]
 
 
-def test_a_report_holds_the_conversation_and_escapes_it(desk, picture, tmp_path):
-    shown = follow(desk, "<script>alert(1)</script>", inspect(desk, picture("a.png")).shown)
+def test_a_report_holds_the_conversation_and_escapes_it(shared, picture, tmp_path):
+    shown = follow(shared, "<script>alert(1)</script>", inspect(shared, picture("a.png")).shown)
     page = write_shown(shown, Look(), "HTML", str(tmp_path)).read_text()
     assert "&lt;script&gt;alert(1)" in page and "<script>" not in page
-    assert ResultHandlers(desk).report("HTML", None, *LOOK) is None
+    assert ResultHandlers(shared).report("HTML", None, *LOOK) is None
 
 
 def test_what_is_not_the_visitors_doing_is_logged_under_an_id_and_not_shown(caplog):
@@ -406,9 +406,9 @@ def test_a_planted_defect_is_small_and_seen():
         assert 0.001 < changed.mean() < 0.1, name
 
 
-def test_an_example_is_inspected_with_its_own_references(desk, stub):
-    pictures, references, product = Handlers(desk).try_example(SimpleNamespace(index=1))
-    values = Handlers(desk).inspect(
+def test_an_example_is_inspected_with_its_own_references(shared, stub):
+    pictures, references, product = InspectHandlers(shared).try_example(SimpleNamespace(index=1))
+    values = InspectHandlers(shared).inspect(
         uploads(*pictures), [{"path": path} for path in references], product, *LOOK, Session()
     )
     assert len(values[0].results) == 2 and len(stub.learned[0]) == examples.REFERENCES

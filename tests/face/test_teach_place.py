@@ -16,11 +16,10 @@ import gradio as gr
 from assistant.errors import ImageError
 from assistant.face import masks, teach_place, teach_view
 from assistant.face.chart import Axis, draw_limits
-from assistant.face.shared import ACTOR, Desk
+from assistant.face.shared import ACTOR, Resources
 from assistant.face.teach_layout import lay_out_view
-from assistant.face.teach_steps import Bench, Shown
+from assistant.face.teach_steps import ProductEditor, SeenProduct
 from assistant.products.changes import last_changes
-from assistant.products.live_store import Shelf
 
 
 @pytest.fixture
@@ -32,10 +31,10 @@ def uploads(tmp_path):
 @pytest.fixture
 def place(inspector, uploads):
     """The handlers of a page."""
-    desk = Desk(inspector, str(uploads))
+    shared = Resources(inspector, str(uploads))
     with gr.Blocks():
-        view = lay_out_view(desk)
-    return teach_place.Handlers(desk, Bench(Shelf(inspector)), view)
+        view = lay_out_view(shared)
+    return teach_place.TeachHandlers(shared, ProductEditor(inspector, shared.products), view)
 
 
 @pytest.fixture
@@ -53,19 +52,19 @@ def upload(uploads):
 def cloth(place, upload, good):
     """What the page shows after "cloth" was learned from four pictures."""
     given = [upload(good(i), f"good{i}.png") for i in range(4)]
-    return place.learn(Shown(), "cloth", "plain", given, quiet)
+    return place.learn(SeenProduct(), "cloth", "plain", given, quiet)
 
 
 def quiet(fraction, desc):
     """Take the place of a progress display."""
 
 
-def shown(place, update):
-    return update[place.view.shown]
+def seen(place, update):
+    return update[place.view.seen]
 
 
 def given(update, widget):
-    """With what a widget is shown next."""
+    """With what a widget is seen next."""
     return update[widget].constructor_args if isinstance(update[widget], gr.blocks.Block) else update[widget]
 
 
@@ -74,7 +73,7 @@ def said(place, update):
 
 
 def kept(place):
-    return place.desk.inspector.load("cloth")
+    return place.shared.inspector.load("cloth")
 
 
 def painted(size, box=None, color=masks.LOOK):
@@ -91,14 +90,14 @@ def painted(size, box=None, color=masks.LOOK):
 
 def test_a_product_is_learned_kept_and_shown(place, cloth):
     product = kept(place)
-    assert shown(place, cloth) == Shown.of(product) and "DONE" in said(place, cloth)
+    assert seen(place, cloth) == SeenProduct.of(product) and "DONE" in said(place, cloth)
     captions = [caption for _, caption in given(cloth, place.view.knowledge.gallery)["value"]]
     ranked = sorted(product.references, key=lambda r: -r.score)
     assert [c.split(" · ")[-1] for c in captions] == [r.name for r in ranked]
     assert captions[0].startswith(f"{ranked[0].score:.3g}")
     assert all(os.path.isfile(path) for path, _ in given(cloth, place.view.knowledge.gallery)["value"])
     assert "cloth" in cloth[place.view.facts] and ">4<" in cloth[place.view.facts]
-    (entry,) = place.desk.inspector.store.log.entries()
+    (entry,) = place.shared.inspector.store.log.entries()
     assert (entry.action, entry.actor) == ("learn", ACTOR)
 
 
@@ -107,20 +106,20 @@ def test_a_product_is_learned_kept_and_shown(place, cloth):
     [("", 1, "a name first"), ("a/b", 1, "cannot be a product"), ("cloth", 0, "at least one picture")],
 )
 def test_what_cannot_be_learned_is_one_sentence(place, upload, good, name, count, sentence):
-    update = place.learn(Shown(), name, "plain", [upload(good(0), "a.png")] * count, quiet)
+    update = place.learn(SeenProduct(), name, "plain", [upload(good(0), "a.png")] * count, quiet)
     assert set(update) == {place.view.said} and sentence in said(place, update)
-    assert place.desk.inspector.store.names() == []
+    assert place.shared.inspector.store.names() == []
 
 
 def test_a_name_is_taken_once(place, cloth, upload, good):
-    update = place.learn(Shown(), "cloth", "plain", [upload(good(9), "other.png")], quiet)
+    update = place.learn(SeenProduct(), "cloth", "plain", [upload(good(9), "other.png")], quiet)
     assert "There is a product &#x27;cloth&#x27; already" in said(place, update)
     assert len(kept(place).references) == 4
 
 
 def test_only_uploads_are_learned(place):
-    for path in ("/etc/passwd", place.desk.uploads):  # nor all that others uploaded
-        update = place.learn(Shown(), "cloth", "plain", [{"path": path}], quiet)
+    for path in ("/etc/passwd", place.shared.uploads):  # nor all that others uploaded
+        update = place.learn(SeenProduct(), "cloth", "plain", [{"path": path}], quiet)
         assert "Only a picture that was uploaded" in said(place, update)
 
 
@@ -128,19 +127,19 @@ def test_only_uploads_are_learned(place):
 
 
 def test_good_pictures_are_added_and_taken_back(place, cloth, upload, good):
-    added = place.learn(shown(place, cloth), "", "plain", [upload(good(7), "new <b>.png")], quiet)
+    added = place.learn(seen(place, cloth), "", "plain", [upload(good(7), "new <b>.png")], quiet)
     assert len(kept(place).references) == 5
     assert given(added, place.view.choice.undo)["value"].startswith("Undo the good part new")
-    before = shown(place, cloth)
-    back = place.undo(shown(place, added))
-    assert shown(place, back) == before and given(back, place.view.choice.undo)["interactive"] is False
+    before = seen(place, cloth)
+    back = place.undo(seen(place, added))
+    assert seen(place, back) == before and given(back, place.view.choice.undo)["interactive"] is False
 
 
 def test_several_good_pictures_are_taken_back_at_once(place, cloth, upload, good):
     told = []
     more = [upload(good(i), f"more{i}.png") for i in (7, 8)]
     added = place.learn(
-        shown(place, cloth), "", "plain", more, lambda fraction, desc: told.append((fraction, desc))
+        seen(place, cloth), "", "plain", more, lambda fraction, desc: told.append((fraction, desc))
     )
     assert told == [
         (0, "Learning picture 1 of 2"),
@@ -149,42 +148,42 @@ def test_several_good_pictures_are_taken_back_at_once(place, cloth, upload, good
     ]
     assert given(added, place.view.choice.undo)["value"] == "Undo the 2 good parts"
     assert len(kept(place).references) == 6
-    back = place.undo(shown(place, added))
-    assert shown(place, back) == shown(place, cloth)
+    back = place.undo(seen(place, added))
+    assert seen(place, back) == seen(place, cloth)
     broken = {"path": more[0]["path"].replace("more7", "broken")}
     with open(broken["path"], "w") as file:
         file.write("no picture")
-    failed = place.learn(shown(place, back), "", "plain", [more[0], broken], quiet)
-    assert "broken.png" in said(place, failed) and Shown.of(kept(place)) == shown(place, cloth)
+    failed = place.learn(seen(place, back), "", "plain", [more[0], broken], quiet)
+    assert "broken.png" in said(place, failed) and SeenProduct.of(kept(place)) == seen(place, cloth)
 
 
 def test_a_known_picture_changes_nothing_and_says_so(place, cloth, upload, good):
-    again = place.learn(shown(place, cloth), "", "plain", [upload(good(0), "again.png")], quiet)
+    again = place.learn(seen(place, cloth), "", "plain", [upload(good(0), "again.png")], quiet)
     assert "Nothing changed" in said(place, again) and len(kept(place).references) == 4
 
 
 def test_the_selected_reference_is_removed(place, cloth):
     highest = max(kept(place).references, key=lambda r: r.score)
-    chosen = place.select(shown(place, cloth), SimpleNamespace(index=0))
+    chosen = place.select(seen(place, cloth), SimpleNamespace(index=0))
     assert given(chosen, place.view.knowledge.remove)["value"] == f"Remove {highest.name}"
-    place.remove(shown(place, chosen))
+    place.remove(seen(place, chosen))
     assert highest.id not in {r.id for r in kept(place).references}
-    assert "Select what to remove" in said(place, place.remove(shown(place, cloth)))
+    assert "Select what to remove" in said(place, place.remove(seen(place, cloth)))
 
 
 def test_a_change_elsewhere_is_shown_and_not_overwritten(place, cloth):
-    inspector, product = place.desk.inspector, kept(place)
-    inspector.save(inspector.remove(product, 0), "somebody else")
+    inspector, product = place.shared.inspector, kept(place)
+    inspector.save(inspector.teacher.remove(product, 0), "somebody else")
     for change in (place.undo, place.delete, lambda s: place.retarget(s, 0.2), place.unmask):
-        update = change(shown(place, cloth))
+        update = change(seen(place, cloth))
         assert "was changed elsewhere" in said(place, update)
-        assert shown(place, update) == Shown.of(kept(place)), "what is there now is shown"
+        assert seen(place, update) == SeenProduct.of(kept(place)), "what is there now is seen"
     assert len(kept(place).references) == 3 and kept(place).calibration.target == 0.05
-    assert "was changed" not in said(place, place.retarget(shown(place, update), 0.2))
+    assert "was changed" not in said(place, place.retarget(seen(place, update), 0.2))
 
 
 def test_a_target_is_looked_at_before_it_is_kept(place, cloth):
-    now, widgets = shown(place, cloth), place.view.knowledge
+    now, widgets = seen(place, cloth), place.view.knowledge
     looked = place.preview(now, 0.2)
     limits = kept(place).calibration
     assert limits.target == 0.05 and given(looked, widgets.save)["interactive"] is True
@@ -193,33 +192,33 @@ def test_a_target_is_looked_at_before_it_is_kept(place, cloth):
     saved = place.retarget(now, 0.2)
     assert kept(place).calibration.target == 0.2
     assert given(saved, place.view.choice.undo)["value"] == "Undo the false-alarm target of 20 %"
-    entry = list(place.desk.inspector.store.log.entries())[-1]
+    entry = list(place.shared.inspector.store.log.entries())[-1]
     assert (entry.action, entry.actor) == ("target", ACTOR)
-    place.undo(shown(place, saved))
+    place.undo(seen(place, saved))
     assert kept(place).calibration == limits
-    assert "lies between" in said(place, place.retarget(shown(place, cloth), 0.9))
+    assert "lies between" in said(place, place.retarget(seen(place, cloth), 0.9))
 
 
 def test_a_known_defect_is_added_with_its_mask_and_removed(place, cloth, upload, good, planted):
     pixels, (x0, y0, x1, y1) = planted(good(50), 0.3, 0.4)
     picture = upload(pixels, "bad.png")
-    offered = place.show_defect(shown(place, cloth), picture)
+    offered = place.show_defect(seen(place, cloth), picture)
     assert (
         given(offered, place.view.defects.form)["visible"]
         and given(offered, place.view.defects.painter)["picture"]
     )
     drawing = painted(pixels.shape[1::-1], (x0, y0, x1, y1), masks.IGNORE)
-    added = place.add_defect(shown(place, cloth), picture, " wax <b>blot ", drawing)
+    added = place.add_defect(seen(place, cloth), picture, " wax <b>blot ", drawing)
     (defect,) = kept(place).known.defects
     assert defect.label == "wax <b>blot"
-    direct = place.desk.inspector.undo(kept(place))
+    direct = kept(place).undo()
     mask = np.zeros(pixels.shape[:2], bool)
     mask[y0:y1, x0:x1] = True
-    direct = place.desk.inspector.teach(direct, picture["path"], "defect", "wax <b>blot", mask)
+    direct = place.shared.inspector.teach(direct, picture["path"], "defect", "wax <b>blot", mask)
     assert direct.known.defects == (defect,), "the digest holds picture and mask"
     assert given(added, place.view.defects.known)["choices"] == [("wax <b>blot · bad.png", defect.id)]
     assert "wax" in given(added, place.view.choice.undo)["value"]
-    place.remove_defect(shown(place, added), defect.id)
+    place.remove_defect(seen(place, added), defect.id)
     assert kept(place).known.defects == ()
 
 
@@ -227,53 +226,53 @@ def test_masks_are_painted_shown_again_and_taken_away(place, cloth):
     widgets = place.view.masks
     size = Image.open(io.BytesIO(kept(place).pictures[0].numpy().tobytes())).size
     half = (0, 0, size[0] // 2, size[1])
-    masked = place.remask(shown(place, cloth), painted(size, half))
+    masked = place.remask(seen(place, cloth), painted(size, half))
     roi = kept(place).roi
     assert tuple(roi.shape) == size[::-1] and roi[:, : half[2]].all() and not roi[:, half[2] :].any()
     assert kept(place).ignore is None
     look, ignore = masks.split_masks(masks.read_drawing(masked[widgets.painter]))
     assert (look == (roi.numpy() > 0)).all() and ignore is None
-    ignored = place.remask(shown(place, masked), painted(size, half, masks.IGNORE))
+    ignored = place.remask(seen(place, masked), painted(size, half, masks.IGNORE))
     assert kept(place).roi is None and kept(place).ignore is not None
-    place.unmask(shown(place, ignored))
+    place.unmask(seen(place, ignored))
     assert kept(place).looked_at is None
     everything = painted(size, (0, 0, *size), masks.IGNORE)
-    assert "leaves nothing to look at" in said(place, place.remask(Shown.of(kept(place)), everything))
+    assert "leaves nothing to look at" in said(place, place.remask(SeenProduct.of(kept(place)), everything))
 
 
 def test_stale_limits_are_said_and_worked_out_again(place, cloth):
-    inspector = place.desk.inspector
+    inspector = place.shared.inspector
     inspector.save(dataclasses.replace(kept(place), seal="of another rule"))
     opened = place.open("cloth")
     assert given(opened, place.view.stale)["visible"] is True
-    mended = place.recalibrate(shown(place, opened))
+    mended = place.recalibrate(seen(place, opened))
     assert given(mended, place.view.stale)["visible"] is False
-    assert not inspector.is_stale(kept(place))
+    assert not inspector.teacher.is_stale(kept(place))
 
 
 def test_a_product_is_deleted_after_a_question(place, cloth):
     assert given(place.ask_twice(), place.view.choice.sure)["visible"] is True
-    assert "cloth" in place.desk.inspector.store.names()
-    gone = place.delete(shown(place, cloth))
-    assert place.desk.inspector.store.names() == [] and shown(place, gone) == Shown()
-    assert "deleted" in said(place, gone) and "Choose a product" in said(place, place.undo(Shown()))
+    assert "cloth" in place.shared.inspector.store.names()
+    gone = place.delete(seen(place, cloth))
+    assert place.shared.inspector.store.names() == [] and seen(place, gone) == SeenProduct()
+    assert "deleted" in said(place, gone) and "Choose a product" in said(place, place.undo(SeenProduct()))
 
 
 def test_a_damaged_product_says_so_and_can_be_deleted(place, cloth):
-    place.desk.inspector.store.path("cloth").write_bytes(b"nonsense")
+    place.shared.inspector.store.path("cloth").write_bytes(b"nonsense")
     opened = place.open("cloth")
-    assert "damaged" in said(place, opened) and given(opened, place.view.room)["visible"] is False
-    place.delete(shown(place, opened))
-    assert place.desk.inspector.store.names() == []
+    assert "damaged" in said(place, opened) and given(opened, place.view.details)["visible"] is False
+    place.delete(seen(place, opened))
+    assert place.shared.inspector.store.names() == []
 
 
 def test_coming_back_keeps_a_drawing_unless_the_product_changed(place, cloth):
-    now = shown(place, cloth)
+    now = seen(place, cloth)
     assert set(place.refresh(now)) == {place.view.choice.product}
-    place.bench.change(now, lambda p: place.desk.inspector.remove(p, 0))
-    assert shown(place, place.refresh(now)) == Shown.of(kept(place))
-    place.desk.inspector.store.delete("cloth")
-    assert shown(place, place.refresh(now)) == Shown()
+    place.editor.change(now, lambda p: place.editor.teacher.remove(p, 0))
+    assert seen(place, place.refresh(now)) == SeenProduct.of(kept(place))
+    place.shared.inspector.store.delete("cloth")
+    assert seen(place, place.refresh(now)) == SeenProduct()
 
 
 # What is drawn
@@ -326,8 +325,8 @@ def test_what_an_undo_takes_back_is_known_beforehand(inspector, good):
     assert last_changes(product) == ()
     taught = inspector.teach(product, good(5))
     assert last_changes(taught) == taught.history
-    moved = inspector.retarget(taught, 0.1)
+    moved = inspector.teacher.retarget(taught, 0.1)
     assert [c.what for c in last_changes(moved)] == ["target"] and moved.calibration.target == 0.1
-    assert inspector.retarget(moved, 0.1) is moved
-    assert last_changes(inspector.undo(moved)) == taught.history
+    assert inspector.teacher.retarget(moved, 0.1) is moved
+    assert last_changes(moved.undo()) == taught.history
     assert len(last_changes(inspector.teach(taught, [good(6), good(7)]))) == 2

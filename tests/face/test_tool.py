@@ -15,7 +15,7 @@ from stub_inspector import StubInspector
 
 from assistant.errors import LooktwiceError
 from assistant.face.frontend import load_frontend
-from assistant.face.shared import Desk
+from assistant.face.shared import Resources
 from assistant.face.tool import Tool
 
 app = load_frontend()
@@ -23,7 +23,7 @@ app = load_frontend()
 
 @pytest.fixture
 def tool(tmp_path):
-    return Tool(Desk(StubInspector(), str(tmp_path / "uploads")))
+    return Tool(Resources(StubInspector(), str(tmp_path / "uploads")))
 
 
 def picture(brightness=230):
