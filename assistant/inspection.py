@@ -15,15 +15,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.images.geometry import Position, to_picture
+
 SCHEMA = 1
 
 Mode = Literal["zero-shot", "few-shot", "mutual"]
 AskedMode = Literal["auto", "zero-shot", "few-shot", "mutual"]
 Verdict = Literal["good", "review", "defect"]
 Severity = Literal["slight", "moderate", "severe"]
-Position = Literal[
-    "top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right"
-]
 
 EARLIER_NAMES = {"batch": "mutual"}
 """What modes and methods were called until 0.2: in rows that were kept then, and accepted for one release."""
@@ -166,8 +165,6 @@ class Inspection:
         """The anomaly map [height, width] float32 in pixels of the displayed picture."""
         if self.coarse_map is None or self.width is None or self.height is None:
             raise ValueError("this inspection carries no anomaly map (it was read from JSON or is an error)")
-        from assistant.images.geometry import to_picture  # geometry imports Position from here
-
         return to_picture(self.coarse_map, self.width, self.height)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,21 +1,17 @@
 """The picture with its anomaly map, its boxes and its verdict drawn on it.
 
 One fixed color scale per product: the same color means the same map value in every picture, and a good part
-looks like its photograph. Drawing decides nothing; it only shows what an `Inspection` says.
+looks like its photograph.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from assistant.images.geometry import to_picture
-
-if TYPE_CHECKING:
-    from assistant.inspection import Inspection, Region
+from assistant.inspection import Inspection, Region
 
 LONGEST_SIDE = 1600
 LEGIBLE_SIDE = 512

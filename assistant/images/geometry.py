@@ -1,17 +1,19 @@
 """From a tower's grid to the picture and back: sizes, resizing and places in words.
 
-All coordinates are those of the displayed picture: x to the right, y down, pixel i covers [i, i + 1). Nothing
-here knows a threshold or a tower.
+All coordinates are those of the displayed picture: x to the right, y down, pixel i covers [i, i + 1).
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.inspection import Position
+Position = Literal[
+    "top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right"
+]
 
 _ROWS_AT_ONCE = 256
 _PLACES: tuple[tuple[Position, Position, Position], ...] = (

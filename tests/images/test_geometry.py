@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.images.geometry import fit_size, position_of, to_picture
-from assistant.inspection import Inspection, Position
+from assistant.images.geometry import Position, fit_size, position_of, to_picture
+from assistant.inspection import Inspection
 
 
 @pytest.mark.parametrize(

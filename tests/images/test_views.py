@@ -24,16 +24,16 @@ def test_the_picture_itself_comes_first(pixels):
 
 def test_flips_are_the_four_mirrorings(pixels):
     expected = [pixels, np.fliplr(pixels), np.flipud(pixels), np.rot90(pixels, 2)]
-    found = memory_views(pixels, "flips")
-    assert len(found) == 4 and same(found, expected)
+    views = memory_views(pixels, "flips")
+    assert len(views) == 4 and same(views, expected)
 
 
 def test_turns_are_the_eight_ways_to_lay_it_down(pixels):
     quarter = [np.rot90(pixels, k) for k in range(4)]
     expected = quarter + [np.fliplr(v) for v in quarter]
-    found = memory_views(pixels, "turns")
-    assert len(found) == 8 and same(found, expected)
-    assert len({v.tobytes() for v in found}) == 8
+    views = memory_views(pixels, "turns")
+    assert len(views) == 8 and same(views, expected)
+    assert len({v.tobytes() for v in views}) == 8
 
 
 @pytest.mark.parametrize("views", ["", "all", "Plain", None])
@@ -45,18 +45,18 @@ def test_other_views_are_refused_in_one_sentence(pixels, views):
 @pytest.mark.parametrize("shape", [(60, 90), (1, 1), (1, 200), (3, 3), (97, 31)])
 def test_jittered_views_have_the_size_of_the_picture(shape):
     pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    found = jittered_views(pixels)
-    assert len(found) == 4
-    assert all(v.shape == pixels.shape and v.dtype == np.uint8 for v in found)
+    views = jittered_views(pixels)
+    assert len(views) == 4
+    assert all(v.shape == pixels.shape and v.dtype == np.uint8 for v in views)
 
 
 def test_jittered_views_are_close_to_the_picture_but_not_the_same(good):
     pixels = good(0, 120, 80)
-    found = jittered_views(pixels)
-    for view in found:
+    views = jittered_views(pixels)
+    for view in views:
         assert not np.array_equal(view, pixels)
         assert abs(float(view.mean()) - float(pixels.mean())) < 0.08 * float(pixels.mean())
-    assert len({v.tobytes() for v in found}) == 4
+    assert len({v.tobytes() for v in views}) == 4
 
 
 def test_no_black_border_comes_in():
