@@ -1,18 +1,20 @@
-"""What a file holds before anyone decides how it looks: PNG, JPEG, BMP, TIFF or WebP as planes of samples.
+"""A picture's samples as they are stored: the planes of a PNG, JPEG, BMP, TIFF or WebP file, or of an array.
 
-It knows formats, caps and where Pillow 12.3 is lossy or wrong: it cuts 16-bit colour to 8 bits, and makes
-noise of TIFFs with 16-bit colours in separate planes, or with compressed floats or signed numbers, high byte
-first. It knows nothing of folders, brightness or display.
+Where Pillow 12.3 is lossy or wrong, the file is read in another way or refused: it cuts 16-bit colour to 8 bits,
+takes signed bytes for unsigned ones, and makes noise of TIFFs with 16-bit colours in separate planes, or with
+compressed floats or signed numbers, high byte first.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +29,20 @@ from PIL import (
 )
 
 from assistant.errors import ImageError
+from assistant.images.caps import SizeCaps, check_size
+from assistant.images.effort import check_effort, check_exif
+from assistant.images.layouts import unread_layout
+from assistant.images.memory import Claim
+from assistant.images.sources import read_file, shown_name
+
+Source: TypeAlias = str | Path | bytes | Image.Image | NDArray[Any]
+ChannelOrder = Literal["rgb", "bgr"]
 
 _ORIENTATION = 0x0112
 _NEW_SUBFILE_TYPE = 254
-_COMMON_TILE = 1024 * 1024
+_SAMPLE_FORMAT = 339
+# Bytes a pixel that decoding takes at its peak, measured on 49 megapixels; the picture that remains takes 3.
+_PEAK, _PEAK_OF_WEBP, _PEAK_WITH_ALPHA, _PEAK_OF_WIDE_COLOUR = 10, 16, 18, 20
 # The readers are called by class and not through `Image.open`: that would check every size against a limit of
 # the host program's and may warn, which no thread can silence for itself alone.
 _SIGNATURES: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
@@ -49,25 +61,6 @@ _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What is refused before it is decoded: file size in bytes, one side and the area in pixels.
-
-    The defaults (64 MB, 20,000, 50 million) let the largest area cameras and line scans in, and keep one
-    picture under about 1 GB of memory while it is read. TIFF also obeys Pillow's own limit where the host
-    program has set it lower.
-    """
-
-    max_bytes: int = 64_000_000
-    max_side: int = 20_000
-    max_pixels: int = 50_000_000
-
-    def __post_init__(self) -> None:
-        for name in ("max_bytes", "max_side", "max_pixels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, which lets no picture in")
-
-
-@dataclass(frozen=True)
 class Planes:
     """Samples as stored: `colour` [H, W] or [H, W, 3], `alpha` [H, W], of any number type."""
 
@@ -79,32 +72,90 @@ class Planes:
     notices: tuple[str, ...] = ()
 
 
-def read_pillow(image: Image.Image, name: str, limits: Limits) -> Planes:
+def name_of(source: object) -> str:
+    """What to call a source: the last part of its path, fit to print, or "the picture"."""
+    if isinstance(source, Image.Image):
+        source = getattr(source, "filename", "")
+    if isinstance(source, bytes) or not isinstance(source, str | os.PathLike):
+        return "the picture"
+    return shown_name(os.fsdecode(source))
+
+
+def read_planes(source: Source, name: str, caps: SizeCaps, order: ChannelOrder, claim: Claim) -> Planes:
+    """The samples of any source; ImageError, one sentence, for what is no picture or cannot be read.
+
+    `order` is that of an array's channels. `claim` takes the memory that decoding needs, once it is known.
+    """
+    if isinstance(source, np.ndarray):
+        return _read_array(np.asarray(source), name, caps, order)
+    if isinstance(source, Image.Image):
+        return _read_pillow(source, name, caps, claim)
+    if isinstance(source, str | Path):
+        return _read_bytes(read_file(Path(source), caps.max_bytes), name, caps, claim)
+    if isinstance(source, bytes):
+        return _read_bytes(source, name, caps, claim)
+    raise ImageError(f"a {type(source).__name__} is not a picture: give a path, bytes, a Pillow image or an array")
+
+
+def is_wide(source: Source, name: str, caps: SizeCaps) -> bool:
+    """Whether a source has samples of more than 8 bits, told from its header; ImageError as for `read_planes`."""
+    if isinstance(source, np.ndarray):
+        return source.dtype != np.uint8 and source.dtype.kind != "b"
+    if isinstance(source, Image.Image):
+        return source.mode in _SCALAR_MODES
+    data = read_file(Path(source), caps.max_bytes) if isinstance(source, str | Path) else source
+    with _decoding(name, data):
+        check_effort(data, name, caps)
+        image = _open(data, name)
+        signed = isinstance(image, TiffImagePlugin.TiffImageFile) and 2 in image.tag_v2.get(_SAMPLE_FORMAT, (1,))
+        return signed or image.mode in _SCALAR_MODES or _is_wide_colour(_rawmode(image))
+
+
+def _read_array(array: NDArray[Any], name: str, caps: SizeCaps, order: ChannelOrder) -> Planes:
+    shape = array.shape
+    if array.ndim == 3 and shape[0] in (1, 3, 4) and shape[2] not in (1, 3, 4):
+        raise ImageError(
+            f"{name} is an array of {_times(shape)}, channels first it seems: "
+            f"put them last with array.transpose(1, 2, 0)"
+        )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
+        raise ImageError(f"{name} is an array of {_times(shape)}, not height x width (x 1, 3 or 4 channels)")
+    check_size(shape[1], shape[0], name, caps)
+    if array.ndim == 2 or shape[2] == 1:
+        return Planes(array.reshape(shape[:2]))
+    colour = array[..., 2::-1] if order == "bgr" else array[..., :3]
+    return Planes(colour, array[..., 3] if shape[2] == 4 else None)
+
+
+def _read_pillow(image: Image.Image, name: str, caps: SizeCaps, claim: Claim) -> Planes:
     """The samples of a Pillow image as Pillow holds them; ImageError for other formats, modes and sizes."""
     if image.format not in _PILLOW_FORMATS:
         raise ImageError(f"{name} is {image.format}, not PNG, JPEG, BMP, TIFF or WebP")
-    check_size(*image.size, name, limits)
+    check_size(*image.size, name, caps)
     with _decoding(name):
+        claim.take(_peak(image, None))
         image.load()
         return _split(image, name)
 
 
-def read_bytes(data: bytes, name: str, limits: Limits) -> Planes:
+def _read_bytes(data: bytes, name: str, caps: SizeCaps, claim: Claim) -> Planes:
     """The samples of a picture file at full depth; ImageError where it is damaged, foreign or too large."""
     if not data:
         raise ImageError(f"{name} is empty")
-    if len(data) > limits.max_bytes:
-        raise ImageError(f"{name} is larger than the limit of {limits.max_bytes} bytes")
+    if len(data) > caps.max_bytes:
+        raise ImageError(f"{name} is larger than the limit of {caps.max_bytes} bytes")
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         # Half a part must never pass as a good one, and the switch belongs to the host program.
         raise ImageError(f"{name} may be cut short, and ImageFile.LOAD_TRUNCATED_IMAGES hides that")
-    with _decoding(name):
+    with _decoding(name, data):
+        check_effort(data, name, caps)
         image = _open(data, name)
-        check_size(*image.size, name, limits)
+        check_size(*image.size, name, caps)
         rawmode = _rawmode(image)
         traits: dict[str, Any] = {}
         if isinstance(image, TiffImagePlugin.TiffImageFile):
-            traits = _tiff_traits(image, name, limits)
+            traits = _tiff_traits(image, name)
+        claim.take(_peak(image, rawmode))
         wide = _sixteen_bit_colour(image, data, rawmode)
         image.load()
         notices = []
@@ -112,7 +163,19 @@ def read_bytes(data: bytes, name: str, limits: Limits) -> Planes:
             notices.append("only the first of its frames was read")
         if wide is None and image.mode not in _SCALAR_MODES and rawmode.endswith((";16L", ";16B", ";16N")):
             notices.append("only the upper 8 of its 16 bits were read")
+        if isinstance(image, WebPImagePlugin.WebPImageFile):
+            del image._decoder  # two whole pictures that nobody needs any more
         return _split(image, name, wide, tuple(notices), **traits)
+
+
+def _peak(image: Image.Image, rawmode: str | None) -> int:
+    """About how many bytes decoding and converting a picture takes at most."""
+    each = _PEAK_OF_WEBP if image.format == "WEBP" else _PEAK
+    if image.mode in _ALPHA_MODES:
+        each = _PEAK_WITH_ALPHA
+    if rawmode is not None and _is_wide_colour(rawmode):
+        each = _PEAK_OF_WIDE_COLOUR
+    return image.width * image.height * each
 
 
 def _open(data: bytes, name: str) -> ImageFile.ImageFile:
@@ -126,8 +189,11 @@ def _open(data: bytes, name: str) -> ImageFile.ImageFile:
 
 
 @contextmanager
-def _decoding(name: str) -> Iterator[None]:
-    """Turn whatever a reader raises over a bad file into one sentence; its own words may hold addresses."""
+def _decoding(name: str, data: bytes = b"") -> Iterator[None]:
+    """Turn whatever a reader raises over a bad file into one sentence; its own words may hold addresses.
+
+    `data` is the file, which may be whole and hold what is not read.
+    """
     try:
         yield
     except ImageError:
@@ -135,17 +201,9 @@ def _decoding(name: str) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"{name} has more pixels than this program lets Pillow read") from error
     except Exception as error:
+        if (layout := unread_layout(data)) is not None:
+            raise ImageError(f"{name} holds {layout}, a layout that is not read") from error
         raise ImageError(f"{name} is damaged or cut short and cannot be read") from error
-
-
-def check_size(width: int, height: int, name: str, limits: Limits) -> None:
-    """ImageError for a picture of no pixels or of too many."""
-    if width < 1 or height < 1:
-        raise ImageError(f"{name} has no pixels")
-    if max(width, height) > limits.max_side:
-        raise ImageError(f"{name} is {width} x {height} pixels, over the limit of {limits.max_side} on a side")
-    if width * height > limits.max_pixels:
-        raise ImageError(f"{name} is {width} x {height}, over the limit of {limits.max_pixels} pixels")
 
 
 def _rawmode(image: ImageFile.ImageFile) -> str:
@@ -154,7 +212,7 @@ def _rawmode(image: ImageFile.ImageFile) -> str:
     return str(args if isinstance(args, str) else args[0])
 
 
-def _tiff_traits(image: TiffImagePlugin.TiffImageFile, name: str, limits: Limits) -> dict[str, Any]:
+def _tiff_traits(image: TiffImagePlugin.TiffImageFile, name: str) -> dict[str, Any]:
     """What only a TIFF can say about its samples, and the layouts that Pillow would read wrongly."""
     tags = image.tag_v2
     bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
@@ -164,15 +222,22 @@ def _tiff_traits(image: TiffImagePlugin.TiffImageFile, name: str, limits: Limits
         raise ImageError(f"{name} is compressed with the high byte first, which is not supported")
     if tags.get(_NEW_SUBFILE_TYPE, 0) & 1:
         raise ImageError(f"{name} begins with a small preview, as camera raw files do")
-    # One tile may claim to be far larger than the picture, and is decoded whole.
-    tile = tags.get(TiffImagePlugin.TILEWIDTH, 1) * tags.get(TiffImagePlugin.TILELENGTH, 1)
-    if tile > max(limits.max_pixels, _COMMON_TILE):
-        raise ImageError(f"{name} is cut into tiles over the limit of {limits.max_pixels} pixels")
+    signed = 2 in tags.get(_SAMPLE_FORMAT, (1,))
+    stored: type[np.generic] | None = None
+    if image.mode == "L" and bits == 8 and signed:
+        stored = np.int8
+    elif image.mode == "I" and bits == 32 and not signed:
+        stored = np.uint32
     white_is_zero = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
     return {
         "bits": bits if 8 < bits < 16 else None,
         "inverted": white_is_zero and image.mode in _SCALAR_MODES,
+        "stored": stored,
     }
+
+
+def _is_wide_colour(rawmode: str) -> bool:
+    return rawmode == "LA;16B" or rawmode[:-1] in ("RGB;16", "RGBA;16", "RGBX;16")
 
 
 def _sixteen_bit_colour(image: ImageFile.ImageFile, data: bytes, rawmode: str) -> NDArray[np.uint16] | None:
@@ -181,7 +246,7 @@ def _sixteen_bit_colour(image: ImageFile.ImageFile, data: bytes, rawmode: str) -
     Pillow has no 16-bit colour mode and keeps the upper byte of each sample. Told the opposite byte order, it
     keeps the lower one: the same file is opened a second time and read that way.
     """
-    if rawmode != "LA;16B" and rawmode[:-1] not in ("RGB;16", "RGBA;16", "RGBX;16"):
+    if not _is_wide_colour(rawmode):
         return None
     twin = type(image)(io.BytesIO(data))
     if rawmode == "LA;16B":  # four bytes a pixel, and Pillow's grey with alpha has no other order
@@ -204,9 +269,13 @@ def _split(
     name: str,
     wide: NDArray[np.uint16] | None = None,
     notices: tuple[str, ...] = (),
+    stored: type[np.generic] | None = None,
     **traits: Any,
 ) -> Planes:
-    """Colour, alpha and orientation of a decoded picture; `wide` are its samples where Pillow lost some."""
+    """Colour, alpha and orientation of a decoded picture.
+
+    `wide` are its samples where Pillow lost some, `stored` is their type where Pillow took it for another.
+    """
     alpha: NDArray[Any] | None = None
     key = image.info.get("transparency")
     if wide is not None:
@@ -215,15 +284,17 @@ def _split(
         if alpha is None and key is not None:
             alpha = (colour != np.array(key)).any(axis=2)
     elif image.mode in _SCALAR_MODES:
-        colour = np.asarray(image)
+        colour = np.asarray(image) if stored is None else np.asarray(image).view(stored)
         alpha = colour != key if isinstance(key, int) else None
+    elif stored is not None:
+        colour = np.asarray(image).view(stored)
     elif image.mode in _ALPHA_MODES or key is not None:
         rgba = np.asarray((image.convert("LA") if image.mode == "La" else image).convert("RGBA"))
         colour, alpha = rgba[..., :3], rgba[..., 3]
     elif image.mode in ("1", "L"):
-        colour = np.asarray(image.convert("L"))
+        colour = np.asarray(image if image.mode == "L" else image.convert("L"))
     elif image.mode in _COLOUR_MODES:
-        colour = np.asarray(image.convert("RGB"))
+        colour = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     else:
         raise ImageError(f"{name} has the colour mode {image.mode}, which is not supported")
     orientation, said = _orientation(image)
@@ -234,7 +305,20 @@ def _orientation(image: Image.Image) -> tuple[int, tuple[str, ...]]:
     """The EXIF orientation 1 to 8. Asked after decoding: PNG may keep it behind the pixels, and Pillow has
     turned a TIFF by then and forgotten it."""
     try:
+        check_exif(_exif(image), "the picture")
         value = int(image.getexif().get(_ORIENTATION, 1))
     except Exception:
         return 1, ("its EXIF data is damaged, so it is shown as stored",)
     return (value if 1 <= value <= 8 else 1), ()
+
+
+def _exif(image: Image.Image) -> bytes:
+    """The EXIF data that Pillow is going to read."""
+    exif = image.info.get("exif")
+    if exif is None and "Raw profile type exif" in image.info:
+        exif = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+    return exif if isinstance(exif, bytes) else b""
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "no dimension"

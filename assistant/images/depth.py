@@ -1,6 +1,4 @@
-"""The depth rule: how samples of any number type become 8 bits, in one place.
-
-It knows numbers and nothing of files, formats or Pillow.
+"""The depth rule: how the samples of a single picture become 8 bits, whatever their number type.
 
 1. bool is black or white, uint8 is taken as it is.
 2. Where the depth is known (`bit_depth`), every sample is divided by its full scale, 2^bits - 1.
@@ -12,8 +10,8 @@ It knows numbers and nothing of files, formats or Pillow.
 Nothing is clipped. Rules 4 and 5 guess, and each guess is a notice. Rule 4 has three steps only, because each
 step is a brightness at which two pictures of one series part: the same 12-bit camera must not be read as
 10-bit on a dark part and as 12-bit on a bright one. The price is that 10-bit pictures come out at a quarter
-of their brightness, all of them alike. Rule 5 is not comparable between pictures. Where either matters, say
-`bit_depth`.
+of their brightness, all of them alike. Rule 5 is not comparable between pictures. Pictures of one series are
+read through its window instead (`assistant.images.window`), which guesses nothing.
 """
 
 from __future__ import annotations

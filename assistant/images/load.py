@@ -1,31 +1,22 @@
-"""The one place through which every picture enters: anything a user may hand over becomes upright 8-bit RGB.
-
-It knows how a picture is displayed: channel order, transparency, orientation. It knows nothing of formats and
-caps (`assistant.images.decoding`), numbers (`assistant.images.depth`) or folders (`assistant.images.sources`).
-"""
+"""The one place through which every picture enters: anything a user may hand over becomes upright 8-bit RGB."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from assistant.errors import ImageError
-from assistant.images.decoding import Limits, Planes, check_size, read_bytes, read_pillow
+from assistant.images.caps import DEFAULT_CAPS, SizeCaps
+from assistant.images.decoding import ChannelOrder, Planes, Source, name_of, read_planes
 from assistant.images.depth import opacity_to_8_bit, to_8_bit
-from assistant.images.sources import read_file, shown_name
+from assistant.images.memory import MEMORY
+from assistant.images.sources import shown_name
+from assistant.images.window import Window
 
-__all__ = ["DEFAULT_LIMITS", "ChannelOrder", "Limits", "LoadedImage", "Source", "load_image"]
-
-Source: TypeAlias = str | Path | bytes | Image.Image | NDArray[Any]
-ChannelOrder = Literal["rgb", "bgr"]
-
-DEFAULT_LIMITS = Limits()
+__all__ = ["DEFAULT_CAPS", "ChannelOrder", "LoadedImage", "SizeCaps", "Source", "Window", "load_image"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +50,10 @@ class LoadedImage:
 def load_image(
     source: Source,
     *,
-    limits: Limits = DEFAULT_LIMITS,
-    channel_order: ChannelOrder = "rgb",
+    caps: SizeCaps = DEFAULT_CAPS,
+    channel_order: ChannelOrder | None = None,
     bit_depth: int | None = None,
+    window: Window | None = None,
     name: str | None = None,
 ) -> LoadedImage:
     """Read one picture into upright 8-bit RGB, in the coordinates that a viewer displays.
@@ -71,73 +63,56 @@ def load_image(
     their content, whatever the extension; of several frames the first is read, with a notice. EXIF
     orientation is applied, colour profiles are not, transparency is put on white.
 
-    `channel_order` is the order of an array's channels ("bgr" for OpenCV); files and Pillow images know
-    their own. Samples wider than 8 bits follow the rule in `assistant.images.depth`: `bit_depth` (8 to 16) states
-    their depth, so that all pictures of a series are scaled alike; without it the depth is guessed from the
-    largest value, with a notice. 16-bit colour files keep all 16 bits up to that scaling, though Pillow on
-    its own reads only the upper 8; CMYK and premultiplied alpha are read at those 8, with a notice. A Pillow
-    image comes at the depth at which Pillow holds it. `name` is how to call a source that has no file name.
+    `channel_order` is the order of an array's channels, "rgb" unless it or the window says "bgr" (as OpenCV has
+    it); files and Pillow images know their own. Samples wider than 8 bits go through `window`, which is that of
+    their series. Without one they follow the rule in `assistant.images.depth`: `bit_depth` (8 to 16) states their
+    depth, and otherwise it is guessed from the largest value, with a notice. 16-bit colour files keep all 16 bits
+    up to that scaling, though Pillow on its own reads only the upper 8; CMYK and premultiplied alpha are read at
+    those 8, with a notice. A Pillow image comes at the depth at which Pillow holds it. `name` is how to call a
+    source that has no file name. Large pictures are decoded one after another, whatever thread asks.
 
-    Raises ImageError, one plain sentence without a path, for everything that is wrong with the source.
+    Raises ImageError, one plain sentence without a path, for everything that is wrong with the source. ValueError
+    for a `bit_depth` beside a window that has levels.
     """
-    if channel_order not in get_args(ChannelOrder):
-        raise ValueError(f"no such channel order as {channel_order!r}: 'rgb' or 'bgr'")
+    window = window or Window()
+    order = channel_order or window.channel_order
+    if order not in get_args(ChannelOrder):
+        raise ValueError(f"no such channel order as {order!r}: 'rgb' or 'bgr'")
     if bit_depth is not None and not 8 <= bit_depth <= 16:
         raise ValueError(f"bit_depth is {bit_depth}, not 8 to 16")
-    shown = shown_name(name) if name is not None else _name_of(source)
-    if isinstance(source, np.ndarray):
-        planes = _read_array(np.asarray(source), shown, limits, channel_order)
-    elif isinstance(source, Image.Image):
-        planes = read_pillow(source, shown, limits)
-    elif isinstance(source, str | Path):
-        planes = read_bytes(read_file(Path(source), limits.max_bytes), shown, limits)
-    elif isinstance(source, bytes):
-        planes = read_bytes(source, shown, limits)
+    if bit_depth is not None and window.levels is not None:
+        raise ValueError("a picture is read by a bit depth or through a window, not both")
+    shown = shown_name(name) if name is not None else name_of(source)
+    with MEMORY.claim() as claim:
+        planes = read_planes(source, shown, caps, order, claim)
+        return _develop(planes, shown, bit_depth, window)
+
+
+def colours_of(
+    planes: Planes, name: str, bit_depth: int | None = None, window: Window | None = None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The colours of stored samples [H, W, 3] uint8, neither turned nor put on white, and what was guessed."""
+    if window is not None and window.levels is not None:
+        pixels, guessed = window.apply(planes.colour, name)
     else:
-        raise ImageError(
-            f"a {type(source).__name__} is not a picture: give a path, bytes, a Pillow image or an array"
-        )
-    return _develop(planes, shown, bit_depth)
-
-
-def _name_of(source: object) -> str:
-    if isinstance(source, Image.Image):
-        source = getattr(source, "filename", "")
-    if isinstance(source, bytes) or not isinstance(source, str | os.PathLike):
-        return "the picture"
-    return shown_name(os.fsdecode(source))
-
-
-def _read_array(array: NDArray[Any], name: str, limits: Limits, order: ChannelOrder) -> Planes:
-    shape = array.shape
-    if array.ndim == 3 and shape[0] in (1, 3, 4) and shape[2] not in (1, 3, 4):
-        raise ImageError(
-            f"{name} is an array of {_times(shape)}, channels first it seems: "
-            f"put them last with array.transpose(1, 2, 0)"
-        )
-    if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
-        raise ImageError(f"{name} is an array of {_times(shape)}, not height x width (x 1, 3 or 4 channels)")
-    check_size(shape[1], shape[0], name, limits)
-    if array.ndim == 2 or shape[2] == 1:
-        return Planes(array.reshape(shape[:2]))
-    colour = array[..., 2::-1] if order == "bgr" else array[..., :3]
-    return Planes(colour, array[..., 3] if shape[2] == 4 else None)
-
-
-def _develop(planes: Planes, name: str, bit_depth: int | None) -> LoadedImage:
-    """Samples as stored -> the picture as displayed."""
-    pixels, guessed = to_8_bit(planes.colour, name, bit_depth or planes.bits)
-    notices = planes.notices + guessed
+        pixels, guessed = to_8_bit(planes.colour, name, bit_depth or planes.bits)
     if planes.inverted:
         pixels = np.uint8(255) - pixels
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return pixels, guessed
+
+
+def _develop(planes: Planes, name: str, bit_depth: int | None, window: Window) -> LoadedImage:
+    """Samples as stored -> the picture as displayed."""
+    pixels, guessed = colours_of(planes, name, bit_depth, window)
+    notices = planes.notices + guessed
     if planes.alpha is not None:
         alpha = opacity_to_8_bit(planes.alpha, name)
         if alpha.min() < 255:
             pixels = _on_white(pixels, alpha)
             notices += ("its transparent parts are shown on white",)
-    return LoadedImage(np.array(_upright(pixels, planes.orientation), order="C"), name, notices)
+    return LoadedImage(np.array(upright(pixels, planes.orientation), order="C"), name, notices)
 
 
 def _on_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -147,7 +122,7 @@ def _on_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np
     return np.asarray(white)
 
 
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Undo the EXIF orientation: 5 to 8 swap the axes, then rows and columns are reversed as it says."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
@@ -156,7 +131,3 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "no dimension"

@@ -13,13 +13,13 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import ImageError, LooktwiceError, ProductError
 from assistant.images.load import load_image
-from assistant.images.sources import find_images
+from assistant.images.sources import Census, find_images
 from assistant.inspection import AskedMode, Inspection, present_name
 from assistant.records.batch_run import HOLD, Run, State, default_owner
 
@@ -61,15 +61,17 @@ def plan_batch(
     target_false_alarm: float = 0.05,
     lot: str = "",
     more: Mapping[str, Any] | None = None,
+    census: Census | None = None,
+    confined: bool = False,
 ) -> Run:
     """A new run over the pictures and folders at `paths`, in the history as "stopped" until `run_batch` does it.
 
     `product`, `mode` and `target_false_alarm` as for `Inspector.inspect`. `more` is kept in the run's settings,
-    for whoever has to find the product again. LooktwiceError where there is no picture or the request makes no
-    sense.
+    for whoever has to find the product again. `census` counts what folders hold and is not read; `confined` as for
+    `find_images`. LooktwiceError where there is no picture or the request makes no sense.
     """
     inspector.inspect([], product, mode, target_false_alarm=target_false_alarm)  # says what makes no sense
-    sources = [os.path.abspath(path) for path in find_images(paths)]
+    sources = [os.path.abspath(path) for path in find_images(paths, census, confined=confined)]
     if not sources:
         raise LooktwiceError("There is no picture at the given paths.")
     settings = {
@@ -195,10 +197,11 @@ def _as_planned(inspector: Inspector, run: Run, product: Product | None, anyway:
 
 
 def _basis(inspector: Inspector, product: Product | None, mode: AskedMode, target: float) -> str:
-    """A digest of what scores and limits rest on: the weights, and a product's seal and limits or the bundle's."""
+    """A digest of what scores and limits rest on: the weights, and a product or the bundle's limits."""
     parts = [inspector.backbone.digest]
     if product:
-        parts += [product.name, product.seal, json.dumps(product.calibration.to_dict(), sort_keys=True)]
+        # References that were given as files are learned again, later and otherwise the same.
+        parts.append(replace(product, created="").sealed().seal)
     elif mode != "mutual":
         parts.append(json.dumps(inspector.limits.calibration(target).to_dict(), sort_keys=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

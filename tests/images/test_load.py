@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
 from assistant.errors import ImageError
-from assistant.images.load import Limits, LoadedImage, load_image
+from assistant.images.load import LoadedImage, SizeCaps, load_image
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 WHITE = (255, 255, 255)
@@ -160,11 +160,11 @@ def test_a_bomb_is_refused_from_its_header(monkeypatch: pytest.MonkeyPatch) -> N
 def test_each_cap_holds_for_each_kind_of_source() -> None:
     data, array = encode(picture(), "PNG"), np.asarray(picture())
     for source in (data, array, picture()):
-        assert load_image(source, limits=Limits(max_side=37, max_pixels=37 * 23)).width == 37
-        assert "36 on a side" in refused(source, limits=Limits(max_side=36))
-        assert "850 pixels" in refused(source, limits=Limits(max_pixels=850))
-    assert "bytes" in refused(data, limits=Limits(max_bytes=len(data) - 1))
-    assert load_image(data, limits=Limits(max_bytes=len(data))).width == 37
+        assert load_image(source, caps=SizeCaps(max_side=37, max_pixels=37 * 23)).width == 37
+        assert "36 on a side" in refused(source, caps=SizeCaps(max_side=36))
+        assert "850 pixels" in refused(source, caps=SizeCaps(max_pixels=850))
+    assert "bytes" in refused(data, caps=SizeCaps(max_bytes=len(data) - 1))
+    assert load_image(data, caps=SizeCaps(max_bytes=len(data))).width == 37
 
 
 def test_a_file_over_the_cap_is_not_read_to_its_end(tmp_path: Path) -> None:
@@ -219,10 +219,10 @@ def test_many_threads_read_alike_while_filters_change() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("field", ["max_bytes", "max_side", "max_pixels"])
-def test_limits_that_let_nothing_in_are_an_error(field: str) -> None:
+@pytest.mark.parametrize("field", ["max_bytes", "max_side", "max_pixels", "max_scans", "max_pieces"])
+def test_caps_that_let_nothing_in_are_an_error(field: str) -> None:
     with pytest.raises(ValueError, match=field):
-        Limits(**{field: 0})
+        SizeCaps(**{field: 0})
 
 
 # Orientation
@@ -587,7 +587,7 @@ def test_no_sentence_tells_a_path(tmp_path: Path) -> None:
 
 # Anything at all
 
-_TIGHT = Limits(max_bytes=100_000, max_side=2_000, max_pixels=500_000)
+_TIGHT = SizeCaps(max_bytes=100_000, max_side=2_000, max_pixels=500_000)
 _SEEDS = [
     encode(picture(), "PNG"),
     png(np.asarray(picture(9, 7)).astype(np.uint16) * 257, 16, 2),
@@ -607,7 +607,7 @@ def loads_or_refuses(data: bytes) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            loaded = load_image(data, limits=_TIGHT)
+            loaded = load_image(data, caps=_TIGHT)
         except ImageError as error:
             assert str(error) and "\n" not in str(error) and " 0x" not in str(error)
         else:

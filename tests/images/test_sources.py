@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import ImageError
-from assistant.images.sources import find_images, is_lazy, shown_name, walk_sources
+from assistant.images.sources import Census, find_images, is_lazy, read_file, shown_name, walk_sources
 
 
 def touch(*paths: Path) -> None:
@@ -19,8 +19,8 @@ def touch(*paths: Path) -> None:
         path.touch()
 
 
-def names(root: Path) -> list[str]:
-    return [str(path.relative_to(root)) for path in find_images([root])]
+def names(root: Path, census: Census | None = None, confined: bool = False) -> list[str]:
+    return [str(path.relative_to(root)) for path in find_images([root], census, confined=confined)]
 
 
 def test_natural_order_with_folders_in_their_place(tmp_path: Path) -> None:
@@ -36,6 +36,77 @@ def test_only_pictures_by_extension_in_any_case(tmp_path: Path) -> None:
     kept = ["a.png", "b.JPG", "c.jpeg", "d.Bmp", "e.tif", "f.TIFF", "g.webp"]
     touch(*(tmp_path / name for name in [*kept, "h.gif", "i.psd", "j", "k.png.txt", "png", "l.svg"]))
     assert names(tmp_path) == kept
+
+
+@pytest.mark.parametrize("alias", ["jfif", "JPE", "jif", "jfi", "pjpeg", "Pjp", "mpo", "dib", "apng"])
+def test_other_names_of_formats_that_are_read(alias: str, tmp_path: Path) -> None:
+    touch(tmp_path / f"a.{alias}")
+    census = Census()
+    assert names(tmp_path, census) == [f"a.{alias}"] and not census.left_out
+
+
+def test_what_looks_like_a_picture_and_is_not_read_is_counted_by_kind(tmp_path: Path) -> None:
+    other = ["1.pgm", "2.PGM", "3.gif", "sub/4.avif", "5.heic", "6.jp2", "7.dcm", "8.exr", "9.cr2", "10.jxl"]
+    touch(*(tmp_path / name for name in [*other, "read.png", "notes.txt", "labels.json", "Makefile"]))
+    census = Census()
+    assert names(tmp_path, census) == ["read.png"]
+    assert census.left_out == {
+        ".pgm": 2,
+        **dict.fromkeys((".gif", ".avif", ".heic", ".jp2", ".dcm", ".exr", ".cr2", ".jxl"), 1),
+    }
+    assert str(census).startswith("2 .pgm, 1 ") and str(Census()) == ""
+    assert list(walk_sources([b"bytes", str(tmp_path)], again := Census())) == [b"bytes", tmp_path / "read.png"]
+    assert again.left_out == census.left_out
+
+
+STARTS = {
+    "PNG": b"\x89PNG\r\n\x1a\n",
+    "JPEG": b"\xff\xd8\xff\xe0",
+    "TIFF": b"II*\0\x08\0\0\0",
+    "big TIFF": b"MM\0+\0\x08\0\0",
+    "WebP": b"RIFF\x10\0\0\0WEBPVP8L",
+    "BMP": b"BM\x36\x01\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0",
+}
+
+
+@pytest.mark.parametrize("kind", STARTS)
+@pytest.mark.parametrize("name", ["0f3a", "frame.0001", "DSC"])
+def test_a_file_without_extension_is_read_where_it_begins_as_a_picture(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(STARTS[kind] + bytes(200))
+    census = Census()
+    assert names(tmp_path, census) == [name] and not census.left_out
+
+
+@pytest.mark.parametrize(
+    ("start", "counted"),
+    [
+        (b"GIF89a", "GIF without extension"),
+        (b"\0\0\0\x1cftypavif", "AVIF without extension"),
+        (b"\0\0\0\x1cftypheic", "HEIC without extension"),
+        (b"P5\n3 3\n255\n", "PNM without extension"),
+        (b"8BPS\0\1", "Photoshop without extension"),
+        (bytes(128) + b"DICM", "DICOM without extension"),
+        (b"BMW is a car", None),
+        (b"Plain text", None),
+        (b"RIFF\0\0\0\0WAVE", None),
+        (b"", None),
+    ],
+)
+def test_other_files_without_extension(start: bytes, counted: str | None, tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(start)
+    census = Census()
+    assert names(tmp_path, census) == []
+    assert census.left_out == ({counted: 1} if counted else {})
+
+
+def test_a_picture_under_a_foreign_extension_is_counted_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.png.bak").write_bytes(STARTS["PNG"])
+    (tmp_path / "b.dat").write_bytes(STARTS["JPEG"])
+    census = Census()
+    assert names(tmp_path, census) == []
+    assert census.left_out == {"PNG named .bak": 1, "JPEG named .dat": 1}
 
 
 def test_hidden_names_are_passed_over_but_not_a_hidden_root(tmp_path: Path) -> None:
@@ -99,26 +170,67 @@ def test_a_missing_path_is_told_before_the_first_picture(tmp_path: Path) -> None
 
 def test_folders_are_listed_when_they_are_reached(tmp_path: Path) -> None:
     touch(tmp_path / "a/1.png", tmp_path / "b/1.png")
-    found = find_images([tmp_path])
-    assert next(found) == tmp_path / "a/1.png"
+    pictures = find_images([tmp_path])
+    assert next(pictures) == tmp_path / "a/1.png"
     touch(tmp_path / "b/2.png")
-    assert list(found) == [tmp_path / "b/1.png", tmp_path / "b/2.png"]
+    assert list(pictures) == [tmp_path / "b/1.png", tmp_path / "b/2.png"]
 
 
-def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
+def links(tmp_path: Path) -> Path:
     root, outside = tmp_path / "root", tmp_path / "outside"
-    touch(root / "a.png", outside / "secret.png")
+    touch(root / "a.png", outside / "secret.png", outside / "notes.txt")
     (root / "b.png").symlink_to(outside / "secret.png")
     (root / "c").symlink_to(outside)
     (root / "d").symlink_to("..")
     (root / "e.png").symlink_to(root / "a.png")
     (root / "f.png").symlink_to("gone.png")
-    assert names(root) == ["a.png", "e.png"]
+    (root / "g.txt").symlink_to(outside / "notes.txt")
+    return root
+
+
+def test_links_in_a_given_folder_are_read_and_none_is_lost(tmp_path: Path) -> None:
+    root, census = links(tmp_path), Census()
+    assert names(root, census) == ["a.png", "b.png", "c/secret.png", "e.png", "f.png"]
+    assert not census.left_out
+    with pytest.raises(ImageError) as caught:
+        read_file(root / "f.png", 100)
+    assert str(caught.value) == "f.png is a link to a file that does not exist"
+
+
+def test_links_out_of_a_confined_folder_are_not_followed(tmp_path: Path) -> None:
+    root, census = links(tmp_path), Census()
+    assert names(root, census, confined=True) == ["a.png", "e.png"]
+    assert census.left_out == {"links out of the folder": 3}
+
+
+def test_a_folder_of_links_into_a_cache(tmp_path: Path) -> None:
+    for i in range(5):
+        touch(tmp_path / f"cache/{i}a/{i}{i}f0")
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / f"data/{i}.png").symlink_to(f"../cache/{i}a/{i}{i}f0")
+    (tmp_path / "typed").symlink_to("data")
+    for typed in ("data", "typed"):
+        assert names(tmp_path / typed) == [f"{i}.png" for i in range(5)]
+
+
+def test_a_link_to_nothing_is_one_error_row_and_stops_no_other(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png")
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+    given = [tmp_path / "gone.png", tmp_path / "a.png"]
+    assert list(find_images(given)) == given
 
 
 def test_a_sibling_with_the_same_beginning_is_outside(tmp_path: Path) -> None:
     touch(tmp_path / "root/a.png", tmp_path / "root2/b.png")
     (tmp_path / "root/link").symlink_to(tmp_path / "root2")
+    assert names(tmp_path / "root", confined=True) == ["a.png"]
+    assert names(tmp_path / "root") == ["a.png", "link/b.png"]
+
+
+def test_a_link_to_a_folder_above_is_not_walked(tmp_path: Path) -> None:
+    touch(tmp_path / "root/a.png", tmp_path / "sibling/b.png")
+    (tmp_path / "root/up").symlink_to(tmp_path)
+    (tmp_path / "root/all").symlink_to("/")
     assert names(tmp_path / "root") == ["a.png"]
 
 
@@ -135,7 +247,8 @@ def test_loops_end_and_no_folder_comes_twice(tmp_path: Path) -> None:
     (tmp_path / "a/self").symlink_to(".")
     (tmp_path / "b/a").symlink_to("../a")
     (tmp_path / "loop.png").symlink_to("loop.png")
-    assert names(tmp_path) == ["a/1.png", "b/2.png"]
+    assert names(tmp_path) == ["a/1.png", "b/2.png", "loop.png"]
+    assert names(tmp_path, confined=True) == ["a/1.png", "b/2.png"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -147,7 +260,9 @@ def test_pipes_devices_and_sockets_are_passed_over(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)  # a socket's path may be 107 bytes long
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket.png")
-        assert names(tmp_path) == ["z.png"]
+        census = Census()
+        assert names(tmp_path, census) == ["z.png"]
+        assert census.left_out == {"pipes, devices or sockets": 3}
 
 
 def test_unusual_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,9 +288,9 @@ def test_a_name_that_is_not_text(tmp_path: Path) -> None:
         open(raw, "wb").close()
     except OSError:
         pytest.skip("this file system takes text only")
-    [found] = find_images([tmp_path])
-    assert os.fsencode(found) == raw
-    assert shown_name(str(found)) == "\\udcff.png"
+    [picture] = find_images([tmp_path])
+    assert os.fsencode(picture) == raw
+    assert shown_name(str(picture)) == "\\udcff.png"
 
 
 def test_names_that_differ_in_case_only_keep_one_order(tmp_path: Path) -> None:
