@@ -1,7 +1,7 @@
 """How fast a running service is: `python -m assistant.eval.load http://127.0.0.1:8100 --clients 64 picture.png`.
 
 Each client sends one picture, waits for its row, and sends the next. Given several addresses, such as a service
-that gathers requests and one that does not (`looktwice serve --port 8101 --batch 1`), they are measured in turn,
+that gathers requests and one that does not (`looktwice serve --port 8101 --gather 1`), they are measured in turn,
 in as many rounds as wanted, so that what else a machine does falls on all of them. It measures what clients see
 and knows nothing of what happens inside.
 """

@@ -33,7 +33,7 @@ async def version(service: Served, caller: Operator) -> Version:
         bundle=backbone.card.name,
         weights=backbone.digest,
         explainer=service.inspector.explainer.name if service.inspector.explainer else "template",
-        batch=settings.batch,
+        batch=settings.most_gathered,
         wait_ms=settings.wait_ms,
         threads=settings.threads,
     )

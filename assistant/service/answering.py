@@ -1,7 +1,4 @@
-"""Answers as they grow: one at a time where a language model writes them, and none that nobody waits for.
-
-It knows prompts and explainers, and nothing of requests.
-"""
+"""Answers to questions as they grow, written one after the other, and stopped when nobody reads them any more."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _WAIT = 0.1  # seconds between two looks at whether a client still waits for its
 Snapshot = Answer | BaseException | None
 
 
-class Speaker:
+class Answerer:
     """Answers questions with an inspector's explainer, each in a thread of its own, one after the other."""
 
     def __init__(self, inspector: Inspector) -> None:
@@ -40,7 +37,7 @@ class Speaker:
             return prompt_for(self.inspector.explainer, inspections, question, history, picture)
         return Prompt(question, tuple(Subject(one) for one in inspections), tuple(history))
 
-    async def speak(self, prompt: Prompt, quiet: float = 15.0) -> AsyncIterator[Answer | None]:
+    async def answer(self, prompt: Prompt, quiet: float = 15.0) -> AsyncIterator[Answer | None]:
         """Snapshots of a growing answer, the last one final; None after `quiet` seconds without one.
 
         Closing the iterator ends the explainer's work with its next piece of text.
@@ -53,7 +50,7 @@ class Speaker:
             if not stop.is_set():
                 loop.call_soon_threadsafe(heard.put_nowait, snapshot)
 
-        thread = threading.Thread(target=self._speak, args=(prompt, stop, tell), name="answer", daemon=True)
+        thread = threading.Thread(target=self._work, args=(prompt, stop, tell), name="answer", daemon=True)
         thread.start()
         try:
             while True:
@@ -70,14 +67,14 @@ class Speaker:
         finally:
             stop.set()
 
-    def _speak(self, prompt: Prompt, stop: threading.Event, tell: Any) -> None:
+    def _work(self, prompt: Prompt, stop: threading.Event, tell: Any) -> None:
         while not self._turn.acquire(timeout=_WAIT):
             if stop.is_set():
                 return
         try:
             explainer = self.inspector.explainer
-            leashed = Leashed(explainer, stop) if explainer else None
-            with closing(cast(Any, converse(leashed, prompt))) as snapshots:
+            stoppable = StoppableExplainer(explainer, stop) if explainer else None
+            with closing(cast(Any, converse(stoppable, prompt))) as snapshots:
                 for snapshot in snapshots:
                     if stop.is_set():
                         return
@@ -89,8 +86,8 @@ class Speaker:
             self._turn.release()
 
 
-class Leashed:
-    """An explainer that falls silent as soon as nobody listens."""
+class StoppableExplainer:
+    """An explainer whose text ends as soon as a flag is set."""
 
     def __init__(self, explainer: Explainer, stop: threading.Event) -> None:
         self._explainer, self._stop = explainer, stop
@@ -111,7 +108,7 @@ class Leashed:
         return self._explainer.count(text)
 
     def stream(self, prompt: Prompt) -> Iterator[str]:
-        """The explainer's pieces, until nobody listens."""
+        """The explainer's pieces, until the flag is set."""
         pieces = self._explainer.stream(prompt)
         try:
             for piece in pieces:

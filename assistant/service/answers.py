@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -17,7 +18,7 @@ from assistant.language.explainer import Prompt
 from assistant.service.access import Operator, Served
 from assistant.service.inspections import find_kept
 from assistant.service.problems import Problem, failure_response, problem_response
-from assistant.service.schemas import AnswerRow, AskBody
+from assistant.service.schemas import AskBody
 from assistant.service.state import Service
 from assistant.service.uploads import decode
 
@@ -45,30 +46,30 @@ async def ask(body: AskBody, service: Served, caller: Operator) -> StreamingResp
     """Answer a question about one or several inspections, from their evidence alone."""
     if not body.question.strip():
         raise Problem(422, "The question is empty")
-    found = [(await run_in_threadpool(find_kept, service, id)).inspection for id in body.inspections]
-    if body.picture is not None and len(found) != 1:
+    inspections = [(await run_in_threadpool(find_kept, service, id)).inspection for id in body.inspections]
+    if body.picture is not None and len(inspections) != 1:
         raise Problem(422, "A picture belongs to a question about a single inspection")
-    prompt = await run_in_threadpool(_prompt, service, body, found)
+    prompt = await run_in_threadpool(_prompt, service, body, inspections)
     service.metrics.answers.inc()
     return StreamingResponse(_events(service, prompt), media_type="text/event-stream")
 
 
-def _prompt(service: Service, body: AskBody, found: list[Inspection]) -> Prompt:
+def _prompt(service: Service, body: AskBody, inspections: list[Inspection]) -> Prompt:
     history = [(turn.question, turn.answer) for turn in body.history]
     picture = decode(body.picture, 0).checked() if body.picture else None
-    return service.speaker.prompt(found, body.question.strip(), history, picture)
+    return service.answerer.prompt(inspections, body.question.strip(), history, picture)
 
 
 async def _events(service: Service, prompt: Prompt) -> AsyncIterator[bytes]:
     final: Answer | None = None
     try:
-        async with aclosing(service.speaker.speak(prompt)) as snapshots:  # type: ignore[type-var]
+        async with aclosing(service.answerer.answer(prompt)) as snapshots:  # type: ignore[type-var]
             async for snapshot in snapshots:
                 if snapshot is None:
                     yield b": the work goes on\n\n"
                     continue
                 final = snapshot
-                yield _event("snapshot", _row(snapshot))
+                yield _event("snapshot", asdict(snapshot))
     except LooktwiceError as error:
         yield _event("error", json.loads(bytes(problem_response(503, str(error)).body)))
         return
@@ -76,14 +77,7 @@ async def _events(service: Service, prompt: Prompt) -> AsyncIterator[bytes]:
         yield _event("error", json.loads(bytes(failure_response(error).body)))
         return
     if final is not None:
-        yield _event("answer", _row(final))
-
-
-def _row(answer: Answer) -> dict[str, Any]:
-    row = AnswerRow(
-        text=answer.text, regions=list(answer.regions), source=answer.source, notices=list(answer.notices)
-    )
-    return row.model_dump()
+        yield _event("answer", asdict(final))
 
 
 def _event(name: str, row: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""Waits for work only as long as the client does."""
+"""Waiting for work only as long as its client is connected; when that one hangs up, the work is cancelled."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.routing import compile_path
 
 from assistant.service.problems import MEDIA_TYPE
-from assistant.service.schemas import InspectBody, LearnBody, ProblemRow, TeachBody
+from assistant.service.schemas import EXAMPLES, InspectBody, LearnBody, ProblemRow, TeachBody
 
 _REF = "#/components/schemas/{model}"
 _BODIES = (InspectBody, LearnBody, TeachBody)
@@ -75,6 +75,8 @@ def document(app: FastAPI) -> dict[str, Any]:
             schemas[model.__name__] = schema
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
+        for name, example in EXAMPLES.items():
+            schemas[name]["examples"] = [example]
         most = app.state.service.settings.most_pictures
         for body in _bodies(made):
             for field in body["properties"].values():

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.service.metrics import Metrics
 from assistant.service.problems import Problem, busy, failure_response, problem_response
-from assistant.service.quotas import Load
+from assistant.service.quotas import InFlight
 from assistant.service.settings import ServiceSettings
 
 HEALTH = "/v1/health"
@@ -40,7 +40,7 @@ class Guarded(Protocol):
     """What the gate asks about."""
 
     settings: ServiceSettings
-    load: Load
+    in_flight: InFlight
     metrics: Metrics
     stopping: bool
 
@@ -71,7 +71,7 @@ class Gate:
                 headers.update(SHIELD | STRICT if own else SHIELD)
             await send(message)
 
-        with self.service.load.request() if _counts(scope["path"]) else nullcontext(True) as fits:
+        with self.service.in_flight.request() if _counts(scope["path"]) else nullcontext(True) as fits:
             try:
                 self._refuse(scope, fits)
             except Problem as problem:
@@ -146,13 +146,13 @@ class _Body:
 
     def let_go(self) -> None:
         """The request is over."""
-        self._service.load.add(-self._taken)
+        self._service.in_flight.add(-self._taken)
         self._taken = 0
 
     def _count(self, size: int) -> None:
         if self._taken + size > self._service.settings.most_bytes:
             raise _too_large(self._service.settings)
-        if not self._service.load.add(size):
+        if not self._service.in_flight.add(size):
             raise busy("Too much is being sent at once")
         self._taken += size
 

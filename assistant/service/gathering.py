@@ -1,7 +1,6 @@
-"""Micro-batching: pictures of several requests are inspected together, and each result finds its way back.
+"""Gathered requests: pictures of several clients are inspected together, and each gets the results of its own.
 
-One model in one worker thread (or a few); pictures are gathered for a few milliseconds, or until enough are there.
-It knows nothing of requests, keys or JSON.
+Pictures are gathered for a few milliseconds, or until enough are there, and inspected by one thread or a few.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from assistant.products.product import Product
 
 
 class QueueFull(Exception):
-    """No more pictures may wait, or the batcher has stopped."""
+    """No more pictures may wait, or the gatherer has stopped."""
 
 
 @dataclass(frozen=True, eq=False)
-class How:
+class InspectArguments:
     """How pictures are to be inspected; the arguments of `Inspector.inspect`."""
 
     product: Product | None = None
@@ -42,12 +41,12 @@ class Task:
     """Files to inspect in one call: a single picture, or in mutual mode all that are compared with each other."""
 
     files: tuple[bytes, ...]
-    how: How
+    arguments: InspectArguments
     since: float = 0.0
     result: Future[list[Inspection]] = field(default_factory=Future)
 
 
-class Batcher:
+class Gatherer:
     """Gathers tasks and inspects them; one that was cancelled while it waited is left out.
 
     `most` pictures at most go together, gathered for `wait` seconds from when the first of them came. `tell` is
@@ -113,8 +112,8 @@ class Batcher:
             groups: dict[object, list[Task]] = {}
             for task in tasks:
                 # mutual mode compares the pictures of one request and of no other
-                alone = task.how.mode == "mutual"
-                groups.setdefault(id(task) if alone else task.how.kind, []).append(task)
+                alone = task.arguments.mode == "mutual"
+                groups.setdefault(id(task) if alone else task.arguments.kind, []).append(task)
             for group in groups.values():
                 self._inspect(group)
 
@@ -139,13 +138,17 @@ class Batcher:
             return taken
 
     def _inspect(self, tasks: list[Task]) -> None:
-        how = tasks[0].how
+        arguments = tasks[0].arguments
         files = [file for task in tasks for file in task.files]
         if self._tell:
             self._tell(len(files))
         try:
-            rows = iter(self.inspector.inspect(files, how.product, how.mode, target_false_alarm=how.target))
-            found = [[next(rows) for _ in task.files] for task in tasks]
+            rows = iter(
+                self.inspector.inspect(
+                    files, arguments.product, arguments.mode, target_false_alarm=arguments.target
+                )
+            )
+            results = [[next(rows) for _ in task.files] for task in tasks]
         except Exception as error:
             if len(tasks) > 1 and not isinstance(error, LooktwiceError):
                 for task in tasks:  # one picture that breaks the inspector spoils no other
@@ -154,5 +157,5 @@ class Batcher:
             for task in tasks:
                 task.result.set_exception(error)
             return
-        for task, result in zip(tasks, found, strict=True):
+        for task, result in zip(tasks, results, strict=True):
             task.result.set_result(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from assistant.records import entries as record
 from assistant.service.access import Operator, Served
 from assistant.service.disconnects import wait_for_all
 from assistant.service.documents import takes_pictures
-from assistant.service.gathering import How, QueueFull, Task
+from assistant.service.gathering import InspectArguments, QueueFull, Task
 from assistant.service.problems import Problem, busy, failure_sentence, one_sentence
 from assistant.service.records import Kept
 from assistant.service.schemas import InspectBody, InspectionRow, InspectionRows, InspectOptions, When
@@ -37,14 +37,12 @@ async def inspect(request: Request, response: Response, service: Served, caller:
     upload = await read_upload(request, InspectOptions, InspectBody, service.settings.most_pictures)
     if upload.options.mode in EARLIER_NAMES:
         response.headers["Warning"] = "299 - \"Mode 'batch' is called 'mutual' now.\""
-    pictures = upload.pictures["pictures"]
-    found = await _find(request, service, upload)
+    inspections = await _inspect(request, service, upload)
     lot = upload.options.lot
-    ids = await run_in_threadpool(lambda: [service.records.add(row, lot) for row in found])
-    for row in found:
+    ids = await run_in_threadpool(lambda: [service.records.add(row, lot) for row in inspections])
+    for row in inspections:
         service.metrics.note_picture(row.verdict or "error")
-    rows = zip(ids, found, [lot] * len(pictures), strict=True)
-    return InspectionRows(inspections=[row_of(id, row, lot) for id, row, lot in rows])
+    return InspectionRows(inspections=[row_of(id, row, lot) for id, row in zip(ids, inspections, strict=True)])
 
 
 @router.get("/v1/inspections", response_model=InspectionRows)
@@ -84,20 +82,19 @@ def find_kept(service: Service, id: str) -> Kept:
 
 def row_of(id: str, inspection: Inspection, lot: str | None) -> InspectionRow:
     """An inspection as it is sent."""
-    row: dict[str, Any] = inspection.to_dict()
-    return InspectionRow.model_validate({**row, "id": id, "lot": lot})
+    return InspectionRow(**vars(inspection) | {"id": id, "lot": lot, "coarse_map": None})
 
 
-async def _find(request: Request, service: Service, upload: Upload[InspectOptions]) -> list[Inspection]:
+async def _inspect(request: Request, service: Service, upload: Upload[InspectOptions]) -> list[Inspection]:
     """One Inspection a picture, named as the pictures are."""
     options, pictures = upload.options, upload.pictures["pictures"]
-    product = await run_in_threadpool(service.shelf.get, options.product) if options.product else None
-    how = How(product, present_name(options.mode), options.target_false_alarm)
-    _check(how)
+    product = await run_in_threadpool(service.products.get, options.product) if options.product else None
+    arguments = InspectArguments(product, present_name(options.mode), options.target_false_alarm)
+    _check(arguments)
     sound = [picture for picture in pictures if not picture.fault]
-    files = [tuple(p.data for p in sound)] if how.mode == "mutual" else [(p.data,) for p in sound]
+    files = [tuple(p.data for p in sound)] if arguments.mode == "mutual" else [(p.data,) for p in sound]
     try:
-        futures = service.batcher.submit([Task(some, how) for some in files if some])
+        futures = service.gatherer.submit([Task(some, arguments) for some in files if some])
     except QueueFull:
         raise busy("Too many pictures are waiting") from None
     results = await wait_for_all(request, futures)
@@ -105,12 +102,12 @@ async def _find(request: Request, service: Service, upload: Upload[InspectOption
     return [_named(picture, None if picture.fault else next(rows)) for picture in pictures]
 
 
-def _check(how: How) -> None:
+def _check(arguments: InspectArguments) -> None:
     """Problem where mode and product do not go together, before anything waits for it."""
-    if how.mode == "few-shot" and how.product is None:
+    if arguments.mode == "few-shot" and arguments.product is None:
         raise Problem(422, "Mode 'few-shot' needs a product")
-    if how.mode in ("zero-shot", "mutual") and how.product is not None:
-        raise Problem(422, f"Mode {how.mode!r} uses no product: leave out the product or the mode")
+    if arguments.mode in ("zero-shot", "mutual") and arguments.product is not None:
+        raise Problem(422, f"Mode {arguments.mode!r} uses no product: leave out the product or the mode")
 
 
 def _settle(results: Sequence[list[Inspection] | BaseException], sizes: Sequence[int]) -> list[Inspection]:
@@ -128,10 +125,10 @@ def _settle(results: Sequence[list[Inspection] | BaseException], sizes: Sequence
     return rows
 
 
-def _named(picture: Picture, found: Inspection | None) -> Inspection:
-    if found is None:
-        found = Inspection(picture.name, "error", picture.fault)
-    if found.status == "error":
+def _named(picture: Picture, inspection: Inspection | None) -> Inspection:
+    if inspection is None:
+        inspection = Inspection(picture.name, "error", picture.fault)
+    if inspection.status == "error":
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return replace(found, path=picture.name, error=one_sentence(found.error or ""), created=now)
-    return replace(found, path=picture.name)
+        return replace(inspection, path=picture.name, error=one_sentence(inspection.error or ""), created=now)
+    return replace(inspection, path=picture.name)

@@ -89,11 +89,11 @@ class KeyRing:
         """Let a key open nothing any more, by name or id; LooktwiceError where there is none."""
         with self._changing():
             known = self.keys() if self.path.exists() else []
-            found = next((key for key in known if not key.revoked and name in (key.name, key.id)), None)
-            if found is None:
+            current = next((key for key in known if not key.revoked and name in (key.name, key.id)), None)
+            if current is None:
                 raise LooktwiceError(f"There is no valid key {name[:LONGEST_NAME]!r}.")
-            gone = Key(**{**asdict(found), "revoked": _now()})
-            self._write([gone if key.id == found.id else key for key in known])
+            gone = Key(**{**asdict(current), "revoked": _now()})
+            self._write([gone if key.id == current.id else key for key in known])
         return gone
 
     def _changing(self) -> _Held:
@@ -101,8 +101,8 @@ class KeyRing:
 
     def _read(self) -> dict[str, Key]:
         try:
-            found = os.stat(self.path)
-            state = (found.st_ino, found.st_mtime_ns, found.st_size)
+            file = os.stat(self.path)
+            state = (file.st_ino, file.st_mtime_ns, file.st_size)
             with self._lock:
                 if self._seen and self._seen[0] == state:
                     return self._seen[1]

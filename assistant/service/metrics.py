@@ -23,7 +23,7 @@ class Metrics:
             "looktwice_request_seconds", "Time of a request.", ("route",), buckets=_SECONDS, registry=self.registry
         )
         self.pictures = Counter("looktwice_pictures", "Pictures inspected.", ("verdict",), registry=self.registry)
-        self.batches = Histogram(
+        self.gathered = Histogram(
             "looktwice_batch_pictures",
             "Pictures inspected in one call.",
             buckets=_PICTURES,
@@ -44,9 +44,9 @@ class Metrics:
         """Count a picture: good, review, defect or error."""
         self.pictures.labels(verdict).inc()
 
-    def note_batch(self, count: int) -> None:
+    def note_gathered(self, count: int) -> None:
         """Count the pictures of one call of the inspector."""
-        self.batches.observe(count)
+        self.gathered.observe(count)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

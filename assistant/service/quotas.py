@@ -1,6 +1,6 @@
-"""Counts what clients use: requests a second for each key, and requests and bytes in flight.
+"""How much clients may use: requests a second for each key, and requests and bytes in flight.
 
-Everything is counted before a byte of a picture is decoded. It knows numbers only, and no requests.
+Everything is counted before a byte of a picture is decoded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _Bucket:
     seen: float
 
 
-class Rates:
+class CallerRates:
     """A token bucket for each caller: `rate` requests a second, `burst` at once."""
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -46,7 +46,7 @@ class Rates:
 
 
 @dataclass
-class Load:
+class InFlight:
     """What is in flight: requests, and bytes of their bodies."""
 
     most_requests: int

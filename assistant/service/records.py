@@ -1,4 +1,4 @@
-"""Where the service keeps what it found: a narrow seam, and behind it the last ones in memory, or a history.
+"""Where the service keeps its inspections: the last ones in memory, or all of them in a history.
 
 No picture is kept.
 """
@@ -117,8 +117,8 @@ class HistoryRecords:
 
     def find(self, query: Query, limit: int = 50, offset: int = 0) -> list[Record]:
         """Those that fit, the newest first."""
-        found = islice(self.history.every(query), offset, offset + limit)
-        return [Record(str(kept.id), kept.inspection, kept.lot or None) for kept in found]
+        rows = islice(self.history.every(query), offset, offset + limit)
+        return [Record(str(kept.id), kept.inspection, kept.lot or None) for kept in rows]
 
 
 def _within(created: str | None, since: datetime | None, until: datetime | None) -> bool:

@@ -1,14 +1,20 @@
-"""The JSON of the service: what may be asked, field by field, and what comes back, with an example each."""
+"""The JSON of the service: what may be asked, and what comes back, with an example each.
+
+Results are the dataclasses that the rest of the program speaks; only what exists for HTTP alone is defined here.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from assistant.inspection import AskedMode, Position, Severity, Verdict
+from assistant.inspection import AskedMode, Inspection
+from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
+from assistant.products.summary import ProductRow
 
 PRODUCT = "bracket"
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoqMgDAALiAWes8LjdAAAAAElFTkSuQmCC"
@@ -78,7 +84,6 @@ class LearnOptions(BaseModel):
     views: Literal["plain", "flips", "turns"] = "plain"
     tiles: Annotated[int, Field(ge=1, le=4)] = 1
     memory: Literal["nearest", "trained"] = "nearest"
-    foreground: bool = False
     aligned: bool | None = None
 
 
@@ -118,7 +123,7 @@ class TurnIn(BaseModel):
     """One question that was asked before, and its answer."""
 
     model_config = _asked({"question": "Is it defective?", "answer": "The verdict is defect."})
-    question: Annotated[str, Field(max_length=2000)]
+    question: Annotated[str, Field(max_length=LONGEST_QUESTION)]
     answer: Annotated[str, Field(max_length=8000)]
 
 
@@ -127,40 +132,9 @@ class AskBody(BaseModel):
 
     model_config = _asked({"inspections": ["9f86d081884c7d65"], "question": "Where is it, and how large?"})
     inspections: Annotated[list[Annotated[str, Field(max_length=80)]], Field(min_length=1, max_length=16)]
-    question: Annotated[str, Field(min_length=1, max_length=2000)]
-    history: Annotated[list[TurnIn], Field(max_length=50)] = []
+    question: Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
+    history: Annotated[list[TurnIn], Field(max_length=MOST_TURNS)] = []
     picture: PictureIn | None = None
-
-
-class DefectTypeRow(BaseModel):
-    """A type of defect that a region resembles."""
-
-    name: str
-    probability: float
-    source: Literal["vocabulary", "known"]
-
-
-class RegionRow(BaseModel):
-    """A place where the map rises above the limit; the box is x0, y0, x1, y1 in pixels."""
-
-    id: str
-    box: tuple[int, int, int, int]
-    area: int
-    area_fraction: float
-    peak: float
-    position: Position
-    severity: Severity
-    defect_types: list[DefectTypeRow]
-
-
-class EvidenceRow(BaseModel):
-    """Where the threshold comes from."""
-
-    method: str
-    origin: str
-    n: int
-    target_false_alarm: float
-    smallest_p: float
 
 
 _REGION = {
@@ -209,35 +183,13 @@ _INSPECTION = {
 }
 
 
-class InspectionRow(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class InspectionRow(Inspection):
     """What was found in one picture; a picture that cannot be read has status "error" and no numbers."""
 
-    model_config = _given(_INSPECTION)
     id: str
     lot: str | None = None
-    schema_: Annotated[int, Field(alias="schema")] = 1
-    path: str
-    status: Literal["ok", "error"]
-    error: str | None = None
-    mode: Literal["zero-shot", "few-shot", "mutual"] | None = None
-    score: float | None = None
-    p_value: float | None = None
-    threshold: float | None = None
-    review_threshold: float | None = None
-    verdict: Verdict | None = None
-    regions: list[RegionRow] = []
-    width: int | None = None
-    height: int | None = None
-    evidence: EvidenceRow | None = None
-    scale: tuple[float, float] | None = None
-    looks_like: list[str] = []
-    notices: list[str] = []
-    bundle: str | None = None
-    weights: str | None = None
-    product: str | None = None
-    references: int = 0
-    created: str | None = None
-    ms: float | None = None
+    coarse_map: Annotated[None, Field(exclude=True)] = None
 
 
 class InspectionRows(BaseModel):
@@ -245,16 +197,6 @@ class InspectionRows(BaseModel):
 
     model_config = _given({"inspections": [_INSPECTION]})
     inspections: list[InspectionRow]
-
-
-class ReferenceRow(BaseModel):
-    """What a product holds: a good part with its score against the others, or a known defect with its label."""
-
-    id: int
-    kind: Literal["good", "defect"]
-    name: str
-    label: str
-    score: float | None
 
 
 _SUMMARY = {
@@ -277,32 +219,6 @@ _SUMMARY = {
 }
 
 
-class ProductRow(BaseModel):
-    """A product in short; one whose file cannot be read has an `error` and no numbers.
-
-    `aligned`: its parts lie alike in all pictures; `alike`: its pictures are alike as wholes.
-    """
-
-    model_config = _given(_SUMMARY)
-    name: str
-    error: str | None = None
-    bundle: str | None = None
-    references: int = 0
-    defects: int = 0
-    threshold: float | None = None
-    review_threshold: float | None = None
-    target_false_alarm: float | None = None
-    method: str | None = None
-    origin: str | None = None
-    aligned: bool = False
-    alike: bool = False
-    tiles: int = 1
-    memory: str = "nearest"
-    views: str = "plain"
-    created: str | None = None
-    bytes: int = 0
-
-
 class ProductRows(BaseModel):
     """The products, by name."""
 
@@ -310,39 +226,17 @@ class ProductRows(BaseModel):
     products: list[ProductRow]
 
 
-class ChangeRow(BaseModel):
-    """One thing that was taught."""
-
-    when: str
-    what: str
-    id: int | None
-    name: str
-    label: str
-
-
-class ProductDetail(ProductRow):
-    """A product with what it holds and what was changed."""
-
-    model_config = _given(
-        _SUMMARY
-        | {
-            "contents": [{"id": 0, "kind": "good", "name": "good.png", "label": "", "score": 0.19}],
-            "changes": [],
-            "undoable": 0,
-        }
-    )
-    contents: list[ReferenceRow]
-    changes: list[ChangeRow]
-    undoable: int
-
-
-class AnswerRow(BaseModel):
-    """Words about inspections: the regions they cite and who wrote them."""
-
-    text: str
-    regions: list[str]
-    source: str
-    notices: list[str]
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "InspectionRow": _INSPECTION,
+    "ProductRow": _SUMMARY,
+    "ProductDetail": _SUMMARY
+    | {
+        "contents": [{"id": 0, "kind": "good", "name": "good.png", "label": "", "score": 0.19}],
+        "changes": [],
+        "undoable": 0,
+    },
+}
+"""Examples of the results that are dataclasses, by their names in the OpenAPI document."""
 
 
 class Health(BaseModel):

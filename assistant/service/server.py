@@ -132,7 +132,7 @@ def draining_server(uvicorn: Any, app: FastAPI, config: Any) -> Any:
             """Ten times a second: end once nothing is in flight, or patience is."""
             if self.told is not None:
                 waited = time.monotonic() - self.told
-                done = service.load.requests == 0 and waited > LINGER
+                done = service.in_flight.requests == 0 and waited > LINGER
                 self.should_exit |= done or waited > service.settings.grace_seconds
             return bool(await super().on_tick(counter))
 
@@ -140,7 +140,7 @@ def draining_server(uvicorn: Any, app: FastAPI, config: Any) -> Any:
 
 
 def mount_page(app: FastAPI, inspector: Inspector, host: str, port: int, history: History | None = None) -> None:
-    """Show the browser front end at "/", beside the service; both keep inspections in the same `history`."""
+    """Show the browser front end at "/", beside the service: the same products, the same `history`."""
     from assistant.face.frontend import load_frontend
 
     frontend = load_frontend()
@@ -150,7 +150,9 @@ def mount_page(app: FastAPI, inspector: Inspector, host: str, port: int, history
     given = frontend.launch_arguments(port, host)
     known = inspect.signature(gradio.mount_gradio_app).parameters
     taken = {name: value for name, value in given.items() if name in known and name != "root_path"}
-    gradio.mount_gradio_app(app, frontend.build(inspector, history), path="/", **taken)
+    gradio.mount_gradio_app(
+        app, frontend.build(inspector, history, products=app.state.service.products), path="/", **taken
+    )
     app.state.page = True
 
 

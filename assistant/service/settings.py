@@ -1,4 +1,4 @@
-"""What the service allows: how much at once, how fast, from where. It reads no environment and no file."""
+"""The settings of the service: how much it takes at once, how fast, and from where."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class ServiceSettings:
     """Limits of the service; ValueError for one that makes no sense.
 
-    `batch`: pictures that are inspected together at most, gathered for `wait_ms` milliseconds by `threads`
-    threads; 1 switches micro-batching off. `queue`: pictures that may wait. `most_pictures` and `most_bytes` are
-    those of one request, `most_requests` and `most_bytes_together` those of all that are in flight.
+    `most_gathered`: pictures of all requests that are inspected together at most, gathered for `wait_ms`
+    milliseconds by `threads` threads; 1 inspects each by itself. `queue`: pictures that may wait. `most_pictures`
+    and `most_bytes` are those of one request, `most_requests` and `most_bytes_together` those of all in flight.
     `body_seconds`: how long a request may take to arrive. `rate` and `burst`: requests a second for each key, and
     how many at once. `grace_seconds`: how long requests in flight may take once the service is to stop.
     `hosts`: names under which it may be addressed, any where empty. `origins`: pages of other sites that may call
     it. `kept`: inspections that are remembered where no other records are given.
     """
 
-    batch: int = 8
+    most_gathered: int = 8
     wait_ms: float = 10.0
     threads: int = 1
     queue: int = 256
@@ -37,7 +37,16 @@ class ServiceSettings:
     kept: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("batch", "threads", "queue", "most_pictures", "most_bytes", "most_requests", "burst", "kept"):
+        for name in (
+            "most_gathered",
+            "threads",
+            "queue",
+            "most_pictures",
+            "most_bytes",
+            "most_requests",
+            "burst",
+            "kept",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, which lets nothing through")
         if self.wait_ms < 0 or min(self.rate, self.body_seconds, self.grace_seconds) <= 0:

@@ -1,16 +1,16 @@
-"""All that one app shares between its requests."""
+"""What all requests to one service share: the inspector, its products, the queue, the records and the counters."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
 from assistant.inspector import Inspector
-from assistant.products.live_store import Shelf
-from assistant.service.answering import Speaker
-from assistant.service.gathering import Batcher
+from assistant.products.live_store import LiveProducts
+from assistant.service.answering import Answerer
+from assistant.service.gathering import Gatherer
 from assistant.service.keys import KeyRing
 from assistant.service.metrics import Metrics
-from assistant.service.quotas import Load, Rates
+from assistant.service.quotas import CallerRates, InFlight
 from assistant.service.records import MemoryRecords, Records
 from assistant.service.settings import ServiceSettings
 
@@ -28,21 +28,22 @@ class Service:
     ) -> None:
         self.inspector, self.settings, self.keys = inspector, settings, keys
         self.records: Records = records or MemoryRecords(settings.kept)
-        self.load = Load(settings.most_requests, settings.most_bytes_together)
-        self.rates = Rates(settings.rate, settings.burst)
-        self.shelf = Shelf(inspector)
-        self.speaker = Speaker(inspector)
+        self.in_flight = InFlight(settings.most_requests, settings.most_bytes_together)
+        self.rates = CallerRates(settings.rate, settings.burst)
+        self.products = LiveProducts(inspector.store, inspector.load)
+        self.answerer = Answerer(inspector)
         self.stopping = False
-        self.batcher = Batcher(
+        self.gatherer = Gatherer(
             inspector,
-            most=settings.batch,
-            wait=settings.wait_ms / 1000 if settings.batch > 1 else 0.0,
+            most=settings.most_gathered,
+            wait=settings.wait_ms / 1000 if settings.most_gathered > 1 else 0.0,
             queue=settings.queue,
             threads=settings.threads,
-            tell=lambda count: self.metrics.note_batch(count),
+            tell=lambda count: self.metrics.note_gathered(count),
         )
-        self.metrics = Metrics(lambda: self.batcher.waiting, lambda: self.load.requests)
-        self.teacher = ThreadPoolExecutor(1, thread_name_prefix="teach")  # changes come one after the other
+        self.metrics = Metrics(lambda: self.gatherer.waiting, lambda: self.in_flight.requests)
+        # products change one after the other
+        self.changing_thread = ThreadPoolExecutor(1, thread_name_prefix="teach")
 
     def drain(self) -> None:
         """Take no new requests; those in flight go on."""
@@ -51,5 +52,5 @@ class Service:
     def close(self) -> None:
         """End the threads, once what they do is done."""
         self.drain()
-        self.batcher.stop()
-        self.teacher.shutdown(cancel_futures=True)
+        self.gatherer.stop()
+        self.changing_thread.shutdown(cancel_futures=True)

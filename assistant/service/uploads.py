@@ -56,10 +56,10 @@ class Upload(Generic[Options]):
 
     def one(self, field: str) -> Picture | None:
         """The picture of a field that has at most one."""
-        found = self.pictures.get(field, [])
-        if len(found) > 1:
+        pictures = self.pictures.get(field, [])
+        if len(pictures) > 1:
             raise Problem(422, f"{field} is a single picture")
-        return found[0] if found else None
+        return pictures[0] if pictures else None
 
 
 async def read_upload(request: Request, options: type[Options], body: type[Options], most: int) -> Upload[Options]:

@@ -8,7 +8,7 @@ from parcels import bearer, parts
 
 from assistant.errors import LooktwiceError
 from assistant.service.keys import KeyRing, open_keys
-from assistant.service.quotas import Load, Rates
+from assistant.service.quotas import CallerRates, InFlight
 from assistant.service.settings import ServiceSettings
 
 LOOK = [("GET", "/v1/products"), ("GET", "/v1/inspections"), ("GET", "/v1/version"), ("GET", "/metrics")]
@@ -114,7 +114,7 @@ def test_the_rate_of_one_key_is_bounded_and_not_that_of_another(open_client, key
 
 def test_a_bucket_fills_again_with_time():
     now = [0.0]
-    rates = Rates(2.0, 2, clock=lambda: now[0])
+    rates = CallerRates(2.0, 2, clock=lambda: now[0])
     assert [rates.take("a") for _ in range(3)] == [0, 0, pytest.approx(0.5)]
     now[0] = 0.5
     assert rates.take("a") == 0 and rates.take("a") > 0
@@ -135,7 +135,7 @@ def test_too_many_bytes_are_refused_before_they_are_read(open_client, files):
     kind = {"Content-Type": "application/json"}
     assert client.post("/v1/inspect", content=unannounced(), headers=kind).status_code == 413
     assert client.post("/v1/ask", content=unannounced(), headers=kind).status_code == 413
-    assert client.app.state.service.load.bytes == 0
+    assert client.app.state.service.in_flight.bytes == 0
 
 
 def test_too_many_pictures_are_refused(open_client, inspector, files, monkeypatch):
@@ -149,7 +149,7 @@ def test_too_many_pictures_are_refused(open_client, inspector, files, monkeypatc
 
 
 def test_load_counts_what_is_in_flight():
-    load = Load(2, 100)
+    load = InFlight(2, 100)
     with load.request() as first, load.request() as second, load.request() as third:
         assert (first, second, third) == (True, True, False) and load.requests == 2
     assert load.requests == 0
@@ -209,7 +209,7 @@ def test_what_is_not_there_is_a_problem_too(client):
 
 
 def test_settings_that_let_nothing_through_are_refused():
-    for wrong in ({"batch": 0}, {"rate": 0}, {"wait_ms": -1}, {"queue": 4}, {"most_bytes_together": 1}):
+    for wrong in ({"most_gathered": 0}, {"rate": 0}, {"wait_ms": -1}, {"queue": 4}, {"most_bytes_together": 1}):
         with pytest.raises(ValueError):
             ServiceSettings(**wrong)
 

@@ -18,7 +18,7 @@ def run(port, files, **how):
 def test_every_answer_is_counted_and_none_is_an_error(live, files, capsys):
     app, port, _ = live()
     tally = run(port, [("a.png", files["good"]), ("b.png", files["bad"])])
-    assert not tally.errors and len(tally.seconds) >= 4 and tally.batching == "up to 8, 10 ms"
+    assert not tally.errors and len(tally.seconds) >= 4 and tally.gathering == "up to 8, 10 ms"
     assert len(app.state.service.records.find(Query(), 1000)) == len(tally.seconds) + 1  # and one to warm up
     assert 0 < tally.quantile(0.5) <= tally.quantile(0.95) <= tally.quantile(0.99)
     print_tallies([tally], 4)
@@ -26,9 +26,9 @@ def test_every_answer_is_counted_and_none_is_an_error(live, files, capsys):
 
 
 def test_refusals_and_rows_of_others_are_errors(live, inspector, files, monkeypatch):
-    _, port, _ = live(batch=1)
+    _, port, _ = live(most_gathered=1)
     tally = run(port, [("a.png", b"no picture")])
-    assert tally.batching == "off" and set(tally.errors) == {"error row"} and not tally.seconds
+    assert tally.gathering == "off" and set(tally.errors) == {"error row"} and not tally.seconds
     assert set(run(port, [("a.png", files["good"])], product="none").errors) == {"status 404"}
     with pytest.raises(LooktwiceError, match="No service answers"):
         run(1, [("a.png", files["good"])])
@@ -45,7 +45,7 @@ def test_rounds_are_counted_together():
     whole = Tally("")
     for seconds, error in ((0.1, "status 503"), (0.3, "status 503")):
         whole.take(Tally("off", [seconds], Counter([error]), elapsed=2.0))
-    assert (whole.batching, whole.seconds, whole.errors["status 503"], whole.elapsed) == (
+    assert (whole.gathering, whole.seconds, whole.errors["status 503"], whole.elapsed) == (
         "off",
         [0.1, 0.3],
         2,

@@ -51,17 +51,17 @@ def test_a_client_that_hangs_up_costs_no_more_inspections(live, inspector, files
         return [Inspection("x", "error", "slow")] * len(sources)
 
     monkeypatch.setattr(inspector, "inspect", slow)
-    app, port, _ = live(batch=1)
+    app, port, _ = live(most_gathered=1)
     first = post(port, "/v1/inspect", pictures(b"first"))
     assert begun.wait(10)
     gone = post(port, "/v1/inspect", pictures(b"gone 1", b"gone 2"))
-    until(lambda: app.state.service.batcher.waiting == 2)
+    until(lambda: app.state.service.gatherer.waiting == 2)
     gone.sock.close()
     gone.close()
-    until(lambda: app.state.service.batcher.waiting == 0)
+    until(lambda: app.state.service.gatherer.waiting == 0)
     held.set()
     assert first.getresponse().status == 200
-    until(lambda: app.state.service.load.requests == 0)
+    until(lambda: app.state.service.in_flight.requests == 0)
     assert seen == [b"first"]
 
 
@@ -81,7 +81,7 @@ def test_a_client_that_hangs_up_ends_the_answer_and_frees_the_model(live, inspec
     connection.sock.close()
     connection.close()
     assert inspector.explainer.closed.wait(10)
-    until(lambda: app.state.service.load.requests == 0)
+    until(lambda: app.state.service.in_flight.requests == 0)
     inspector.explainer = None
     answer = post(port, "/v1/ask", asked).getresponse()
     assert answer.status == 200 and b"event: answer" in answer.read()
@@ -121,7 +121,7 @@ def test_a_body_that_does_not_arrive_is_given_up(live):
         slow.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
         slow.settimeout(10)
         assert b" 408 " in slow.recv(4000)
-    until(lambda: app.state.service.load.requests == 0)
+    until(lambda: app.state.service.in_flight.requests == 0)
 
 
 def test_other_machines_need_keys_and_get_no_page(keys):
