@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from assistant.errors import ProductError
 from assistant.products.product import Product
@@ -76,7 +77,7 @@ class LiveProducts:
 
     def learn(self, name: str, make: Callable[[], Product], actor: str) -> Product:
         """Keep a new product; TakenName where there is one of that name. `actor`: who, for the audit log."""
-        with self._changing:
+        with self._changing, self._store.held(name):
             if self._store.path(name).is_file():
                 raise TakenName(f"There is a product {name!r} already.")
             product = make()
@@ -85,7 +86,7 @@ class LiveProducts:
 
     def change(self, name: str, how: Callable[[Product], Product], actor: str) -> Product:
         """The product after a change, which is kept whole or not at all."""
-        with self._changing:
+        with self._changing, self._held(name):
             before = self.get(name)
             after = how(before)
             if after is not before:
@@ -94,8 +95,7 @@ class LiveProducts:
 
     def delete(self, name: str, actor: str) -> None:
         """Forget a product; MissingProduct where there is none."""
-        with self._changing:
-            self._state(name)
+        with self._changing, self._held(name):
             try:
                 self._store.delete(name, actor)
             except ProductError as error:
@@ -103,6 +103,13 @@ class LiveProducts:
             with self._lock:
                 self._loaded.pop(name, None)
                 self._rows.pop(name, None)
+
+    @contextmanager
+    def _held(self, name: str) -> Iterator[None]:
+        """While the block runs, nobody else changes a product that is there, in this process or another."""
+        self._state(name)
+        with self._store.held(name):
+            yield
 
     def _keep(self, product: Product, actor: str) -> None:
         try:

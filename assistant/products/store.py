@@ -1,13 +1,10 @@
-"""Where products are kept: one folder, a product by its name, and the log of their changes beside them.
-
-It knows names and paths, and not what is in a file.
-"""
+"""Where products are kept: one folder, a product by its name, and the log of their changes beside them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +13,12 @@ from assistant.products.audit import AuditLog, Writer
 from assistant.products.audit_chain import Facts
 from assistant.products.changes import compare, facts
 from assistant.products.product import SUFFIX, Product, check_name, undo_path
+
+
+LONGEST_WAIT = 120.0
+"""Seconds that a change waits for another change of the same product."""
+
+LOCK_SUFFIX = ".lock"
 
 
 class ProductStore:
@@ -48,6 +51,47 @@ class ProductStore:
                 details=done.details,
             ):
                 return product.save(path)
+
+    def change(
+        self,
+        name: str,
+        how: Callable[[Product], Product],
+        actor: str | None = None,
+        load: Callable[[str], Product] | None = None,
+    ) -> tuple[Product, Product]:
+        """Read a product, change it and keep it, while nobody else changes it: what it was, and what it is.
+
+        `how` gives the same product where there is nothing to change, which writes nothing. `load` reads it, by
+        default `load` of this store. The errors are those of `load`, `how`, `save` and `held`.
+        """
+        with self.held(name):
+            before = (load or self.load)(name)
+            after = how(before)
+            if after is not before:
+                self.save(after, actor)
+        return before, after
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """While the block runs, no other thread or process changes the product of that name through this class.
+
+        ProductError where another change goes on for more than `LONGEST_WAIT` seconds.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / f".{check_name(name)}{LOCK_SUFFIX}", timeout=LONGEST_WAIT)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise ProductError(f"The product {name!r} is being changed elsewhere; try again later.") from None
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ProductError(f"The product {name!r} cannot be kept in its folder: {why}.") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def load(self, name: str) -> Product:
         """The product of that name; ProductError lists the ones there are."""

@@ -1,16 +1,28 @@
-"""A memory that keeps no patch: the directions in which good patches vary, as in SubspaceAD (CVPR 2026).
+"""A memory that keeps no patch, beside the nearest one: `python -m assistant.eval.research.subspace SPEC ...`.
 
-What a patch has outside of them is its anomaly. It has no parts that belong to one reference: to score a
-reference without itself, or to forget one, build it again from the others. It knows patches, and neither
-pictures nor thresholds.
+It keeps the directions in which good patches vary, as in SubspaceAD (CVPR 2026); what a patch has outside of them
+is its anomaly. No part of it belongs to one reference: to score a reference without itself, or to forget one, it
+is built again from the others. It was not taken: docs/memory.md says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
+import typer
 from torch import Tensor
+
+from assistant.adapters.dictionary import Dictionary
+from assistant.adapters.patches import top_mean
+from assistant.adapters.rarity import rarity
+from assistant.detection.config import SHIPPED
+from assistant.detection.detector import Detector
+from assistant.eval.datasets import Dataset, open_datasets
+from assistant.eval.metrics import image_auroc
+from assistant.images.load import load_image
+from assistant.models.backbone import Backbone
 
 SHARE = 0.99
 """The share of the good patches' variance that the directions account for."""
@@ -119,3 +131,41 @@ def _check(mean: Tensor, directions: Tensor) -> None:
         raise ValueError("the mean is float32 and directions are float16")
     if not bool(torch.isfinite(mean).all()) or not bool(torch.isfinite(directions).all()):
         raise ValueError("the subspace holds numbers that are not finite")
+
+
+@torch.inference_mode()
+def measure(
+    detector: Detector, dataset: Dataset, shots: int, seed: int = 0, share: float = SHARE
+) -> dict[str, float]:
+    """Image AUROC in [0, 1] of the nearest neighbour and the subspace, each alone and blended with rarity."""
+    good = [load_image(sample.image).pixels for sample in dataset.references(shots, seed)]
+    patches = {i: detector.tokens(features)[0] for i, features in enumerate(detector.encode(good))}
+    memories = {"nearest": Dictionary.build(patches), "subspace": Subspace.build(patches, share)}
+    scores: dict[str, list[float]] = {}
+    for sample in dataset.test:
+        (features,) = detector.encode([load_image(sample.image).pixels])
+        tokens = detector.tokens(features)
+        rare = rarity(tokens)
+        for name, memory in memories.items():
+            for weight, way in ((1.0, "alone"), (SHIPPED.memory_share, "with rarity")):
+                anomaly = weight * memory.lookup(tokens) + (1 - weight) * rare
+                scores.setdefault(f"{name}, {way}", []).append(float(top_mean(anomaly, SHIPPED.top_share)[0]))
+    return {name: image_auroc(dataset.labels, values) for name, values in scores.items()}
+
+
+def main(
+    datasets: Annotated[list[str], typer.Argument(help="As for `looktwice eval`.")],
+    shots: Annotated[int, typer.Option(min=1, help="References.")] = 4,
+    limit: Annotated[int, typer.Option(help="Test pictures a set at most.")] = 60,
+    share: Annotated[float, typer.Option(help="The share of the variance that is kept.")] = SHARE,
+    bundle: str = "pocket",
+) -> None:
+    """Print image AUROC in percent of both memories on each set."""
+    detector = Detector(Backbone.load(bundle))
+    for dataset in open_datasets(datasets):
+        figures = measure(detector, dataset.limit(limit), shots, share=share)
+        typer.echo(f"{dataset.name}: " + "; ".join(f"{name} {100 * value:.1f}" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    typer.run(main)
