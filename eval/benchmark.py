@@ -170,7 +170,7 @@ def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config
             _count(dataset, found, [tally for way in drawn for tally in tallies[way]], step.advance)
     for way in (way for way in ways if way.mode == "mutual"):
         with console.progress(f"{dataset.name}, mutual", len(pictures)) as step:
-            tell = console.share_of(step, len(pictures))
+            tell = console.comparing(step, len(pictures))
             together = inspector.inspect(iter(pictures), mode="mutual", tell=tell)
             _count(dataset, ([row] for row in together), tallies[way], step.advance)
     return (_row(dataset, way, tallies[way]) for way in ways)

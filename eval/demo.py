@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant.commands import console
-from assistant.commands.outputs import Outputs, record
+from assistant.commands.outputs import Outputs, write_results
 from assistant.eval.datasets import Dataset, Sample, read_elpv
 from assistant.eval.metrics import image_auroc
 from assistant.inspection import Inspection
@@ -54,11 +54,11 @@ def run_demo(inspector: Inspector, folder: Path) -> None:
     with console.progress("Learning four good cells", 1) as step:
         product = inspector.learn("mono solar cell", [r.image for r in sheet.references], tell=step.tell)
     inspector.save(product)
-    console.product(product)
+    console.print_product(product)
     outputs = Outputs(folder / "results.jsonl", None, folder / "overlays", folder / "index.html")
     results: list[Inspection] = []
     with console.progress("Inspecting", len(paths)) as step:
-        record(inspector.inspect(iter(paths), product), outputs, results.append, step)
+        write_results(inspector.inspect(iter(paths), product), outputs, results.append, step.advance)
     out = Console()
     out.print(_table(results, sheet.cells))
     out.print(_accuracy(results, sheet.cells), highlight=False)
@@ -69,13 +69,13 @@ def run_demo(inspector: Inspector, folder: Path) -> None:
 
 def _table(results: Sequence[Inspection], cells: Sequence[Sample]) -> Table:
     table = Table("cell", "score", "p-value", "verdict", "region", "truth", title="Solar cells it has never seen")
-    for row, cell in sorted(zip(results, cells, strict=True), key=lambda pair: -(pair[0].score or 0.0)):
+    for row, cell in sorted(zip(results, cells, strict=True), key=lambda pair: -pair[0].score):
         first = row.regions[0] if row.regions else None
         table.add_row(
             cell.image.name,
             f"{row.score:.3f}",
             f"{row.p_value:.2g}",
-            f"[{console.COLOURS[row.verdict or 'error']}]{row.verdict}[/]",
+            f"[{console.COLOURS[row.outcome]}]{row.verdict}[/]",
             f"{first.id} {first.position}, {100 * first.area_fraction:.1f} %" if first else "-",
             "defect" if cell.label else "good",
         )
@@ -84,7 +84,7 @@ def _table(results: Sequence[Inspection], cells: Sequence[Sample]) -> Table:
 
 def _accuracy(results: Sequence[Inspection], cells: Sequence[Sample]) -> str:
     """What the verdicts are worth, in words: a review is neither right nor wrong, it goes to a person."""
-    pairs = [(row.verdict, bool(cell.label), row.score or 0.0) for row, cell in zip(results, cells, strict=True)]
+    pairs = [(row.verdict, bool(cell.label), row.score) for row, cell in zip(results, cells, strict=True)]
     decided = [(verdict == "defect", bad) for verdict, bad, _ in pairs if verdict != "review"]
     right = sum(said == bad for said, bad in decided)
     goods = [verdict for verdict, bad, _ in pairs if not bad]
@@ -102,7 +102,7 @@ def _explain_one(inspector: Inspector, results: Sequence[Inspection], out: Conso
     found = [row for row in results if row.verdict == "defect" and row.regions]
     if not found:
         return
-    row = max(found, key=lambda one: one.score or 0.0)
+    row = max(found, key=lambda one: one.score)
     first = explain(row)
     out.print(f"\n[bold]{Path(row.path).name}[/]")
     out.print(first.text, highlight=False, markup=False)

@@ -35,8 +35,8 @@ def show(
     else:
         for entry in entries:
             sys.stdout.write(entry.line.decode() + "\n")
-    if (found := store.log.verify()).fault:
-        console.complain(f"{found.fault} The log cannot be trusted from there on.")
+    if fault := store.log.verify().fault:
+        console.complain(f"{fault} The log cannot be trusted from there on.")
 
 
 @audit.command()
@@ -52,16 +52,16 @@ def verify(
     cut off at the end. The exit status is 1 where something does not fit.
     """
     store = _store(products)
-    found = store.log.verify(head.strip().lower() if head else None)
-    print(found.head)
-    for line in found.torn:
+    chain = store.log.verify(head.strip().lower() if head else None)
+    print(chain.head)
+    for line in chain.torn:
         console.say(f"Line {line} is the beginning of an entry that a crash cut off; that change was not made.")
-    strays = list(store.strays()) if found.ok else []
-    for sentence in [found.fault, *strays] if found.fault else strays:
+    strays = list(store.strays()) if chain.ok else []
+    for sentence in [chain.fault, *strays] if chain.fault else strays:
         console.complain(sentence)
-    if found.ok:
-        console.say(f"All {found.entries} entries fit. The head hash is above: keep it elsewhere.")
-    raise typer.Exit(1 if found.fault or strays else 0)
+    if chain.ok:
+        console.say(f"All {chain.entries} entries fit. The head hash is above: keep it elsewhere.")
+    raise typer.Exit(1 if chain.fault or strays else 0)
 
 
 def _store(folder: Path | None) -> ProductStore:

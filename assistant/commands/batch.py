@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.commands import console
-from assistant.commands.options import Bundle, ProductName, References, Target, open_inspector
+from assistant.commands.options import Bundle, Device, Mode, ProductName, References, Target, open_inspector
+from assistant.commands.references import learn_product
 from assistant.errors import HistoryError, LooktwiceError
 from assistant.inspection import AskedMode
 from assistant.models.card import DEFAULT
@@ -30,7 +31,7 @@ def batch(
     ] = None,
     references: References = None,
     product: ProductName = None,
-    mode: Annotated[AskedMode, typer.Option(help="How to judge.")] = "auto",
+    mode: Mode = "auto",
     lot: Annotated[str, typer.Option("--lot", help="The lot's name, for the history.")] = "",
     false_alarms: Target = 0.05,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or killed.")] = False,
@@ -43,7 +44,7 @@ def batch(
         str | None, typer.Option("--history", help="A file or a database's URL; by default your own.")
     ] = None,
     bundle: Bundle = DEFAULT,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = None,
+    device: Device = None,
 ) -> None:
     """Inspect many pictures into the history; a run that was stopped or killed goes on with --resume.
 
@@ -72,25 +73,24 @@ def batch(
 def _show(inspector: Inspector, history: History, run: Run, product: Product | None, anyway: bool) -> Counter[str]:
     from assistant.records.batches import run_batch
 
-    show = console.rows(True)
+    show = console.row_printer()
     counts: Counter[str] = Counter()
     state: str = run.state
     try:
-        with console.progress("Inspecting", run.total) as step:
-            tell = console.share_of(step, run.total) if run.settings["mode"] == "mutual" else None
+        with console.progress("Inspecting", run.total) as bar:
+            tell = console.comparing(bar, run.total) if run.settings["mode"] == "mutual" else None
             reports = run_batch(inspector, history, run.id, product, tell=tell, anyway=anyway)
             with closing(reports):  # type: ignore[type-var]  # a generator is closed, so that the run is let go
                 for now in reports:
                     state = now.state
-                    step.move(now.done / now.total)
+                    bar.move(now.done / now.total)
                     if now.inspection:
-                        counts[now.inspection.verdict or "error"] += 1
-                        if show:
-                            show(now.inspection)
+                        counts[now.inspection.outcome] += 1
+                        show(now.inspection)
     finally:
         if state != "done":
             console.say(f"Continue with `looktwice batch --resume {run.id}`.")
-    console.summary(counts, run.settings["mode"], run.settings["product"] is not None)
+    console.print_summary(counts, run.settings["mode"], run.settings["product"] is not None)
     return counts
 
 
@@ -124,10 +124,10 @@ def _continued(history: History, ids: list[str], device: str | None) -> tuple[Ru
     if ids:
         run = history.runs.get(ids[0])
     else:
-        left = (run for run in history.runs.newest() if run.state in ("running", "stopped"))
-        if (found := next(left, None)) is None:
+        left = [run for run in history.runs.newest() if run.state in ("running", "stopped")]
+        if not left:
             raise HistoryError("There is no run that could be continued.")
-        run = found
+        run = left[0]
     if "basis" not in run.settings:
         raise HistoryError(f"The run {run.id} was not begun as a batch.")
     inspector = open_inspector(run.settings["bundle"], device)
@@ -138,9 +138,9 @@ def _continued(history: History, ids: list[str], device: str | None) -> tuple[Ru
 
 
 def _learn(inspector: Inspector, references: list[str], target: float) -> Product:
-    from assistant.images.sources import find_images
+    from assistant.products.config import LearnConfig
 
-    return inspector.learn("references", list(find_images(references)), target_false_alarm=target)
+    return learn_product(inspector, "references", references, LearnConfig(target_false_alarm=target))
 
 
 def _open(where: str | None) -> History:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,12 @@ from assistant.inspection import Answer, Inspection
 if TYPE_CHECKING:
     from assistant.products.product import Product
     from assistant.products.store import ProductStore
+    from assistant.products.summary import ReferenceRow
 
 COLOURS = {"good": "green", "review": "yellow", "defect": "red", "error": "magenta"}
 
 
-class Step:
+class ProgressBar:
     """A progress bar on standard error; silent where that is not a terminal."""
 
     def __init__(self, bar: Progress, task: TaskID) -> None:
@@ -46,43 +48,39 @@ class Step:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Step]:
+def progress(title: str, total: int) -> Iterator[ProgressBar]:
     """Show progress while the block runs."""
     err = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(
         *columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal
     ) as bar:
-        yield Step(bar, bar.add_task(escape(title), total=total))
+        yield ProgressBar(bar, bar.add_task(escape(title), total=total))
 
 
-def share_of(step: Step, count: int) -> Callable[[float], None]:
-    """For mutual mode, where the comparing takes the time and the rows come at once at the end."""
+def comparing(progress_bar: ProgressBar, count: int) -> Callable[[float], None]:
+    """Show how far the comparing of mutual mode is, which takes the time; its rows come at once at the end."""
 
     def tell(fraction: float) -> None:
-        step.tell("Comparing the pictures", fraction * (1 - 1 / max(2, count)))
+        progress_bar.tell("Comparing the pictures", fraction * (1 - 1 / max(2, count)))
 
     return tell
 
 
-def gather(paths: Sequence[Path]) -> tuple[list[Path], int]:
-    """The pictures at these paths, and how many there are."""
-    found = list(find_images(paths))
-    if not found:
+def gather(paths: Sequence[Path]) -> list[Path]:
+    """The pictures at these paths; a complaint where there is none."""
+    pictures = list(find_images(paths))
+    if not pictures:
         complain("There is no picture at the given paths.")
-    return found, len(found)
+    return pictures
 
 
-def rows(to_standard_output: bool) -> Callable[[Inspection], None] | None:
-    """How each result is shown: JSON into a pipe, a line of a table on a terminal, nothing where files get it."""
-    if not to_standard_output:
-        return None
-    if not sys.stdout.isatty():
-        return _print_json
-    return _print_line
+def row_printer() -> Callable[[Inspection], None]:
+    """What prints each result: JSON into a pipe, a line of a table on a terminal."""
+    return _print_line if sys.stdout.isatty() else _print_json
 
 
-def summary(counts: Counter[str], mode: str, compared: bool) -> None:
+def print_summary(counts: Counter[str], mode: str, compared: bool) -> None:
     """How many of each verdict, and a hint where another mode would see more."""
     err = Console(stderr=True)
     words = [f"[{COLOURS[name]}]{counts[name]} {name}[/]" for name in COLOURS if counts[name]]
@@ -94,7 +92,7 @@ def summary(counts: Counter[str], mode: str, compared: bool) -> None:
         )
 
 
-def product(one: Product) -> None:
+def print_product(one: Product) -> None:
     """What a learned product rests on."""
     limits = one.calibration
     say(
@@ -104,10 +102,10 @@ def product(one: Product) -> None:
     )
 
 
-def change(row: Mapping[str, Any]) -> None:
+def print_change(row: Mapping[str, Any]) -> None:
     """What one change of a product did: JSON into a pipe, a sentence on a terminal."""
     if not sys.stdout.isatty():
-        _write_row(row)
+        print_row(row)
         return
     what = f"{row['change']} {row['name'] or ''}".strip() if row["change"] else "nothing new"
     what += f" ({row['label']})" if row.get("label") else ""
@@ -118,20 +116,20 @@ def change(row: Mapping[str, Any]) -> None:
     )
 
 
-def contents(held: Iterable[Mapping[str, Any]]) -> None:
+def print_contents(contents: Iterable[ReferenceRow]) -> None:
     """What a product holds: JSON rows into a pipe, a table on a terminal."""
     if not sys.stdout.isatty():
-        for row in held:
-            _write_row(row)
+        for row in contents:
+            print_row(asdict(row))
         return
     table = Table("id", "kind", "name", "label", "score")
-    for row in held:
-        score = "" if row["score"] is None else f"{row['score']:.4g}"
-        table.add_row(str(row["id"]), row["kind"], escape(row["name"]), escape(row["label"]), score)
+    for row in contents:
+        score = "" if row.score is None else f"{row.score:.4g}"
+        table.add_row(str(row.id), row.kind, escape(row.name), escape(row.label), score)
     Console().print(table)
 
 
-def products(store: ProductStore) -> None:
+def print_products(store: ProductStore) -> None:
     """The kept products, a line each."""
     from assistant.errors import ProductError
 
@@ -156,7 +154,7 @@ def products(store: ProductStore) -> None:
     Console().print(table if table.row_count else "No product was learned yet; see `looktwice learn --help`.")
 
 
-def bundles() -> None:
+def print_bundles() -> None:
     """The bundles and their parts: what is there, size, licence, source."""
     from assistant.models.cache import status
     from assistant.models.card import card_names
@@ -176,7 +174,7 @@ def bundles() -> None:
             Console().print(f"  {state.note}\n")
 
 
-def answer(snapshots: Iterable[Answer]) -> Answer:
+def print_answer(snapshots: Iterable[Answer]) -> Answer:
     """An answer on standard output, as it grows where that is a terminal; its notices go to the person.
 
     Returns the last snapshot, the answer that stands.
@@ -210,7 +208,8 @@ def _print_json(row: Inspection) -> None:
     _write_line(row.to_json())
 
 
-def _write_row(row: Mapping[str, Any]) -> None:
+def print_row(row: Mapping[str, Any]) -> None:
+    """A row of JSON on standard output, at once."""
     _write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
 
 
@@ -226,7 +225,7 @@ def _print_line(row: Inspection) -> None:
         out.print(f"[magenta]error [/]  {name}: {escape(row.error or '')}", highlight=False)
         return
     places = ", ".join(f"{r.id} {r.position} ({r.severity})" for r in row.regions[:3])
-    verdict = f"[{COLOURS[row.verdict or 'error']}]{row.verdict:<7}[/]"
+    verdict = f"[{COLOURS[row.outcome]}]{row.verdict:<7}[/]"
     out.print(
         f"{verdict} {row.score:.4f} / {row.threshold:.4f}  p {row.p_value:.2g}  {name}  {places}",
         highlight=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,7 +65,7 @@ def list_kept(
         _print_table(page.rows)
     else:
         for one in page.rows:
-            _write(_row(one))
+            console.print_row(_row(one))
     if page.total > len(page.rows):
         console.say(f"{page.total:,} fit; the newest {len(page.rows)} are shown.")
 
@@ -87,7 +86,7 @@ def show(
         _print_one(one, turns)
     else:
         said = [{"question": t.question, "answer": t.answer.text, "source": t.answer.source} for t in turns]
-        _write(_row(one) | {"turns": said})
+        console.print_row(_row(one) | {"turns": said})
     if report:
         write_report(report_inspection(one.inspection, preview, turns, lot=one.lot), report)
 
@@ -124,11 +123,11 @@ def report(
 
     check_target(file)
     with _opened() as kept:
-        found = (
+        entries = (
             Entry(one.inspection, partial(kept.preview, one.id), partial(kept.turns, one.id))
             for one in kept.every(_query(product, verdict, lot, since, until, text))
         )
-        content = report_lot(found, title, lot=lot or "")
+        content = report_lot(entries, title, lot=lot or "")
         if not content.total:
             raise HistoryError("No inspection in the history fits.")
         write_report(content, file)
@@ -164,12 +163,6 @@ def _row(one: Kept) -> dict[str, Any]:
     return {"id": one.id, "lot": one.lot, **one.inspection.to_dict()}
 
 
-def _write(row: dict[str, Any]) -> None:
-    line = json.dumps(row, ensure_ascii=False, allow_nan=False)
-    sys.stdout.buffer.write((line + "\n").encode("utf-8", errors="backslashreplace"))
-    sys.stdout.buffer.flush()
-
-
 def _print_table(rows: Sequence[Kept]) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -177,17 +170,17 @@ def _print_table(rows: Sequence[Kept]) -> None:
 
     table = Table("id", "time (UTC)", "lot", "product", "verdict", "score", "threshold", "picture")
     for one in rows:
-        found = one.inspection
-        verdict = found.verdict or "error"
-        numbers = ("" if value is None else f"{value:.4g}" for value in (found.score, found.threshold))
+        inspection = one.inspection
+        verdict = inspection.outcome
+        numbers = ("" if value is None else f"{value:.4g}" for value in (inspection.score, inspection.threshold))
         table.add_row(
             str(one.id),
             f"{one.created:%Y-%m-%d %H:%M:%S}",
             escape(one.lot),
-            escape(found.product or ""),
+            escape(inspection.product or ""),
             f"[{console.COLOURS[verdict]}]{verdict}[/]",
             *numbers,
-            escape(shown_name(found.path)),
+            escape(shown_name(inspection.path)),
         )
     Console().print(table if rows else "No inspection in the history fits.")
 
@@ -198,7 +191,7 @@ def _print_one(one: Kept, turns: Sequence[Turn]) -> None:
 
     from assistant.language.template import explain
 
-    out, verdict = Console(highlight=False), one.inspection.verdict or "error"
+    out, verdict = Console(highlight=False), one.inspection.outcome
     name = escape(shown_name(one.inspection.path))
     lot = f", lot {escape(one.lot)}" if one.lot else ""
     out.print(f"[{console.COLOURS[verdict]}]{verdict}[/] {name}, {one.created:%Y-%m-%d %H:%M:%S} UTC{lot}")

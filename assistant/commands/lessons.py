@@ -6,19 +6,15 @@ It turns what was asked for into calls of `Inspector`; it neither reads argument
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from assistant.commands.options import read_mask
 from assistant.errors import ProductError
-from assistant.images.load import load_image
 from assistant.inspector import Inspector
 from assistant.products.changes import steps
 from assistant.products.product import Product
-from assistant.products.summary import contents_of
 
 
 @dataclass(frozen=True)
@@ -86,13 +82,3 @@ def change_rows(before: Product, after: Product) -> Iterator[dict[str, Any]]:
             "review_threshold": after.calibration.review_threshold,
             "bytes": after.nbytes,
         }
-
-
-def content_rows(product: Product) -> Iterator[dict[str, Any]]:
-    """What a product holds, a JSON-ready row for each reference and each known defect."""
-    return map(asdict, contents_of(product))
-
-
-def read_mask(path: Path | None) -> NDArray[np.bool_] | None:
-    """A mask picture as [H, W], true where it is white; None for no path."""
-    return None if path is None else load_image(path).pixels.mean(axis=2) > 127

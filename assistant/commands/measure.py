@@ -57,10 +57,10 @@ def evaluate(
 
     if mode not in ("auto", "mutual"):
         raise LooktwiceError("The mode of an evaluation is auto or mutual.")
-    found = open_datasets(datasets)
+    opened = open_datasets(datasets)
     rows = run_benchmark(
         open_inspector(bundle, device),
-        found,
+        opened,
         shots=tuple(shots or (0, 1, 4)),
         seeds=seeds,
         mutual=mode == "mutual",

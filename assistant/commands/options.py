@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
+
+from assistant.images.load import load_image
+from assistant.inspection import AskedMode
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
@@ -15,6 +20,7 @@ Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1,
 References = Annotated[
     list[Path] | None, typer.Option("--references", help="Good pictures: a folder or a file; may be repeated.")
 ]
+Mode = Annotated[AskedMode, typer.Option("--mode", help="How to judge.")]
 ProductName = Annotated[str | None, typer.Option("--product", help="A product learned with `looktwice learn`.")]
 Target = Annotated[
     float, typer.Option("--false-alarms", help="Share of good pictures that may be called defective.")
@@ -24,9 +30,6 @@ Roi = Annotated[
 ]
 Ignore = Annotated[
     Path | None, typer.Option("--ignore", help="Mask picture of a reference: white where not to look.")
-]
-Foreground = Annotated[
-    bool, typer.Option(help="Leave out the plain ground that the product stands on, where there surely is one.")
 ]
 Aligned = Annotated[
     bool | None,
@@ -59,3 +62,8 @@ def open_inspector(bundle: str, device: str | None, at_once: int = 4, explainer:
     from assistant.inspector import Inspector
 
     return Inspector.from_pretrained(bundle, device=device, at_once=at_once, explainer=explainer)
+
+
+def read_mask(path: Path | None) -> NDArray[np.bool_] | None:
+    """A mask picture as [H, W], true where it is white; None for no path."""
+    return None if path is None else load_image(path).pixels.mean(axis=2) > 127

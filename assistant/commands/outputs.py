@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from assistant.errors import LooktwiceError
 from assistant.images.sources import shown_name
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from assistant.records.history import History
 
 
-class Step(Protocol):
-    """A progress display that counts pictures."""
-
-    def advance(self) -> None: ...
-
-
 @dataclass(frozen=True)
 class Outputs:
     """Where results go; None is nowhere. LooktwiceError for a report that could not be written.
@@ -55,14 +49,15 @@ class Outputs:
             check_target(self.report)
 
 
-def record(
+def write_results(
     results: Iterable[Inspection],
     outputs: Outputs,
     show: Callable[[Inspection], None] | None = None,
-    step: Step | None = None,
+    advance: Callable[[], None] | None = None,
 ) -> Counter[str]:
     """Write every result to each output and count them by verdict, errors under "error".
 
+    `show` gets each result, `advance` is called after each.
     Rows reach the disk one by one, so a run that is stopped leaves whole rows. LooktwiceError where an output
     cannot be written.
     """
@@ -73,14 +68,14 @@ def record(
         with ExitStack() as stack:
             rows = _through(results, outputs, stack)
             for row in rows:
-                counts[row.verdict or "error"] += 1
+                counts[row.outcome] += 1
                 file = _keep(row, outputs, taken)
                 if outputs.report:
                     lot.add(Entry(row, file or draw_from_file(row)))
                 if show:
                     show(row)
-                if step:
-                    step.advance()
+                if advance:
+                    advance()
         if outputs.report:
             write_report(lot.report(lot=outputs.lot), outputs.report)
     except BrokenPipeError:

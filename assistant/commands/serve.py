@@ -1,4 +1,4 @@
-"""`looktwice serve` and `looktwice keys VERB`."""
+"""`looktwice serve`, `looktwice keys VERB` and `looktwice app`: the service, its keys, and the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.commands import console
-from assistant.commands.options import Bundle, open_inspector
+from assistant.commands.options import Bundle, Device, ExplainerName, open_inspector
 from assistant.errors import LooktwiceError
 from assistant.models.card import DEFAULT
 from assistant.service.keys import KeyRing, Role, default_path
@@ -25,9 +25,16 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8100,
     bundle: Bundle = DEFAULT,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Threads that inspect, with one model.")] = 1,
-    batch: Annotated[
-        int, typer.Option(min=1, max=256, help="Pictures inspected together at most; 1 is each by itself.")
-    ] = _USUAL.batch,
+    gather: Annotated[
+        int,
+        typer.Option(
+            "--gather",
+            "--batch",  # what it was called until 0.2
+            min=1,
+            max=256,
+            help="Pictures of all requests that are inspected together at most; 1 is each by itself.",
+        ),
+    ] = _USUAL.most_gathered,
     wait_ms: Annotated[
         float, typer.Option("--wait-ms", min=0, max=1000, help="How long pictures are gathered.")
     ] = _USUAL.wait_ms,
@@ -39,10 +46,8 @@ def serve(
     origin: Annotated[
         list[str] | None, typer.Option("--origin", help="A site whose pages may call it; may be repeated.")
     ] = None,
-    explainer: Annotated[
-        str | None, typer.Option("--explainer", help="Who answers; as for `looktwice ask`.")
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = None,
+    explainer: ExplainerName = None,
+    device: Device = None,
     history: Annotated[
         bool,
         typer.Option("--history", help="Keep inspections in your history, and not only in memory."),
@@ -61,7 +66,7 @@ def serve(
     from assistant.service.server import serve as run
 
     settings = _settings(
-        batch=batch,
+        most_gathered=gather,
         wait_ms=wait_ms,
         threads=workers,
         rate=rate,
@@ -72,8 +77,30 @@ def serve(
         origins=tuple(origin or ()),
     )
     records = _open_records() if history else None
-    inspector = open_inspector(bundle, device, batch, explainer)
+    inspector = open_inspector(bundle, device, gather, explainer)
     run(inspector, settings, host=host, port=port, ui=ui, records=records)
+
+
+def open_app(
+    bundle: Bundle = DEFAULT,
+    explainer: ExplainerName = None,
+    device: Device = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+    keep: Annotated[bool, typer.Option("--history/--no-history", help="Keep what is inspected.")] = True,
+    folder: Annotated[
+        list[str] | None,
+        typer.Option("--folder", help="A folder whose pictures batches may read by path; may be repeated."),
+    ] = None,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Let programs of this machine inspect over MCP.")] = False,
+) -> None:
+    """Open the front end in a browser, on this machine only."""
+    from assistant.face.frontend import load_frontend
+    from assistant.records.history import History, default_history
+
+    frontend = load_frontend()
+    inspector = open_inspector(bundle, device, explainer=explainer)
+    history = History(default_history()) if keep else None
+    frontend.launch(inspector, history=history, folders=folder or (), port=port, mcp=mcp)
 
 
 @keys.command("add")

@@ -16,14 +16,15 @@ import typer
 from assistant.commands import console
 from assistant.errors import TrainingError
 from assistant.models.card import DEFAULT
+from assistant.progress import Tell
 
 if TYPE_CHECKING:
     from assistant.models.backbone import Backbone
+    from assistant.models.trained import Trained
     from assistant.training.dataset import TrainingData
 
 Made = TypeVar("Made")
 Data = TypeVar("Data")
-Tell = Callable[[str, float], None]
 Training = Callable[["Backbone", Data, Path, Tell], Made]
 
 train = typer.Typer(
@@ -70,13 +71,13 @@ def detector(
     Good pictures are enough: defects are simulated on them. Some kinds are held out to judge the training. A run
     that was stopped goes on where it was when the same command is given again.
     """
-    from assistant.models.trained_adapter import SUFFIX, user_learned
-    from assistant.training.detector import TrainConfig, train_detector
-    from assistant.training.features import ViewConfig
+    from assistant.models.trained_adapter import TrainedAdapter
+    from assistant.training.detector_training import TrainConfig, train_detector
+    from assistant.training.picture_features import ViewConfig
 
     views = ViewConfig(simulated, tuple(anomaly or ()), seed=seed)
     config = TrainConfig(epochs, batch, rate, seed=seed, precision=precision, views=views)
-    out, work = _places(out or user_learned(bundle), work, bundle, SUFFIX)
+    out, work = _places(TrainedAdapter, bundle, out, work)
     pictures = _read(data, leave_out, work)
     trained = _train(bundle, device, pictures, work, lambda b, p, w, tell: train_detector(b, p, w, config, tell))
     trained.save(out)
@@ -106,13 +107,13 @@ def dictionary(
     Good pictures are enough: defects are simulated on them. Some kinds are held out to judge the training. A run
     that was stopped goes on where it was when the same command is given again.
     """
-    from assistant.models.trained_dictionary import SUFFIX, user_dictionary
-    from assistant.training.dictionary import DictionaryConfig, train_dictionary
-    from assistant.training.features import ViewConfig
+    from assistant.models.trained_dictionary import TrainedDictionary
+    from assistant.training.dictionary_training import DictionaryConfig, train_dictionary
+    from assistant.training.picture_features import ViewConfig
 
     views = ViewConfig(simulated, tuple(anomaly or ()), seed=seed)
     config = DictionaryConfig(epochs, batch, rate, frozen=frozen, seed=seed, views=views)
-    out, work = _places(out or user_dictionary(bundle), work, bundle, SUFFIX)
+    out, work = _places(TrainedDictionary, bundle, out, work)
     pictures = _read(data, leave_out, work)
     trained = _train(bundle, device, pictures, work, lambda b, p, w, tell: train_dictionary(b, p, w, config, tell))
     trained.save(out)
@@ -138,15 +139,15 @@ def instructions(
     record and the outline. The folder holds `instructions.json`; add your own conversations there.
     """
     from assistant.training.dataset import read_training_data
-    from assistant.training.inspecting import inspect_with
     from assistant.training.instructions import InstructionConfig, build_instructions
+    from assistant.training.real_inspections import inspect_with
 
     config = InstructionConfig(count, seed, split, inspected)
     _make_folders(out / "instructions.json", out)
     pictures = read_training_data(data, leave_out=leave_out or ())
     inspect = inspect_with(bundle) if inspected else None
-    with console.progress("Building conversations", 1) as step:
-        written = build_instructions(pictures, out, config, _narrate(step), inspect)
+    with console.progress("Building conversations", 1) as bar:
+        written = build_instructions(pictures, out, config, _narrate(bar), inspect)
     console.say(f"{written} conversations are in {out}.")
 
 
@@ -181,12 +182,12 @@ def lvlm(
     The pictures of some conversations are held out to judge the training. A run that was stopped goes on where it
     was when the same command is given again.
     """
-    from assistant.language.tuned import user_tuned
+    from assistant.language.trained_language import user_folder
     from assistant.training.conversations import read_conversations
-    from assistant.training.lvlm import LvlmConfig, train_lvlm
+    from assistant.training.lvlm_training import LvlmConfig, train_lvlm
 
     config = LvlmConfig(steps, minutes, batch, rate, rank=rank, seed=seed, precision=precision)
-    target, work = out or user_tuned(bundle), _work_folder(work, bundle)
+    target, work = out or user_folder(bundle), _work_folder(work, bundle)
     _make_folders(target / "card.json", work)
     conversations = read_conversations(data)
     console.say(f"{len(conversations)} conversations. Stopped and started again, the run goes on from {work}.")
@@ -200,10 +201,11 @@ def lvlm(
     console.say(f"Loss on held-out pictures: {card['held-out loss']}. What was learned is in {target}.")
 
 
-def _places(out: Path, work: Path | None, bundle: str, suffix: str) -> tuple[Path, Path]:
+def _places(made: type[Trained], bundle: str, out: Path | None, work: Path | None) -> tuple[Path, Path]:
     """The file to write and the folder to work in, both writable."""
+    out = out or made.user_path(bundle)
     if out.suffix != ".safetensors":
-        raise TrainingError(f"The file to write is safetensors: call it, for example, {bundle}{suffix}.")
+        raise TrainingError(f"The file to write is safetensors: call it, for example, {made.file_name(bundle)}.")
     work = _work_folder(work, bundle)
     _make_folders(out, work)
     return out, work
@@ -231,20 +233,20 @@ def _train(bundle: str, device: str | None, pictures: Data, work: Path, training
 
     backbone = Backbone.load(bundle, device=device)
     try:
-        with console.progress(f"Training for {bundle}", 1) as step:
-            return training(backbone, pictures, work, _narrate(step))
+        with console.progress(f"Training for {bundle}", 1) as bar:
+            return training(backbone, pictures, work, _narrate(bar))
     except KeyboardInterrupt:
         console.complain("Stopped. The same command goes on where it was.")
         raise typer.Exit(130) from None
 
 
-def _narrate(step: console.Step) -> Tell:
+def _narrate(bar: console.ProgressBar) -> Tell:
     """Move the bar, and write each new sentence above it, so that none is lost where there is no terminal."""
     last = ""
 
     def tell(message: str, fraction: float) -> None:
         nonlocal last
-        step.move(fraction)
+        bar.move(fraction)
         if message != last:
             console.say(message)
         last = message

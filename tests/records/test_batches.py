@@ -228,6 +228,7 @@ def test_the_command_line_begins_lists_and_continues_runs(command, history, fold
         connection.exec_driver_sql("UPDATE looktwice_runs SET state = 'stopped'")
     assert command("--resume", "--lot", "L2")[0] == 2
     status, out, err = command("--resume")
+    assert status == 1, err
     assert status == 1 and len(out.splitlines()) == 3 and "3 of 7" in err
     assert [row.inspection.product for row in rows_of(history, first["run"])].count("references") == 6
     Image.fromarray(good(300)).save(tmp_path / "good" / "3.png")

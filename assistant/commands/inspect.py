@@ -1,0 +1,105 @@
+"""`looktwice inspect` and `looktwice ask`: pictures in, rows or an answer out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assistant.commands import console
+from assistant.commands.history import Keep, LotName, open_kept
+from assistant.commands.options import (
+    Aligned,
+    Bundle,
+    Device,
+    ExplainerName,
+    Memory,
+    Mode,
+    ProductName,
+    References,
+    ReportFile,
+    Roi,
+    Target,
+    Tiles,
+    Views,
+    open_inspector,
+    read_mask,
+)
+from assistant.commands.references import find_product
+from assistant.errors import LooktwiceError
+from assistant.models.card import DEFAULT
+
+
+def inspect(
+    paths: Annotated[list[Path], typer.Argument(help="Pictures and folders of pictures.")],
+    references: References = None,
+    product: ProductName = None,
+    mode: Mode = "auto",
+    bundle: Bundle = DEFAULT,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write JSON rows, one a picture, to this file.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write a CSV table to this file.")] = None,
+    overlays: Annotated[
+        Path | None, typer.Option(help="Draw map and boxes of each picture into this folder.")
+    ] = None,
+    report: ReportFile = None,
+    keep: Keep = False,
+    lot: LotName = None,
+    false_alarms: Target = 0.05,
+    roi: Roi = None,
+    aligned: Aligned = None,
+    views: Views = "plain",
+    tiles: Tiles = 1,
+    memory: Memory = "nearest",
+    device: Device = None,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Pictures encoded together.")] = 4,
+) -> None:
+    """Inspect pictures: score, threshold, verdict and regions for each, one JSON row a picture.
+
+    Without references each picture is judged by itself; with --references or --product it is compared with
+    good parts; with --mode mutual the pictures are compared with each other. On a terminal a table is shown;
+    into a pipe go the JSON rows.
+    """
+    from assistant.commands.outputs import Outputs, write_results
+    from assistant.products.config import LearnConfig
+
+    if references and product:
+        raise LooktwiceError("Give either --references or --product, not both.")
+    if references and mode in ("zero-shot", "mutual"):
+        raise LooktwiceError(f"Mode {mode!r} uses no references: leave out --references or --mode.")
+    outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
+    config = LearnConfig(views, tiles, memory, aligned, read_mask(roi), target_false_alarm=false_alarms)
+    inspector = open_inspector(bundle, device, at_once)
+    known = find_product(inspector, references, product, config)
+    sources = console.gather(paths)
+    with console.progress("Inspecting", len(sources)) as bar:
+        tell = console.comparing(bar, len(sources)) if mode == "mutual" else None
+        results = inspector.inspect(sources, known, mode, target_false_alarm=false_alarms, tell=tell)
+        counts = write_results(results, outputs, console.row_printer() if out is None else None, bar.advance)
+    console.print_summary(counts, mode, known is not None)
+    raise typer.Exit(1 if counts["error"] else 0)
+
+
+def ask(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    question: Annotated[str, typer.Argument(help='For example "Where is it, and how large?"')],
+    references: References = None,
+    product: ProductName = None,
+    bundle: Bundle = DEFAULT,
+    explainer: ExplainerName = None,
+    report: ReportFile = None,
+    device: Device = None,
+) -> None:
+    """Inspect a picture and answer a question about the evidence, which has the last word whoever answers."""
+    from assistant.commands.outputs import Outputs, report_answer
+    from assistant.products.config import LearnConfig
+
+    outputs = Outputs(report=report)
+    inspector = open_inspector(bundle, device, explainer=explainer)
+    known = find_product(inspector, references, product, LearnConfig())
+    result = inspector.inspect([image], known)[0]
+    answer = console.print_answer(inspector.stream(result, question, picture=image))
+    report_answer(result, question, answer, outputs)
+    raise typer.Exit(1 if result.status == "error" else 0)

@@ -1,0 +1,96 @@
+"""`looktwice learn`, `teach` and `products`: products are learned, taught, listed and forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assistant.commands import console
+from assistant.commands.options import (
+    Aligned,
+    Bundle,
+    Device,
+    Ignore,
+    Memory,
+    Roi,
+    Target,
+    Tiles,
+    Views,
+    open_inspector,
+    read_mask,
+)
+from assistant.commands.references import learn_product
+from assistant.models.card import DEFAULT
+
+
+def learn(
+    name: Annotated[str, typer.Argument(help="What to call the product.")],
+    references: Annotated[list[Path], typer.Option("--references", help="Good pictures: a folder or a file.")],
+    bundle: Bundle = DEFAULT,
+    false_alarms: Target = 0.05,
+    roi: Roi = None,
+    ignore: Ignore = None,
+    aligned: Aligned = None,
+    views: Views = "plain",
+    tiles: Tiles = 1,
+    memory: Memory = "nearest",
+    device: Device = None,
+) -> None:
+    """Learn a product from one to a few good pictures, and keep it under its name."""
+    from assistant.products.config import LearnConfig
+
+    config = LearnConfig(views, tiles, memory, aligned, read_mask(roi), read_mask(ignore), false_alarms)
+    inspector = open_inspector(bundle, device)
+    product = learn_product(inspector, name, references, config)
+    inspector.save(product)
+    console.print_product(product)
+
+
+def teach(
+    name: Annotated[str, typer.Argument(help="A product learned with `looktwice learn`.")],
+    good: Annotated[list[Path] | None, typer.Option("--good", help="Pictures of good parts to add.")] = None,
+    defect: Annotated[
+        list[Path] | None, typer.Option("--defect", help="Pictures of defects to recognise.")
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="What to call the defect.")] = None,
+    mask: Annotated[Path | None, typer.Option("--mask", help="Mask picture: white where the defect is.")] = None,
+    remove: Annotated[int | None, typer.Option("--remove", help="Take away what has this id.")] = None,
+    roi: Roi = None,
+    ignore: Ignore = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the last change; up to eight.")] = False,
+    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Work out the limits again.")] = False,
+    bundle: Bundle = DEFAULT,
+    device: Device = None,
+) -> None:
+    """Teach a product more: good parts, known defects, masks. Its limits are worked out again at once.
+
+    Without an option, list what it holds: an id, a kind and a name a row. --roi and --ignore take the place of
+    both of its masks.
+    """
+    from assistant.commands.lessons import Lesson, change_rows, give
+    from assistant.products.summary import contents_of
+
+    lesson = Lesson(good or (), defect or (), label, mask, remove, roi, ignore, undo, recalibrate)
+    inspector = open_inspector(bundle, device)
+    product = inspector.load(name)
+    if not lesson:
+        console.print_contents(contents_of(product))
+        return
+    taught = give(inspector, product, lesson)
+    inspector.save(taught)
+    for row in change_rows(product, taught):
+        console.print_change(row)
+
+
+def products(
+    remove: Annotated[str | None, typer.Option(help="Forget the product of this name.")] = None,
+) -> None:
+    """List the products that were learned."""
+    from assistant.products.store import ProductStore
+
+    store = ProductStore()
+    if remove:
+        store.delete(remove)
+    console.print_products(store)

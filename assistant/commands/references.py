@@ -1,0 +1,46 @@
+"""The product that a command compares pictures with: learned from good pictures, or kept under a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.commands import console
+from assistant.errors import LooktwiceError
+from assistant.images.sources import find_images
+
+if TYPE_CHECKING:
+    from assistant.inspector import Inspector
+    from assistant.products.config import LearnConfig
+    from assistant.products.product import Product
+
+OF_REFERENCES = ("roi", "aligned", "views", "tiles", "memory")
+"""The options that say how references are learned; a kept product was learned with its own."""
+
+
+def learn_product(
+    inspector: Inspector, name: str, references: Sequence[str | Path], config: LearnConfig
+) -> Product:
+    """Learn a product from good pictures and folders of them, and say what was found out about them."""
+    with console.progress(f"Learning {name}", 1) as bar:
+        product = inspector.learn(name, list(find_images(references)), config, tell=bar.tell)
+    if product.aligned and config.aligned is None:
+        console.say("The references lie alike: missing and moved parts count too (--not-aligned leaves that out).")
+    if product.alike:
+        console.say("The references are alike as whole pictures: one that differs as a whole counts too.")
+    return product
+
+
+def find_product(
+    inspector: Inspector, references: Sequence[Path] | None, product: str | None, config: LearnConfig
+) -> Product | None:
+    """The product to compare with, None for none; LooktwiceError for options that belong to references."""
+    if references:
+        return learn_product(inspector, "references", references, config)
+    usual = type(config)()
+    for name in OF_REFERENCES:
+        chosen = getattr(config, name)
+        if chosen is not None and (name == "roi" or chosen != getattr(usual, name)):
+            raise LooktwiceError(f"--{name} belongs to --references: a product was learned with its own.")
+    return inspector.load(product) if product else None
