@@ -21,7 +21,7 @@ from assistant.inspection import AskedMode
 from assistant.language.wording import number
 from assistant.records.batch_run import Run
 from assistant.records.batches import plan_batch
-from assistant.records.entries import Found, Kept, Query
+from assistant.records.entries import KeptInspection, Query
 from assistant.records.history import History
 
 Filter = Literal["all", "defect", "review", "good", "error"]
@@ -51,8 +51,8 @@ class View:
     counts: Counter[str]
     scores: dict[str, list[float]]
     limits: dict[str, float]
-    worst: tuple[Kept, ...]
-    errors: tuple[Kept, ...]
+    worst: tuple[KeptInspection, ...]
+    errors: tuple[KeptInspection, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class BatchRuns:
         """A run with the worst of its pictures of a verdict; HistoryError where there is none."""
         unfinished = self.worker.unfinished
         shown = self.history.runs.get(run)
-        verdicts: tuple[Found, ...] = () if which == "all" else (which,)
+        verdicts: tuple[Outcome, ...] = () if which == "all" else (which,)
         page = self.history.search(Query(run=run, verdicts=verdicts, order="score"), size=MOST_SHOWN)
         errors = self.history.search(Query(run=run, verdicts=("error",), order="place"), size=MOST_ERRORS)
         return View(
@@ -113,7 +113,7 @@ class BatchRuns:
             errors.rows,
         )
 
-    def previews(self, rows: Sequence[Kept]) -> list[tuple[str, str]]:
+    def previews(self, rows: Sequence[KeptInspection]) -> list[tuple[str, str]]:
         """(file, caption) of the rows that have a preview; the files lie among the server's own."""
         return [(str(self._preview(row)), caption(row)) for row in rows if row.has_preview]
 
@@ -128,7 +128,7 @@ class BatchRuns:
         os.makedirs(self.shared.uploads, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix="previews-", dir=self.shared.uploads))
 
-    def _preview(self, row: Kept) -> Path:
+    def _preview(self, row: KeptInspection) -> Path:
         file = self._preview_folder / f"{row.id}.jpg"
         if not file.is_file():
             file.write_bytes(self.history.preview(row.id) or b"")
@@ -148,7 +148,7 @@ class BatchRuns:
         if not newest:
             return {}
         inspection = newest[0].inspection
-        return {"threshold": inspection.threshold or 0.0, "review": inspection.review_threshold or 0.0}
+        return {"threshold": inspection.threshold, "review": inspection.review_threshold}
 
 
 def _standing(run: Run, unfinished: Mapping[str, Standing]) -> Standing:
@@ -157,10 +157,10 @@ def _standing(run: Run, unfinished: Mapping[str, Standing]) -> Standing:
     return run.state if run.state in ("done", "purged") else "halted"
 
 
-def caption(row: Kept) -> str:
+def caption(row: KeptInspection) -> str:
     """What stands under a picture of a batch: score, verdict, name."""
     inspection = row.inspection
-    return f"{number(inspection.score or 0.0)} {inspection.verdict} {shown_name(inspection.path)}"
+    return f"{number(inspection.score)} {inspection.verdict} {shown_name(inspection.path)}"
 
 
 def title_of(run: Run) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from assistant.errors import LooktwiceError
-from assistant.records.entries import Kept, Query
+from assistant.records.entries import KeptInspection, Query
 from assistant.records.history import History
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Exports:
         entries = (self._entry(kept) for kept in self._history.every(query))
         write_report(report_lot(entries, title, lot=lot), target)
 
-    def _entry(self, kept: Kept) -> Entry:
+    def _entry(self, kept: KeptInspection) -> Entry:
         from assistant.reports import Entry
 
         def picture() -> bytes | None:

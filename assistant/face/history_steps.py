@@ -14,7 +14,7 @@ from assistant.face.session import Result
 from assistant.face.upload_store import UploadStore
 from assistant.images.sources import shown_name
 from assistant.language.wording import number
-from assistant.records.entries import Found, Kept, Page, Query
+from assistant.records.entries import KeptInspection, Page, Query
 from assistant.records.history import History
 
 PAGE = 50
@@ -23,7 +23,7 @@ PAGE = 50
 ANY, NONE = "any", "none"
 """The choices of a name that are no name; a name itself is chosen as "=name"."""
 
-VERDICTS: tuple[Found, ...] = ("defect", "review", "good", "error")
+VERDICTS: tuple[Outcome, ...] = ("defect", "review", "good", "error")
 COLUMNS = ("Picture", "When", "Product", "Lot", "Verdict", "Score / limit")
 
 
@@ -46,7 +46,7 @@ class Filters:
             raise HistoryError("The first day lies after the last one.")
         return Query(
             product=_name(self.product),
-            verdicts=tuple(v for v in get_args(Found) if v in self.verdicts),
+            verdicts=tuple(v for v in get_args(Outcome) if v in self.verdicts),
             since=since,
             until=until + timedelta(days=1) if until else None,
             lot=_name(self.lot),
@@ -79,7 +79,7 @@ def find(history: History, filters: Filters, page: int) -> tuple[Page, int]:
     return rows, max(1, page)
 
 
-def open_kept(history: History, id: str) -> tuple[Kept, Result]:
+def open_kept(history: History, id: str) -> tuple[KeptInspection, Result]:
     """An inspection as it was kept, and the same with its preview and its conversation, to be shown."""
     if not id.isdecimal() or len(id) > 15:
         raise HistoryError("There is no such inspection in the history.")
@@ -88,12 +88,12 @@ def open_kept(history: History, id: str) -> tuple[Kept, Result]:
     return kept, Result(inspection, preview=history.preview(kept.id), turns=history.turns(kept.id), kept=kept.id)
 
 
-def entry_of(kept: Kept) -> Entry:
+def entry_of(kept: KeptInspection) -> Entry:
     """An inspection as a row of `COLUMNS`."""
     inspection = kept.inspection
-    verdict = inspection.verdict or "error"
+    verdict = inspection.outcome
     judged = (
-        "" if inspection.score is None else f"{number(inspection.score)} / {number(inspection.threshold or 0.0)}"
+        "" if inspection.status == "error" else f"{number(inspection.score)} / {number(inspection.threshold)}"
     )
     name = shown_name(inspection.path)
     cells = (name, show_time(kept.created), inspection.product or "", kept.lot, verdict, judged)

@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from assistant.face.drawing import DrawingOptions
 from assistant.face.examples import EXAMPLES, make_example
-from assistant.face.result import Look, ResultView, cleared, filled, lay_out_result
+from assistant.face.result import ResultView, cleared, filled, lay_out_result
 from assistant.face.session import (
     Result,
     Session,
@@ -171,11 +172,11 @@ class InspectHandlers:
             progress(fraction, desc=message)
 
         try:
-            look = Look(view, opacity, scale)
+            options = DrawingOptions(view, opacity, scale)
             paths = self._paths(pictures)
             others = [uploaded_path(one, self.shared.uploads) for one in references or []]
             done = inspect_pictures(self.shared, paths, others, product, session, tell)
-            return self.screen(done, look)
+            return self.screen(done, options)
         except Exception as error:
             return self.blank(session, show_error(error))
 
@@ -232,13 +233,13 @@ class InspectHandlers:
         """The saved products as they are now."""
         return gr.Dropdown(self.shared.product_choices())
 
-    def screen(self, session: Session, look: Look) -> list[Any]:
+    def screen(self, session: Session, options: DrawingOptions) -> list[Any]:
         """Values for `Screen.all` with what the session shows."""
         known = session.against is not None
         strip = [(_thumbnail(one), _caption(one)) for one in session.results]
         return [
             session,
-            *filled(session.shown, look),
+            *filled(session.shown, options),
             gr.Gallery(strip, visible=len(strip) > 1, selected_index=session.place),
             *(gr.Button(interactive=known) for _ in range(2)),
             gr.Button(visible=session.taught is not None),
@@ -270,7 +271,7 @@ class InspectHandlers:
     ) -> list[Any]:
         try:
             now = session.showing(shown) if shown and session.results else session
-            return self.screen(step(now), Look(view, opacity, scale))
+            return self.screen(step(now), DrawingOptions(view, opacity, scale))
         except Exception as error:
             gr.Warning(html.escape(sentence(error)))
             return [gr.skip()] * len(self.blank(session, ""))
@@ -284,19 +285,19 @@ def _thumbnail(shown: Result) -> Image.Image:
 
 def _caption(shown: Result) -> str:
     inspection = shown.inspection
-    return f"{number(inspection.score or 0.0)} {inspection.verdict}: {inspection.path}"
+    return f"{number(inspection.score)} {inspection.verdict}: {inspection.path}"
 
 
 def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -> None:
     left, right = at.left, at.right
-    wanted = [left.pictures, left.references, left.product, *right.look, at.session]
+    wanted = [left.pictures, left.references, left.product, *right.options, at.session]
     busy: dict[str, Any] = {"preprocess": False, "show_progress_on": right.verdict, **WORK}
     left.inspect.click(handlers.inspect, wanted, at.all, **busy, api_name="inspect")
     picked = at.examples.select(
         handlers.try_example, None, [left.pictures, left.references, left.product], **QUIET
     )
     picked.then(handlers.inspect, wanted, at.all, **busy, api_visibility="private")
-    now = [*right.look, right.shown, at.session]
+    now = [*right.options, right.shown, at.session]
     for button, step in ((at.false_alarm, handlers.false_alarm), (at.missed, handlers.missed)):
         button.click(step, now, at.all, show_progress_on=right.verdict, api_visibility="private", **WORK)
     at.undo.click(handlers.undo, now, at.all, show_progress_on=right.verdict, api_visibility="private", **WORK)

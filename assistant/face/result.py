@@ -7,7 +7,6 @@ business of the place around it.
 from __future__ import annotations
 
 import html
-import io
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
-from assistant.errors import LooktwiceError
+from assistant.face.drawing import SCALES, VIEWS, DrawingOptions, drawn, region_at
 from assistant.face.session import Result, stream_chat
 from assistant.face.shared import QUIET, WORK, Resources
 from assistant.face.words import (
@@ -26,39 +24,15 @@ from assistant.face.words import (
     QUESTIONS,
     sentence,
     show_chat,
-    show_legend,
     show_regions,
     show_verdict,
 )
 from assistant.images.load import load_image
 from assistant.images.sources import shown_name
-from assistant.inspection import Inspection
 from assistant.language.conversation import LONGEST_QUESTION
-from assistant.overlay import colorize, draw_boxes, draw_overlay, shown_size
+from assistant.overlay import shown_size
 
-VIEWS = ("Overlay", "Compare", "Map", "Original")
 REPORTS = ("HTML", "PDF")
-SCALES = ("Product's scale", "This picture's range")
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a picture is shown: one of VIEWS, the map's opacity in [0, 1], on which of SCALES its colours run."""
-
-    view: str = VIEWS[0]
-    opacity: float = 0.5
-    scale: str = SCALES[0]
-
-    def __post_init__(self) -> None:
-        if self.view not in VIEWS or self.scale not in SCALES or not 0 <= self.opacity <= 1:
-            raise LooktwiceError("There is no such view, opacity or colour scale.")
-
-    def scaled(self, inspection: Inspection) -> Inspection:
-        """An inspection whose colours run on the chosen scale."""
-        coarse = inspection.coarse_map
-        if self.scale == SCALES[0] or coarse is None or not float(coarse.min()) < float(coarse.max()):
-            return inspection
-        return replace(inspection, scale=(float(coarse.min()), float(coarse.max())))
 
 
 @dataclass(frozen=True)
@@ -94,8 +68,8 @@ class ResultView:
         return [*shown, self.actions, self.body, self.controls, *self.suggestions]
 
     @property
-    def look(self) -> list[Any]:
-        """The widgets whose values make a `Look`, in its order."""
+    def options(self) -> list[Any]:
+        """The widgets whose values make a `DrawingOptions`, in its order."""
         return [self.view, self.opacity, self.scale]
 
 
@@ -116,15 +90,15 @@ def lay_out_result(shared: Resources, welcome: str, *, public: bool = False) -> 
     return view
 
 
-def filled(shown: Result, look: Look | None = None) -> list[Any]:
+def filled(shown: Result, options: DrawingOptions | None = None) -> list[Any]:
     """What every widget of `ResultView.all` shows of a result."""
-    inspection, look = shown.inspection, look or Look()
+    inspection, options = shown.inspection, options or DrawingOptions()
     rows = show_regions(inspection)
     buttons = [gr.Button(text, interactive=True) for text in QUESTIONS[inspection.verdict or "review"]]
-    overlay, compare, legend = drawn(shown, look)
+    overlay, compare, legend = drawn(shown, options)
     table = gr.Dataframe(rows, visible=bool(rows))
     seen = [show_verdict(inspection), overlay, table, show_chat(shown.turns), compare, legend]
-    # A preview has its overlay on it already: there is nothing to choose about its look.
+    # A preview has its overlay on it already: there is nothing to choose about how it is drawn.
     around = [gr.Row(visible=True), gr.Row(visible=True), gr.Column(visible=shown.picture is not None)]
     return [shown, *seen, *around, *buttons]
 
@@ -146,47 +120,15 @@ def cleared(line: str) -> list[Any]:
     ]
 
 
-def drawn(shown: Result, look: Look) -> list[Any]:
-    """Values for the picture, the comparison (seen in its own view alone) and the legend."""
-    inspection = look.scaled(shown.inspection)
-    bare = look.view == "Original" or inspection.coarse_map is None
-    legend = "" if bare else show_legend(inspection.scale, look.scale)
-    if shown.picture is None:
-        kept = Image.open(io.BytesIO(shown.preview)).convert("RGB") if shown.preview else None
-        return [kept, gr.ImageSlider(visible=False), ""]
-    if look.view == "Map":
-        return [_map_of(inspection), gr.ImageSlider(visible=False), legend]
-    pixels = load_image(shown.picture).pixels
-    plain = draw_boxes(pixels, ())
-    if look.view == "Original":
-        return [plain, gr.ImageSlider(visible=False), legend]
-    overlay = draw_overlay(pixels, inspection, opacity=look.opacity, bar=False)
-    compare = look.view == "Compare"
-    return [overlay, gr.ImageSlider((plain, overlay) if compare else None, visible=compare), legend]
-
-
-def write_shown(shown: Result, look: Look, kind: str, folder: str) -> Path:
-    """Write a report of one of REPORTS on a result, its picture in a look, where nobody can guess its address."""
+def write_shown(shown: Result, options: DrawingOptions, kind: str, folder: str) -> Path:
+    """Write a report of one of REPORTS on a result as it is drawn, where nobody can guess its address."""
     from assistant.reports import report_inspection, write_report
 
     original = load_image(shown.picture).pixels if shown.picture else None
-    picture = drawn(shown, look)[0]
+    picture = drawn(shown, options)[0]
     stem = Path(shown_name(shown.inspection.path)).stem
     target = Path(folder) / "reports" / secrets.token_hex(16) / f"{stem}.{kind.lower()}"
     return write_report(report_inspection(shown.inspection, picture, shown.turns, original=original), target)
-
-
-def region_at(inspection: Inspection, x: float, y: float) -> str | None:
-    """The smallest region whose box has the point in it, x and y in shares of the picture; None for none."""
-    left, top = x * (inspection.width or 0), y * (inspection.height or 0)
-    hit = [r for r in inspection.regions if r.box[0] <= left < r.box[2] and r.box[1] <= top < r.box[3]]
-    return min(hit, key=lambda r: r.area).id if hit else None
-
-
-def _map_of(inspection: Inspection) -> Image.Image | None:
-    if inspection.coarse_map is None or inspection.scale is None:
-        return None
-    return draw_boxes(colorize(inspection.anomaly_map, inspection.scale), inspection.regions)
 
 
 @dataclass(frozen=True)
@@ -218,13 +160,13 @@ class ResultHandlers:
             region = region_at(inspection, at.index[0] / width, at.index[1] / height)
         yield from self._ask_about(region, shown)
 
-    def look(self, shown: Result | None, view: str, opacity: float, scale: str) -> list[Any]:
-        """The picture, the comparison and the legend in another look."""
+    def redraw(self, shown: Result | None, view: str, opacity: float, scale: str) -> list[Any]:
+        """The picture, the comparison and the legend, drawn anew."""
         if shown is None:
             return [gr.skip()] * 3
         try:
-            look = Look(view, opacity, scale)
-            overlay, compare, legend = drawn(shown, look)
+            options = DrawingOptions(view, opacity, scale)
+            overlay, compare, legend = drawn(shown, options)
         except Exception as error:
             gr.Warning(html.escape(sentence(error)))
             return [gr.skip()] * 3
@@ -235,7 +177,7 @@ class ResultHandlers:
         if shown is None:
             return None
         try:
-            return str(write_shown(shown, Look("Overlay", opacity, scale), kind, self.shared.uploads))
+            return str(write_shown(shown, DrawingOptions("Overlay", opacity, scale), kind, self.shared.uploads))
         except Exception as error:
             gr.Warning(html.escape(sentence(error)))
             return None
@@ -340,9 +282,9 @@ def _wire(view: ResultView, handlers: ResultHandlers, public: bool) -> None:
     # The button that fetches a file has none to fetch until it is written.
     fetch = f"() => setTimeout(() => document.querySelector('#{view.report.elem_id}')?.click(), 200)"
     for button, kind in zip(view.reports, REPORTS, strict=True):
-        made = button.click(partial(handlers.report, kind), [view.shown, *view.look], view.report, **QUIET)
+        made = button.click(partial(handlers.report, kind), [view.shown, *view.options], view.report, **QUIET)
         made.success(None, None, None, js=fetch, **QUIET)
     view.stop.click(None, None, None, cancels=asked, **QUIET)
     view.chat.clear(handlers.start_over, view.shown, said[:2], **QUIET)
     for event in (view.view.change, view.opacity.release, view.scale.change):
-        event(handlers.look, [view.shown, *view.look], [view.overlay, view.compare, view.legend], **QUIET)
+        event(handlers.redraw, [view.shown, *view.options], [view.overlay, view.compare, view.legend], **QUIET)

@@ -182,7 +182,7 @@ def _look_at(
             notes.insert(0, f"{(inspection.error or 'A picture cannot be read').rstrip('.')}.")
         else:
             results.append(Result(inspection, pictures[done], shrink(overlay), kept=kept))
-    return tuple(sorted(results, key=lambda one: -(one.inspection.score or 0.0))), tuple(notes)
+    return tuple(sorted(results, key=lambda one: -one.inspection.score)), tuple(notes)
 
 
 def _look_again(shared: Resources, session: Session, event: str) -> Session:
@@ -191,7 +191,7 @@ def _look_again(shared: Resources, session: Session, event: str) -> Session:
     if not results:
         raise LooktwiceError(notes[0])
     now = results[0].inspection
-    moved = f"the score went from {number(before.score or 0.0)} to {number(now.score or 0.0)}"
+    moved = f"the score went from {number(before.score)} to {number(now.score)}"
     settled = "still" if now.verdict == before.verdict else "now"
     note = f"{event}: {moved}, and the verdict is {settled} {now.verdict}."
     session = replace(session.showing(results[0]), notes=(note, *notes))

@@ -34,7 +34,7 @@ log = logging.getLogger("looktwice.app")
 
 def show_verdict(inspection: Inspection) -> str:
     """The verdict, the score against the threshold, and where the threshold comes from, as HTML."""
-    verdict = inspection.verdict or "error"
+    verdict = inspection.outcome
     score, limit, review = (
         number(value or 0.0) for value in (inspection.score, inspection.threshold, inspection.review_threshold)
     )
@@ -50,7 +50,7 @@ def show_verdict(inspection: Inspection) -> str:
 
 def show_score(inspection: Inspection) -> str:
     """Where the score lies between good, review and defect, drawn as HTML."""
-    score, limit, review = inspection.score or 0.0, inspection.threshold or 0.0, inspection.review_threshold or 0.0
+    score, limit, review = inspection.score, inspection.threshold, inspection.review_threshold
     low, high = min(0.0, score), 1.15 * max(score, 1.3 * limit, 1e-9)
     at, bad, doubt = (100 * (value - low) / (high - low) for value in (score, limit, review))
     said = html.escape(f"Score {number(score)}; review above {number(review)}, defect above {number(limit)}")

@@ -7,7 +7,7 @@ import os
 from urllib.parse import urlsplit
 
 import pytest
-from front import PATIENCE, Front, open_browser, what_is_missing
+from front import LONGEST_WAIT, Front, open_browser, what_is_missing
 
 LEAVING = ("AbortError", "Connection errored out")
 """What Gradio's page logs when a visitor leaves it while it listens to the server."""
@@ -48,7 +48,7 @@ def open_page(chromium, front):
 
     def open_one(**how):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | how)
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(LONGEST_WAIT)
         contexts.append(context)
         page = context.new_page()
         page.on("request", look)

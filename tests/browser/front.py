@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-component-update --disable-sync --disable-dev-shm-usage "
     "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 ).split()
-PATIENCE = 90_000  # milliseconds; a busy machine with two cores takes its time
+LONGEST_WAIT = 90_000  # milliseconds; a busy machine with two cores takes its time
 STARTUP = 240  # seconds
 
 
@@ -51,7 +51,7 @@ def open_browser() -> Iterator[Any]:
     """A browser that stays on this machine."""
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=LONGEST_WAIT)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield browser
@@ -152,7 +152,7 @@ def go(page: Any, place: str) -> Any:
 def upload(widget: Any, files: Sequence[str]) -> None:
     """Hand files to an upload widget and wait until the server has them."""
     page = widget.page
-    with page.expect_response(lambda r: "/gradio_api/upload" in r.url and r.ok, timeout=PATIENCE):
+    with page.expect_response(lambda r: "/gradio_api/upload" in r.url and r.ok, timeout=LONGEST_WAIT):
         widget.locator("input[type=file]").first.set_input_files(list(files))
 
 

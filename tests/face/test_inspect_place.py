@@ -14,18 +14,9 @@ from stub_inspector import StubInspector, StubProduct
 from assistant.errors import LooktwiceError, ProductError
 from assistant.face import examples, words
 from assistant.face import session as steps
+from assistant.face.drawing import SCALES, VIEWS, DrawingOptions, drawn, region_at
 from assistant.face.inspect_place import WELCOME, InspectHandlers
-from assistant.face.result import (
-    SCALES,
-    VIEWS,
-    Look,
-    ResultHandlers,
-    cleared,
-    drawn,
-    filled,
-    region_at,
-    write_shown,
-)
+from assistant.face.result import ResultHandlers, cleared, filled, write_shown
 from assistant.face.session import Result, Session
 from assistant.face.shared import ACTOR, Resources
 from assistant.inspection import Answer, Inspection
@@ -290,7 +281,7 @@ def test_without_a_product_there_is_nothing_to_correct(shared, picture):
     session = inspect(shared, picture("a.png"))
     with pytest.raises(LooktwiceError, match="Choose a product"):
         steps.correct_result(shared, session, "false alarm")
-    false_alarm, missed = InspectHandlers(shared).screen(session, Look())[-5:-3]
+    false_alarm, missed = InspectHandlers(shared).screen(session, DrawingOptions())[-5:-3]
     assert not false_alarm.interactive and not missed.interactive
 
 
@@ -333,19 +324,22 @@ def test_regions_are_rows_of_text(shared, picture):
 
 def test_each_view_shows_what_it_says(shared, picture):
     shown = inspect(shared, picture("a.png", 204)).shown
-    pixels = {view: np.asarray(drawn(shown, Look(view))[0]) for view in VIEWS}
+    pixels = {view: np.asarray(drawn(shown, DrawingOptions(view))[0]) for view in VIEWS}
     assert all(p.shape == (256, 512, 3) for p in pixels.values())
     assert (pixels["Original"] == 204).all()
     assert not (pixels["Overlay"] == pixels["Original"]).all() and not (pixels["Map"] == pixels["Overlay"]).all()
     assert (pixels["Compare"] == pixels["Overlay"]).all()
-    plain, overlay = drawn(shown, Look("Compare"))[1].value
+    plain, overlay = drawn(shown, DrawingOptions("Compare"))[1].value
     assert plain and overlay
-    assert "0.25" in drawn(shown, Look())[2] and "0.25" not in drawn(shown, Look(scale=SCALES[1]))[2]
-    clear = np.asarray(drawn(shown, Look(opacity=0.0))[0])
+    assert (
+        "0.25" in drawn(shown, DrawingOptions())[2]
+        and "0.25" not in drawn(shown, DrawingOptions(scale=SCALES[1]))[2]
+    )
+    clear = np.asarray(drawn(shown, DrawingOptions(opacity=0.0))[0])
     assert (clear[200:] == 204).all(), "no colour at no opacity; the box lies above"
     for wrong in ({"view": "Sideways"}, {"opacity": 2.0}, {"scale": "mine"}):
         with pytest.raises(LooktwiceError):
-            Look(**wrong)
+            DrawingOptions(**wrong)
 
 
 def test_a_result_whose_picture_is_gone_shows_its_preview(shared, picture):
@@ -370,7 +364,7 @@ def test_a_failure_and_other_pictures_clear_the_old_result(shared, picture, tmp_
 
 def test_a_report_holds_the_conversation_and_escapes_it(shared, picture, tmp_path):
     shown = follow(shared, "<script>alert(1)</script>", inspect(shared, picture("a.png")).shown)
-    page = write_shown(shown, Look(), "HTML", str(tmp_path)).read_text()
+    page = write_shown(shown, DrawingOptions(), "HTML", str(tmp_path)).read_text()
     assert "&lt;script&gt;alert(1)" in page and "<script>" not in page
     assert ResultHandlers(shared).report("HTML", None, *LOOK) is None
 

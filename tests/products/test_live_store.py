@@ -97,7 +97,12 @@ def writes(source):
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = ast.unparse(node.func.value).split(".")[-1]
-            if node.func.attr in ("save", "delete") and owner in ("inspector", "store", "_inspector", "_store"):
+            if node.func.attr in ("save", "change", "delete") and owner in (
+                "inspector",
+                "store",
+                "_inspector",
+                "_store",
+            ):
                 yield ast.unparse(node)
 
 
