@@ -56,11 +56,10 @@ class Features:
 class Backbone:
     """A bundle's towers, ready to run; see `Backbone.load`.
 
-    `tiles`: how many it sees of a picture along each side, and `finer`: how many times finer than the grid of a
-    whole picture that makes its grid; both are 1 but for `assistant.models.tiles.TiledBackbone`.
+    `part` is the card's entry of the image tower that `runtime` runs. Where it `aligns_text`, features have
+    `text_patches`. `patch_tower`, where there is one, gives the layers in place of the image tower. `classes`:
+    names of everyday things and their text vectors [N, D]. `digest`: see `assistant.models.cache.weights_digest`.
     """
-
-    tiles: int = 1
 
     def __init__(
         self,
@@ -136,11 +135,6 @@ class Backbone:
     def shares(self) -> tuple[float, ...]:
         """How much each of `Features.layers` counts in a map; empty where they count alike."""
         return (self.patch_tower or self).part.shares
-
-    @property
-    def finer(self) -> float:
-        """How many times finer its grid is than that of a whole picture, along each side."""
-        return 1.0
 
     def fit_size(self, width: int, height: int, side: int | None = None) -> tuple[int, int]:
         """The size (width, height) at which a picture of a size is shown to the tower (`geometry.fit_size`)."""

@@ -118,8 +118,6 @@ def canvas_size(
     backbone: Backbone, width: int, height: int, tiles: int, side: int | None = None
 ) -> tuple[int, int]:
     """The size (width, height) of the canvas for a picture of a size; for one tile, what the tower is shown."""
-    if tiles == 1:
-        return backbone.fit_size(width, height, side)
     return backbone.fit_size(width, height, _canvas_side(backbone, tiles, side))
 
 
@@ -143,37 +141,6 @@ def _look(backbone: Backbone, pixels: NDArray[np.uint8], tiles: int, side: int |
 
 def _canvas_side(backbone: Backbone, tiles: int, side: int | None) -> int:
     return round(widen(tiles) * (side or backbone.part.image_size))
-
-
-class TiledBackbone(Backbone):
-    """A backbone that sees `tiles` x `tiles` overlapping tiles of a picture in place of the whole."""
-
-    def __init__(self, whole: Backbone, tiles: int) -> None:
-        super().__init__(
-            whole.card,
-            whole.runtime,
-            part=whole.part,
-            aligns_text=whole.aligns_text,
-            patch_tower=TiledBackbone(whole.patch_tower, tiles) if whole.patch_tower else None,
-            text=lambda: whole.text_tower,
-            classes=whole.classes,
-            digest=whole.digest,
-        )
-        self.whole = whole
-        self.tiles = check_tiles(tiles)
-
-    @property
-    def finer(self) -> float:
-        """How many times finer its grid is than that of a whole picture, along each side."""
-        return widen(self.tiles)
-
-    def fit_size(self, width: int, height: int, side: int | None = None) -> tuple[int, int]:
-        """The size of the canvas (width, height) for a picture of a size."""
-        return canvas_size(self.whole, width, height, self.tiles, side)
-
-    def encode(self, pictures: Sequence[NDArray[np.uint8]], side: int | None = None) -> list[Features]:
-        """Features of pictures of any sizes, each as a batch of one, in order."""
-        return encode_tiled(self.whole, pictures, self.tiles, side)
 
 
 def _spread(length: int, count: int) -> tuple[int, tuple[int, ...]]:

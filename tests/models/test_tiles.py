@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from assistant.commands import main as cli
 from assistant.errors import LooktwiceError, ProductError
 from assistant.images.geometry import fit_size
-from assistant.models.tiles import MOST_TILES, Layout, TiledBackbone, widen
+from assistant.models.tiles import MOST_TILES, Layout, canvas_size, encode_tiled, widen
 from assistant.products.kept_pictures import expand, shrink
 from assistant.products.product import Product
 
@@ -90,38 +90,57 @@ def test_maps_that_do_not_fit_are_refused():
 
 
 @pytest.fixture(params=["tiny-cnn", "tiny-vit"])
-def tiled(request, backbones):
-    return TiledBackbone(backbones[request.param], 2)
+def backbone(request, backbones):
+    return backbones[request.param]
+
+
+def shown_in_tiles(backbone, pixels):
+    return backbone.fit(pixels, round(widen(2) * backbone.part.image_size))
 
 
 @pytest.mark.parametrize(("width", "height"), [(160, 160), (400, 300), (1, 1), (900, 60)])
-def test_features_of_tiles_are_one_finer_grid(tiled, good, width, height):
+def test_features_of_tiles_are_one_finer_grid(backbone, good, width, height):
     pixels = good(0, width, height)
-    (fine,), (coarse,) = tiled.encode([pixels]), tiled.whole.encode([pixels])
-    wide, tall = tiled.fit_size(width, height)
+    (fine,), (coarse,) = encode_tiled(backbone, [pixels], 2), backbone.encode([pixels])
+    wide, tall = canvas_size(backbone, width, height, 2)
     for layer, other in zip(fine.layers, coarse.layers, strict=True):
-        cell = tiled.whole.fit_size(width, height)[0] / other.shape[2]
+        cell = backbone.fit_size(width, height)[0] / other.shape[2]
         assert layer.shape == (1, round(tall / cell), round(wide / cell), other.shape[3])
         assert torch.isfinite(layer).all()
     assert (fine.text_patches is None) == (coarse.text_patches is None)
     assert torch.allclose(fine.vector, coarse.vector)
 
 
-def test_a_tile_within_a_tile_is_what_the_tower_makes_of_it(tiled, good):
-    pixels = good(0, *tiled.fit_size(300, 300))
-    (found,) = tiled.encode([pixels])
-    planes, cell = tiled.fit(pixels), tiled.part.multiple
+def test_one_tile_is_the_whole_picture(backbone, good):
+    pictures = [good(0, 300, 200), good(1, 64, 64)]
+    for one, other in zip(encode_tiled(backbone, pictures, 1), backbone.encode(pictures), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.layers, other.layers, strict=True))
+        assert torch.equal(one.vector, other.vector)
+    assert canvas_size(backbone, 300, 200, 1) == backbone.fit_size(300, 200)
+
+
+@pytest.mark.parametrize("tiles", [0, MOST_TILES + 1])
+def test_the_number_of_tiles_is_checked_before_the_tower_runs(backbone, good, tiles):
+    with pytest.raises(ProductError, match="1 to 4 tiles"):
+        encode_tiled(backbone, [good(0)], tiles)
+
+
+def test_a_tile_within_a_tile_is_what_the_tower_makes_of_it(backbone, good):
+    pixels = good(0, *canvas_size(backbone, 300, 300, 2))
+    (joined,) = encode_tiled(backbone, [pixels], 2)
+    planes, cell = shown_in_tiles(backbone, pixels), backbone.part.multiple
     layout = Layout.over((planes.shape[1] // cell, planes.shape[2] // cell), 2)
-    corner = tiled.encode_image(layout.cut(planes, cell)[:1]).layers[0]
+    corner = backbone.encode_image(layout.cut(planes, cell)[:1]).layers[0]
     fine = corner.shape[1] // layout.tile[0]
     alone = min(layout.tops[1], layout.lefts[1]) * fine  # no other tile lies here
-    assert torch.allclose(found.layers[0][:, :alone, :alone], corner[:, :alone, :alone], atol=1e-4)
+    assert torch.allclose(joined.layers[0][:, :alone, :alone], corner[:, :alone, :alone], atol=1e-4)
 
 
-def test_a_kept_picture_has_the_very_same_tiles(tiled, good):
+def test_a_kept_picture_has_the_very_same_tiles(backbone, good):
     pixels = good(0, 900, 700)
-    kept = expand(shrink(pixels, tiled))
-    assert torch.equal(tiled.fit(kept), tiled.fit(pixels))
+    kept = expand(shrink(pixels, backbone, 2))
+    assert torch.equal(shown_in_tiles(backbone, kept), shown_in_tiles(backbone, pixels))
+    assert kept.shape[1::-1] == canvas_size(backbone, 900, 700, 2)
 
 
 @given(sizes, counts)
@@ -138,9 +157,9 @@ def test_a_second_tower_gives_the_layers(backbones, good):
     cnn, vit = backbones["tiny-cnn"], backbones["tiny-vit"]
     both = Backbone(vit.card, vit.runtime, part=vit.part, aligns_text=vit.aligns_text, patch_tower=cnn)
     pixels = good(0, 300, 300)
-    (found,), (one,), (two,) = (TiledBackbone(b, 2).encode([pixels]) for b in (both, vit, cnn))
-    assert all(torch.equal(a, b) for a, b in zip(found.layers, two.layers, strict=True))
-    assert torch.equal(found.text_patches, one.text_patches) and torch.equal(found.vector, one.vector)
+    (seen,), (one,), (two,) = (encode_tiled(b, [pixels], 2) for b in (both, vit, cnn))
+    assert all(torch.equal(a, b) for a, b in zip(seen.layers, two.layers, strict=True))
+    assert torch.equal(seen.text_patches, one.text_patches) and torch.equal(seen.vector, one.vector)
 
 
 # ---- products
@@ -184,7 +203,7 @@ def test_tiles_are_kept_with_the_product_and_sealed(inspector, good, planted, tm
     assert first.score == second.score and first.threshold == second.threshold
     with pytest.raises(ProductError, match="recalibrate"):
         inspector.inspect([spoiled], dataclasses.replace(product, tiles=1))
-    mended = inspector.recalibrate(again)
+    mended = inspector.teacher.recalibrate(again)
     assert mended.calibration == product.calibration
 
 
@@ -200,7 +219,7 @@ def test_a_file_from_before_tiles_is_a_product_of_whole_pictures(inspector, good
 
 
 def test_tiles_go_with_references_in_the_command_line(inspector, good, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "open_inspector", lambda *_: inspector)
+    monkeypatch.setattr("assistant.inspector.Inspector.from_pretrained", lambda *_, **__: inspector)
     for i in range(3):
         Image.fromarray(good(i)).save(tmp_path / f"{i}.png")
     picture, run = str(tmp_path / "0.png"), CliRunner().invoke
@@ -222,7 +241,7 @@ def test_a_tiled_product_is_taught_and_undone_in_tiles(inspector, good, planted)
     known = inspector.teach(more, spoiled, as_="defect", label="blot")
     (found,) = inspector.inspect([spoiled], known)
     assert found.regions[0].defect_types[0].name == "blot"
-    assert inspector.undo(inspector.undo(known)).state()[0] == product.state()[0]
+    assert known.undo().undo().state()[0] == product.state()[0]
 
 
 @pytest.mark.parametrize("tiles", [0, -1, MOST_TILES + 1])
