@@ -2,7 +2,7 @@
 
 Where Pillow 12.3 is lossy or wrong, the file is read in another way or refused: it cuts 16-bit colour to 8 bits,
 takes signed bytes for unsigned ones, and makes noise of TIFFs with 16-bit colours in separate planes, or with
-compressed floats or signed numbers, high byte first.
+compressed floats or signed numbers, high byte first, or of a BMP of 8 bits with a palette of black and white.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from PIL import (
     BmpImagePlugin,
     Image,
     ImageFile,
+    ImagePalette,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -155,6 +156,8 @@ def _read_bytes(data: bytes, name: str, caps: SizeCaps, claim: Claim) -> Planes:
         traits: dict[str, Any] = {}
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             traits = _tiff_traits(image, name)
+        if isinstance(image, BmpImagePlugin.BmpImageFile):
+            _mend_bmp(image, data, name)
         claim.take(_peak(image, rawmode))
         wide = _sixteen_bit_colour(image, data, rawmode)
         image.load()
@@ -234,6 +237,17 @@ def _tiff_traits(image: TiffImagePlugin.TiffImageFile, name: str) -> dict[str, A
         "inverted": white_is_zero and image.mode in _SCALAR_MODES,
         "stored": stored,
     }
+
+
+def _mend_bmp(image: BmpImagePlugin.BmpImageFile, data: bytes, name: str) -> None:
+    """Have palettes of black and white, or of greys, read by the bits that their pixels have in the file."""
+    bits = int.from_bytes(data[28:30], "little") if data[14:18] != b"\x0c\0\0\0" else 0
+    if bits == 4 and image.mode in ("1", "L"):
+        raise ImageError(f"{name} holds greys of 4 bits in a BMP, a layout that is not read")
+    if bits == 8 and image.mode == "1":  # which Pillow would take for packed bits
+        image._mode, image.palette = "P", ImagePalette.raw("RGB", bytes([0, 0, 0, 255, 255, 255]))
+        args: Any = image.tile[0].args
+        image.tile = [image.tile[0]._replace(args=("P", *args[1:]))]
 
 
 def _is_wide_colour(rawmode: str) -> bool:

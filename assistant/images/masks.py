@@ -20,7 +20,7 @@ _GREY_OF_PAINT = 1.0  # and so much of what is white
 _COLOURED = 40  # between the channels of a pixel that has a colour
 _SPECKS = 0.001  # share of a mask that does not count
 _LABELS = 33  # so many values at most number the things in a picture
-_EVEN = 0.9  # share of neighbours that are equal where things are numbered
+_EVEN = 0.5  # share of their pixels that lie inside of an even place, where soft edges have none
 _SKEW = 0.02  # by which the sides of a mask may differ from those of the references
 
 
@@ -50,12 +50,13 @@ def load_mask(
             painted = _marked(colours_of(planes, shown)[0], shown)
         mask: NDArray[np.bool_] = np.array(upright(painted, planes.orientation), order="C")
     if size_of_references is not None:
-        _check_shape(mask.shape[1], mask.shape[0], size_of_references, shown)
+        check_shape(mask, size_of_references, shown)
     return mask
 
 
-def _check_shape(width: int, height: int, size: tuple[int, int], name: str) -> None:
-    """ImageError where a mask cannot be a smaller or larger picture of the same shape."""
+def check_shape(mask: NDArray[np.bool_], size: tuple[int, int], name: str) -> None:
+    """ImageError where a mask [H, W] is no smaller or larger picture of the shape of `size`, (width, height)."""
+    height, width = mask.shape
     rounded = abs(width * size[1] / size[0] - height) <= 1 or abs(height * size[0] / size[1] - width) <= 1
     skew = abs(width * size[1] / (height * size[0]) - 1)
     if not rounded and skew > _SKEW:
@@ -96,6 +97,12 @@ def _check_colours(pixels: NDArray[np.uint8], light: NDArray[np.uint8], dark: in
 
 
 def _numbers_things(light: NDArray[np.uint8], values: NDArray[np.intp]) -> bool:
-    """Whether few values fill even places, as labels do: counted from 1, or spread but never quite white."""
-    even = np.mean(light[:, 1:] == light[:, :-1]) if light.shape[1] > 1 else 1.0
-    return bool(even >= _EVEN) and (values[1] == 1 or values[-1] < _LIGHT)
+    """Whether what lies between black and white fills even places, as numbers of things do but no soft edges."""
+    if np.count_nonzero(values >= _LIGHT) > 1:  # as only compression leaves them
+        return False
+    framed = np.pad(light, 1, mode="edge")
+    inside = framed[1:-1, 1:-1]
+    around = (framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:])
+    alike = sum((other == inside).astype(np.uint8) for other in around)
+    between = (light > 0) & (light < _LIGHT)
+    return bool(np.count_nonzero(between & (alike >= 3)) >= _EVEN * np.count_nonzero(between))
