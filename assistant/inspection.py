@@ -22,6 +22,7 @@ SCHEMA = 1
 Mode = Literal["zero-shot", "few-shot", "mutual"]
 AskedMode = Literal["auto", "zero-shot", "few-shot", "mutual"]
 Verdict = Literal["good", "review", "defect"]
+Outcome = Literal["good", "review", "defect", "error"]
 Severity = Literal["slight", "moderate", "severe"]
 
 EARLIER_NAMES = {"batch": "mutual"}
@@ -103,14 +104,18 @@ WHOLE_DIFFERS = (
 """The notice of an inspection whose verdict would be milder by the map alone."""
 
 
+_NUMBERS = ("score", "p_value", "threshold", "review_threshold", "width", "height", "scale")
+"""What a picture that could not be read has none of."""
+
+
 @dataclass(frozen=True)
 class Inspection:
     """What was found in one picture, against what limit, and what was decided.
 
     `score` is the raw anomaly score (higher is stranger), never normalised over other pictures. The verdict
     is "defect" where score > threshold, "review" where score > review_threshold, else "good". `p_value`
-    estimates how often a good picture scores this high. A picture that could not be read has status "error",
-    a sentence in `error`, and None for every number.
+    estimates how often a good picture scores this high. A picture that could not be read has status "error", a
+    sentence in `error`, no verdict, NaN for every score and limit and 0 for its sizes, all of them null in JSON.
 
     `coarse_map` is the anomaly map [h, w] float32 on the tower's grid, in the unit of the score; it covers
     the whole displayed picture of `width` x `height` pixels. It is left out of the JSON. Where the picture as a
@@ -123,16 +128,16 @@ class Inspection:
     status: Literal["ok", "error"] = "ok"
     error: str | None = None
     mode: Mode | None = None
-    score: float | None = None
-    p_value: float | None = None
-    threshold: float | None = None
-    review_threshold: float | None = None
+    score: float = math.nan
+    p_value: float = math.nan
+    threshold: float = math.nan
+    review_threshold: float = math.nan
     verdict: Verdict | None = None
     regions: tuple[Region, ...] = ()
-    width: int | None = None
-    height: int | None = None
+    width: int = 0
+    height: int = 0
     evidence: Evidence | None = None
-    scale: tuple[float, float] | None = None
+    scale: tuple[float, float] = (0.0, 1.0)
     looks_like: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     bundle: str | None = None
@@ -157,21 +162,28 @@ class Inspection:
             raise ValueError(f"no such verdict as {self.verdict!r}")
         for name in ("score", "p_value", "threshold", "review_threshold"):
             value = getattr(self, name)
-            if value is None or not math.isfinite(value):
+            if not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"{name} is {value}, which is not a finite number")
 
     @property
     def anomaly_map(self) -> NDArray[np.float32]:
         """The anomaly map [height, width] float32 in pixels of the displayed picture."""
-        if self.coarse_map is None or self.width is None or self.height is None:
+        if self.coarse_map is None or not self.width or not self.height:
             raise ValueError("this inspection carries no anomaly map (it was read from JSON or is an error)")
         return to_picture(self.coarse_map, self.width, self.height)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict, or "error" for a picture that could not be read."""
+        return self.verdict or "error"
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict without the map; `from_dict` reverses it."""
         row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "coarse_map"}
         row["regions"] = [dataclasses.asdict(region) for region in self.regions]
         row["evidence"] = dataclasses.asdict(self.evidence) if self.evidence else None
+        if self.status == "error":
+            row |= dict.fromkeys(_NUMBERS)
         first = ("schema", "path", "status", "error", "mode", "score", "p_value", "threshold", "verdict")
         return {name: row[name] for name in first} | row
 
@@ -196,8 +208,11 @@ class Inspection:
         )
         for name in ("looks_like", "notices"):
             fields[name] = tuple(row.get(name, ()))
-        if row.get("scale") is not None:
-            fields["scale"] = tuple(row["scale"])
+        for name in _NUMBERS:
+            if fields.get(name) is None:
+                fields.pop(name, None)  # a picture that could not be read
+        if "scale" in fields:
+            fields["scale"] = tuple(fields["scale"])
         return cls(**fields)
 
     @classmethod

@@ -55,7 +55,7 @@ def draw_overlay(
     height, width = _check(pixels, inspection, opacity)
     shown_width, shown_height = shown_size(width, height)
     photo = Image.fromarray(pixels).resize((shown_width, shown_height), Image.Resampling.LANCZOS)
-    if inspection.coarse_map is not None and inspection.scale is not None and opacity > 0:
+    if inspection.coarse_map is not None and opacity > 0:
         values = to_picture(inspection.coarse_map, shown_width, shown_height)
         photo = _blend(photo, values, inspection.scale, opacity)
     if boxes:

@@ -107,7 +107,7 @@ class Tally:
 
     def add(self, sample: Sample, found: Inspection, mask: Any) -> None:
         """Count one picture. `mask` [h, w] is None where nobody outlined the defect, or nobody asked."""
-        if found.coarse_map is None or found.score is None or found.verdict is None:
+        if found.coarse_map is None or found.verdict is None:
             self.errors += 1
             return
         self.labels.append(int(sample.label == 1))
@@ -203,7 +203,7 @@ def _count(
 
 def _mask(sample: Sample, found: Inspection) -> Any:
     """Where the picture is defective, on a copy of at most `SIDE` pixels; see there."""
-    if found.width is None or found.height is None:
+    if found.status == "error":
         return None
     shrink = min(1.0, SIDE / max(found.width, found.height))
     return sample.load_mask(max(1, round(found.width * shrink)), max(1, round(found.height * shrink)))

@@ -44,7 +44,7 @@ class Tally:
 
     def add(self, sample: Sample, found: Inspection) -> None:
         """Count one picture."""
-        if found.score is None or found.width is None or found.height is None:
+        if found.status == "error":
             return
         known = [(r.box, r.defect_types[0].name) for r in found.regions if _is_known(r.defect_types)]
         self.labels.append(int(sample.label == 1))

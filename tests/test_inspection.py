@@ -43,7 +43,7 @@ READ = st.builds(
     width=st.integers(1, 20000),
     height=st.integers(1, 20000),
     evidence=st.none() | st.builds(Evidence, st.text(), st.text(), st.integers(0, 999), NUMBERS, NUMBERS),
-    scale=st.none() | st.tuples(NUMBERS, NUMBERS),
+    scale=st.tuples(NUMBERS, NUMBERS),
     looks_like=st.lists(st.text(), max_size=3).map(tuple),
     notices=st.lists(st.text(), max_size=3).map(tuple),
     bundle=st.none() | st.text(),

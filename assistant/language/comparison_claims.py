@@ -201,7 +201,7 @@ def _is_multiple(one: Region, other: Region, n: float) -> bool:
 def _is_apart(one: Region, other: Region, i: Inspection) -> bool:
     """Whether two regions lie more than a fifth of the picture from each other, by their centers."""
     (ax, ay), (bx, by) = (((r.box[0] + r.box[2]) / 2, (r.box[1] + r.box[3]) / 2) for r in (one, other))
-    return abs(ax - bx) > (i.width or 0) / 5 or abs(ay - by) > (i.height or 0) / 5
+    return abs(ax - bx) > i.width / 5 or abs(ay - by) > i.height / 5
 
 
 def _relates(one: Region, how: str, other: Region) -> bool:

@@ -102,7 +102,7 @@ def leads(words: str, n: int, inspections: Sequence[Inspection]) -> bool:
         return True
     ties = rank(inspections[n]) == rank(chosen)
     extreme = max if _WORST.search(words) else min
-    scores = [i.score for i in inspections if i.score is not None]
+    scores = [i.score for i in inspections if i.status == "ok"]
     return ties or ("score" in words and inspections[n].score == extreme(scores))
 
 

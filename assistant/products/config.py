@@ -25,8 +25,8 @@ class LearnConfig:
     large pictures. `memory`: compare with the "nearest" good patch, or as a dictionary has "trained" it, whole
     pictures that are neither turned, aligned nor tiled. `aligned`: whether parts lie alike in all pictures, so
     that a missing or moved one shows; None finds out, from two references or more. `roi` and `ignore` [H, W],
-    drawn on a reference: true where to look, true where not to. `target_false_alarm`: the share of good pictures that may be
-    called defective, in [1e-6, 0.5]. `scoring`: numbers of the score rule other than the shipped ones.
+    drawn on a reference: true where to look, true where not to. `target_false_alarm`: the share of good pictures
+    that may be called defective, in [1e-6, 0.5]. `scoring`: numbers of the score rule other than the shipped ones.
 
     ProductError for a choice that makes no sense or does not go with another, CalibrationError for the target.
     """

@@ -14,7 +14,6 @@ from assistant.products.audit_chain import Facts
 from assistant.products.changes import compare, facts
 from assistant.products.product import SUFFIX, Product, check_name, undo_path
 
-
 LONGEST_WAIT = 120.0
 """Seconds that a change waits for another change of the same product."""
 

@@ -119,7 +119,7 @@ class Report:
     def limits(self) -> list[Limit]:
         """The thresholds that the pictures were judged by, those of most pictures first, twelve at most."""
         pictures = Counter(
-            (one.product or "", one.threshold or 0.0, one.review_threshold or 0.0, one.evidence)
+            (one.product or "", one.threshold, one.review_threshold, one.evidence)
             for one in self.read
         )
         return [Limit(*judged, pictures=n) for judged, n in pictures.most_common(MOST_VALUES)]
@@ -149,7 +149,7 @@ class Report:
         edges = np.linspace(*self.span, BINS + 1)
         bars: list[dict[str, int]] = [{} for _ in range(BINS)]
         for one in self.read:
-            place = int(np.clip(np.searchsorted(edges, one.score or 0.0, side="right") - 1, 0, BINS - 1))
+            place = int(np.clip(np.searchsorted(edges, one.score, side="right") - 1, 0, BINS - 1))
             bars[place][kind_of(one)] = bars[place].get(kind_of(one), 0) + 1
         limits = dict.fromkeys(limit.threshold for limit in self.limits)
         return Histogram(tuple(map(float, edges)), tuple(bars), tuple(limits))
@@ -189,7 +189,7 @@ class Lot:
             self._unread.append(one)
             return
         # Of equal scores the first to come is shown, so that the same lot gives the same report.
-        ranked = (one.score or 0.0, -len(self._full) - len(self._rest), entry)
+        ranked = (one.score, -len(self._full) - len(self._rest), entry)
         if len(self._full) < self._most:
             heapq.heappush(self._full, ranked)
             return

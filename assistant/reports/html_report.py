@@ -157,7 +157,7 @@ def _answer(answer: Answer) -> str:
 
 
 def _bar(one: Inspection, span: tuple[float, float]) -> str:
-    score, limit, review = one.score or 0.0, one.threshold or 0.0, one.review_threshold or 0.0
+    score, limit, review = one.score, one.threshold, one.review_threshold
     low, high = span
 
     def along(value: float) -> str:

@@ -45,7 +45,7 @@ def _plain(letter: str) -> str:
 
 def kind_of(one: Inspection) -> str:
     """The key of an inspection in `LABELS`: its verdict, or "error"."""
-    return one.verdict or "error"
+    return one.outcome
 
 
 def amount(value: float | None) -> str:
@@ -59,14 +59,14 @@ def say_numbers(one: Inspection) -> list[tuple[str, str]]:
         ("Score", amount(one.score)),
         ("Threshold", amount(one.threshold)),
         ("Review from", amount(one.review_threshold)),
-        ("p-value", "" if one.p_value is None else f"{one.p_value:.3g}"),
+        ("p-value", "" if one.status == "error" else f"{one.p_value:.3g}"),
     ]
     return [(name, value) for name, value in said if value]
 
 
 def say_doubt(one: Inspection) -> str:
     """That a p-value rests on the fitted curve, where it is smaller than counting supports; else ""."""
-    if not one.evidence or one.p_value is None or one.p_value >= one.evidence.smallest_p:
+    if not one.evidence or one.p_value >= one.evidence.smallest_p:
         return ""
     return f"The p-value rests on the fitted curve: counting supports {one.evidence.smallest_p:.3g} at best."
 

@@ -11,14 +11,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from assistant.errors import LooktwiceError
-from assistant.inspection import EARLIER_NAMES, Inspection, present_name
-from assistant.records import entries as record
+from assistant.inspection import EARLIER_NAMES, Inspection, Outcome, present_name
+from assistant.records import entries
 from assistant.service.access import Operator, Served
 from assistant.service.disconnects import wait_for_all
 from assistant.service.documents import takes_pictures
 from assistant.service.gathering import InspectArguments, QueueFull, Task
 from assistant.service.problems import Problem, busy, failure_sentence, one_sentence
-from assistant.service.records import Kept
+from assistant.service.records import KeptInspection
 from assistant.service.schemas import InspectBody, InspectionRow, InspectionRows, InspectOptions, When
 from assistant.service.state import Service
 from assistant.service.uploads import Picture, Upload, read_upload
@@ -41,7 +41,7 @@ async def inspect(request: Request, response: Response, service: Served, caller:
     lot = upload.options.lot
     ids = await run_in_threadpool(lambda: [service.records.add(row, lot) for row in inspections])
     for row in inspections:
-        service.metrics.note_picture(row.verdict or "error")
+        service.metrics.note_picture(row.outcome)
     return InspectionRows(inspections=[row_of(id, row, lot) for id, row in zip(ids, inspections, strict=True)])
 
 
@@ -50,7 +50,7 @@ async def list_inspections(
     service: Served,
     caller: Operator,
     product: Annotated[str | None, Query(max_length=80)] = None,
-    verdict: Annotated[record.Found | None, Query()] = None,
+    verdict: Annotated[Outcome | None, Query()] = None,
     since: Annotated[When | None, Query(description="From then on; UTC where no zone is given.")] = None,
     until: Annotated[When | None, Query(description="Before then.")] = None,
     lot: Annotated[str | None, Query(max_length=80)] = None,
@@ -58,7 +58,7 @@ async def list_inspections(
     offset: Annotated[int, Query(ge=0, le=FARTHEST)] = 0,
 ) -> InspectionRows:
     """Earlier inspections that fit all that is given, the newest first."""
-    query = record.Query(product, (verdict,) if verdict else (), since, until, lot)
+    query = entries.Query(product, (verdict,) if verdict else (), since, until, lot)
     kept = await run_in_threadpool(service.records.find, query, limit, offset)
     return InspectionRows(inspections=[row_of(one.id, one.inspection, one.lot) for one in kept])
 
@@ -72,7 +72,7 @@ async def get_inspection(
     return row_of(kept.id, kept.inspection, kept.lot)
 
 
-def find_kept(service: Service, id: str) -> Kept:
+def find_kept(service: Service, id: str) -> KeptInspection:
     """A kept inspection; Problem where there is none."""
     kept = service.records.get(id)
     if kept is None:

@@ -1,7 +1,6 @@
 """API keys: random tokens of 256 bits, of which only a SHA-256 is kept, each with a name and a role.
 
-A token is too long to be guessed, so a plain hash protects it as a slow one would. It knows one file and nothing
-of requests.
+A token is too long to be guessed, so a plain hash protects it as a slow one would.
 """
 
 from __future__ import annotations

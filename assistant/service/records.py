@@ -20,7 +20,7 @@ from assistant.records.entries import Query, as_text
 from assistant.records.history import History
 
 
-class Kept(Protocol):
+class KeptInspection(Protocol):
     """One inspection that was kept, with its id and its lot."""
 
     @property
@@ -40,11 +40,11 @@ class Records(Protocol):
         """Keep one and return its id."""
         ...
 
-    def get(self, id: str) -> Kept | None:
+    def get(self, id: str) -> KeptInspection | None:
         """The one of that id; None where there is none."""
         ...
 
-    def find(self, query: Query, limit: int = 50, offset: int = 0) -> Sequence[Kept]:
+    def find(self, query: Query, limit: int = 50, offset: int = 0) -> Sequence[KeptInspection]:
         """Those that fit, the newest first; product, verdicts, times and lot are all that is asked for here."""
         ...
 
@@ -88,7 +88,7 @@ class MemoryRecords:
             row
             for row in rows
             if query.product in (None, row.inspection.product or "")
-            and (not query.verdicts or (row.inspection.verdict or "error") in query.verdicts)
+            and (not query.verdicts or (row.inspection.outcome) in query.verdicts)
             and query.lot in (None, row.lot or "")
             and _within(row.inspection.created, query.since, query.until)
         )

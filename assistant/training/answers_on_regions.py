@@ -201,13 +201,13 @@ def tell_each(case: Case, topic: str, r: Region | None) -> Wordings:
 def tell_side(i: Inspection, r: Region) -> Wordings:
     """Whether a region lies left or right of the middle; nothing where that is in doubt."""
     x0, _, x1, _ = r.box
-    return _tell_half(r, ((x0 + x1) / 2) / (i.width or 1) - 0.5, ("left", "right"), ("left", "right"))
+    return _tell_half(r, ((x0 + x1) / 2) / i.width - 0.5, ("left", "right"), ("left", "right"))
 
 
 def tell_half(i: Inspection, r: Region) -> Wordings:
     """Whether a region lies above or below the middle; nothing where that is in doubt."""
     _, y0, _, y1 = r.box
-    return _tell_half(r, ((y0 + y1) / 2) / (i.height or 1) - 0.5, ("top", "bottom"), ("upper", "lower"))
+    return _tell_half(r, ((y0 + y1) / 2) / i.height - 0.5, ("top", "bottom"), ("upper", "lower"))
 
 
 def _tell_half(r: Region, off: float, names: tuple[str, str], words: tuple[str, str]) -> Wordings:
@@ -223,8 +223,8 @@ def _tell_half(r: Region, off: float, names: tuple[str, str], words: tuple[str, 
 
 def tell_order(i: Inspection, a: Region, b: Region) -> Wordings:
     """How one region lies to another; nothing where they are about at the same place."""
-    across = (a.box[0] + a.box[2] - b.box[0] - b.box[2]) / 2 / (i.width or 1)
-    down = (a.box[1] + a.box[3] - b.box[1] - b.box[3]) / 2 / (i.height or 1)
+    across = (a.box[0] + a.box[2] - b.box[0] - b.box[2]) / 2 / i.width
+    down = (a.box[1] + a.box[3] - b.box[1] - b.box[3]) / 2 / i.height
     ways = ["above" if down < 0 else "below"] if abs(down) >= OFF else []
     ways += ["left of" if across < 0 else "right of"] if abs(across) >= OFF else []
     if not ways:

@@ -90,8 +90,8 @@ def _where(i: Inspection, rng: np.random.Generator) -> Choice:
 
 
 def _score(i: Inspection, rng: np.random.Generator) -> Choice:
-    right = number(i.score or 0)
-    return "score", right, _others(right, [number((i.score or 0) * f) for f in (0.5, 0.8, 1.3, 1.7, 2.2)], rng)
+    right = number(i.score)
+    return "score", right, _others(right, [number(i.score * f) for f in (0.5, 0.8, 1.3, 1.7, 2.2)], rng)
 
 
 def _place(case: Case, r: Region, rng: np.random.Generator) -> Choice:

@@ -155,7 +155,7 @@ def _score(inspector: Inspector, dataset: Dataset, folder: Path, shots: Sequence
     with console.progress(f"{dataset.name}, ours", len(dataset.test)) as step:
         for rows in inspector.inspect_many((sample.image for sample in dataset.test), products):
             for row, into, onto in zip(rows, scores, maps, strict=True):
-                if row.score is None:
+                if row.status == "error":
                     raise LooktwiceError(f"A picture of {dataset.name} cannot be read: {row.error}")
                 into.append(row.score)
                 if outlined:

@@ -73,8 +73,8 @@ class Tally:
 
     def figures(self) -> dict[str, float]:
         """Scores over boards, and what regions find: at the product's own limit, and at one from mended boards."""
-        spoiled = [float(found.score or 0.0) for found, _, _ in self.rows]
-        mended = [float(found.score or 0.0) for _, found, _ in self.rows]
+        spoiled = [float(found.score) for found, _, _ in self.rows]
+        mended = [float(found.score) for _, found, _ in self.rows]
         labels = [1] * len(spoiled) + [0] * len(mended)
         own = [([region.box for region in row[0].regions], row[2]) for row in self.rows]
         limit = float(np.quantile(mended, 1 - FALSE_ALARMS))
@@ -187,7 +187,7 @@ def main(
 
 
 def _boxes_above(found: Inspection, limit: float) -> list[Box]:
-    if found.coarse_map is None or found.width is None or found.height is None:
+    if found.coarse_map is None:
         return []
     regions = find_regions(found.coarse_map, limit, found.width, found.height, lambda peak: 1.0)
     return [region.box for region in regions]
