@@ -1,4 +1,4 @@
-"""The Batch place: many pictures at once, done by the server whether or not a page is looking."""
+"""The Batch place: many pictures at once, inspected by the server whether or not a page is open."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import gradio as gr
 
 from assistant.errors import LooktwiceError
 from assistant.face.batch_show import NO_RUN, NOTHING, STYLE, list_errors, list_runs, show_chart, show_standing
-from assistant.face.batch_steps import MOST_SHOWN, BatchRequest, BatchRuns, Filter, only_pictures
+from assistant.face.batch_steps import MOST_PREVIEWS, BatchRequest, BatchRuns, Filter, only_pictures
 from assistant.face.downloads import DownloadRow, lay_out_downloads, wire_downloads
 from assistant.face.exports import Ending
 from assistant.face.listing import lay_out_listing, picked
@@ -19,6 +19,7 @@ from assistant.face.shared import QUIET, Resources
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence
 from assistant.images.sources import EXTENSIONS
+from assistant.records.entries import LONGEST_LOT
 
 WITHOUT = (
     "A batch is kept in the history, row by row, and this server keeps none: "
@@ -111,7 +112,7 @@ def _lay_out_form(shared: Resources) -> Form:
     compare = gr.Checkbox(
         label="Compare the pictures with each other", info="Needs no product; rows come at the end."
     )
-    lot = gr.Textbox(label="Lot (optional)", max_lines=1, max_length=100)
+    lot = gr.Textbox(label="Lot (optional)", max_lines=1, max_length=LONGEST_LOT)
     refuse_addresses(pictures)
     refuse_addresses(whole)
     start = gr.Button("Start batch", variant="primary")
@@ -127,7 +128,7 @@ def _lay_out_screen(runs: gr.HTML) -> Screen:
         chart = gr.HTML(elem_id="scores")
         errors = gr.HTML(css_template=STYLE, elem_id="unread")
         files = lay_out_downloads()
-        verdict = gr.Radio(list(FILTERS), value="all", label=f"Pictures, worst first, {MOST_SHOWN} at most")
+        verdict = gr.Radio(list(FILTERS), value="all", label=f"Pictures, worst first, {MOST_PREVIEWS} at most")
         gallery = gr.Gallery(
             label="Previews",
             show_label=False,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from assistant.face.batch_steps import MOST_ERRORS, Standing, View
+from assistant.face.batch_steps import MOST_ERRORS, RunView, Standing
 from assistant.face.chart import draw_histogram
 from assistant.face.exports import show_time
-from assistant.face.listing import BADGES, Entry, show_counts, show_listing
+from assistant.face.listing import BADGES, ListedRow, show_counts, show_listing
 from assistant.face.worker import Failure, RunProgress
 from assistant.images.sources import shown_name
 from assistant.records.batch_run import Run
@@ -38,7 +38,7 @@ li { overflow-wrap: anywhere; }
 """The style of what is shown here."""
 
 
-def show_standing(view: View, progress: RunProgress | None, failure: Failure | None) -> str:
+def show_standing(view: RunView, progress: RunProgress | None, failure: Failure | None) -> str:
     """How far a run is, with a bar, its counts by verdict, and what keeps it from going on."""
     run, mine = view.run, progress if progress and progress.run == view.run.id else None
     label = html.escape(f"{run.done} of {run.total} pictures done")
@@ -56,7 +56,7 @@ def show_standing(view: View, progress: RunProgress | None, failure: Failure | N
     return "".join(parts)
 
 
-def say_standing(view: View, progress: RunProgress | None) -> str:
+def say_standing(view: RunView, progress: RunProgress | None) -> str:
     """One sentence about how far a run is."""
     done = f"{view.run.done} of {view.run.total}"
     if view.standing == "waiting":
@@ -85,13 +85,13 @@ def say_left(seconds: float | None) -> str:
     return f", about {seconds / 3600:.1f} h left"
 
 
-def show_chart(view: View) -> str:
+def show_chart(view: RunView) -> str:
     """The histogram of a run's scores, with its limits."""
     ordered = {kind: view.scores[kind] for kind in ("good", "review", "defect") if view.scores.get(kind)}
     return draw_histogram(ordered, view.limits)
 
 
-def list_errors(view: View) -> str:
+def list_errors(view: RunView) -> str:
     """The pictures that could not be read, each with its sentence."""
     if not view.errors:
         return ""
@@ -108,7 +108,8 @@ def list_errors(view: View) -> str:
 def list_runs(runs: Sequence[tuple[Run, Standing]], chosen: str) -> str:
     """The runs as a table, newest first."""
     entries = [
-        Entry(run.id, (show_time(run.created), name_of(run), say_state(run, standing))) for run, standing in runs
+        ListedRow(run.id, (show_time(run.created), name_of(run), say_state(run, standing)))
+        for run, standing in runs
     ]
     return show_listing("Runs", COLUMNS, entries, NOTHING, chosen)
 

@@ -1,4 +1,4 @@
-"""What one visitor does in the Batch place: plan a run, look at it, take it away as a file. It knows no widget."""
+"""What one visitor does in the Batch place: plan a run of many pictures, look at it, download it as a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from assistant.face.shared import Resources
 from assistant.face.upload_store import UploadStore
 from assistant.face.worker import Worker
 from assistant.images.sources import EXTENSIONS, find_images, shown_name
-from assistant.inspection import AskedMode
+from assistant.inspection import AskedMode, Outcome
 from assistant.language.wording import number
 from assistant.records.batch_run import Run
 from assistant.records.batches import plan_batch
@@ -27,7 +27,7 @@ from assistant.records.history import History
 Filter = Literal["all", "defect", "review", "good", "error"]
 Standing = Literal["at work", "waiting", "halted", "done", "purged"]
 
-MOST_SHOWN = 60
+MOST_PREVIEWS = 60
 MOST_ERRORS = 50
 
 
@@ -43,7 +43,7 @@ class BatchRequest:
 
 
 @dataclass(frozen=True)
-class View:
+class RunView:
     """A run as it is shown: counts and scores by verdict, limits, the worst of one verdict, and the errors."""
 
     run: Run
@@ -96,14 +96,14 @@ class BatchRuns:
         unfinished = self.worker.unfinished  # first: a run that ends meanwhile is not taken for a halted one
         return [(run, _standing(run, unfinished)) for run in self.history.runs.newest() if "basis" in run.settings]
 
-    def view(self, run: str, which: Filter) -> View:
+    def view(self, run: str, which: Filter) -> RunView:
         """A run with the worst of its pictures of a verdict; HistoryError where there is none."""
         unfinished = self.worker.unfinished
         shown = self.history.runs.get(run)
         verdicts: tuple[Outcome, ...] = () if which == "all" else (which,)
-        page = self.history.search(Query(run=run, verdicts=verdicts, order="score"), size=MOST_SHOWN)
+        page = self.history.search(Query(run=run, verdicts=verdicts, order="score"), size=MOST_PREVIEWS)
         errors = self.history.search(Query(run=run, verdicts=("error",), order="place"), size=MOST_ERRORS)
-        return View(
+        return RunView(
             shown,
             _standing(shown, unfinished),
             page.counts,

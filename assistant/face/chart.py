@@ -1,4 +1,4 @@
-"""Scores as a chart with the limits as lines, as SVG for light and dark pages. It draws, and decides nothing.
+"""Scores as a chart with the limits as lines, as SVG for light and dark pages.
 
 Positions are shares of the width, so that words keep their size on any screen. Colours are those of
 `assistant.face.theme`, by kind ("good", "review", "defect") and by limit ("threshold", "review").

@@ -1,4 +1,4 @@
-"""What is taken away of a history, as files among the server's own: rows, or a report on a lot."""
+"""Files of a history that a visitor downloads: rows, or a report on a lot."""
 
 from __future__ import annotations
 

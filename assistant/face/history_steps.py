@@ -1,4 +1,4 @@
-"""What one visitor does in the History place: search, open an inspection again, remove. It knows no widget."""
+"""What one visitor does in the History place: search, open an inspection again, remove."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import get_args
 
 from assistant.errors import HistoryError
 from assistant.face.exports import show_time
-from assistant.face.listing import Entry
+from assistant.face.listing import ListedRow
 from assistant.face.session import Result
 from assistant.face.upload_store import UploadStore
 from assistant.images.sources import shown_name
+from assistant.inspection import Outcome
 from assistant.language.wording import number
 from assistant.records.entries import KeptInspection, Page, Query
 from assistant.records.history import History
@@ -88,16 +89,14 @@ def open_kept(history: History, id: str) -> tuple[KeptInspection, Result]:
     return kept, Result(inspection, preview=history.preview(kept.id), turns=history.turns(kept.id), kept=kept.id)
 
 
-def entry_of(kept: KeptInspection) -> Entry:
+def entry_of(kept: KeptInspection) -> ListedRow:
     """An inspection as a row of `COLUMNS`."""
     inspection = kept.inspection
     verdict = inspection.outcome
-    judged = (
-        "" if inspection.status == "error" else f"{number(inspection.score)} / {number(inspection.threshold)}"
-    )
+    judged = "" if inspection.status == "error" else f"{number(inspection.score)} / {number(inspection.threshold)}"
     name = shown_name(inspection.path)
     cells = (name, show_time(kept.created), inspection.product or "", kept.lot, verdict, judged)
-    return Entry(str(kept.id), cells, verdict)
+    return ListedRow(str(kept.id), cells, verdict)
 
 
 def purge(history: History, before: datetime) -> int:

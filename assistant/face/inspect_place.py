@@ -1,4 +1,4 @@
-"""The Inspect place: pictures, a product or references, what is found, and what to do where that is wrong."""
+"""The Inspect place: pictures, a product or references, the results, and what to do where one is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table whose rows can be opened, by pointer or by keyboard, as one HTML widget. It knows no inspection."""
+"""A table whose rows can be opened, by pointer or by keyboard, as one HTML widget."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ p { padding: 10px 6px; opacity: 0.8; }
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListedRow:
     """A row: the id that opening it gives, and its cells as plain text.
 
     `kind` ("good", "review", "defect", "error") draws the cell of the same text as a badge.
@@ -74,7 +74,7 @@ def lay_out_listing(empty: str, elem_id: str) -> gr.HTML:
 
 
 def show_listing(
-    title: str, columns: Sequence[str], entries: Sequence[Entry], empty: str, chosen: str = ""
+    title: str, columns: Sequence[str], entries: Sequence[ListedRow], empty: str, chosen: str = ""
 ) -> str:
     """A table of HTML, every text in it escaped; the sentence `empty` where there is no row."""
     if not entries:
@@ -99,7 +99,7 @@ def picked(event: gr.EventData) -> str:
     return str(data.get("id", ""))[:64] if isinstance(data, dict) else ""
 
 
-def _row(entry: Entry, chosen: bool) -> str:
+def _row(entry: ListedRow, chosen: bool) -> str:
     first, *others = entry.cells
     mark = ' class="chosen" aria-current="true"' if chosen else ""
     button = f'<button type="button" data-id="{html.escape(entry.id)}">{html.escape(first)}</button>'

@@ -1,6 +1,6 @@
 """Masks drawn with a brush: what the painter hands over becomes masks, and masks become what it shows.
 
-Green says where to look, red what to ignore. It knows pixels, and no product.
+Green says where to look, red what to ignore.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A picture that one paints on, as one HTML widget: brushes, an eraser, a pointer, a finger or the keyboard.
 
-Its value is {"picture": data URL, "paint": data URL of a PNG, transparent where nothing is painted}. It knows
-colours, and not what they mean. Give it values only: an update would make Gradio put a new one in its place.
+Its value is {"picture": data URL, "paint": data URL of a PNG, transparent where nothing is painted}. Give it
+values only: an update would make Gradio put a new one in its place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one visitor has done in the Inspect place, and the steps that change it. It knows no widget."""
+"""What one visitor has done in the Inspect place, and the steps that change it: inspect, ask, correct, undo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from assistant.products.product import Change, Product
 from assistant.products.teaching import Correction
 from assistant.records.entries import Turn, shrink
 
-MOST_PICTURES = 50
+MOST_INSPECTED = 50
 MOST_REFERENCES = 100
 
 Tell = Callable[[str, float], None]
@@ -88,7 +88,7 @@ def inspect_pictures(
         raise LooktwiceError("Upload a picture to inspect first.")
     if references and product:
         raise LooktwiceError("Use either uploaded references or a saved product, not both.")
-    for most, given, what in ((MOST_REFERENCES, references, "learned"), (MOST_PICTURES, pictures, "inspected")):
+    for most, given, what in ((MOST_REFERENCES, references, "learned"), (MOST_INSPECTED, pictures, "inspected")):
         if len(given) > most:
             raise LooktwiceError(f"At most {most} pictures can be {what} here at once.")
     chosen = tuple(references)

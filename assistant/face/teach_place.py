@@ -1,4 +1,4 @@
-"""The Teach place: products are made from good pictures, looked through and changed."""
+"""The Teach place: products are learned from good pictures, looked through, changed and deleted."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What one visitor does in the Teach place: a product is made, changed and deleted, and never by mistake another.
+"""What one visitor does in the Teach place: a product is learned, changed and deleted.
 
-It knows products and the store, and no widget.
+A change is made only where the product still is what the visitor saw of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from assistant.products.live_store import LiveProducts
 from assistant.products.product import Product
 from assistant.products.teaching import Teacher
 
-MOST_PICTURES = 200
+MOST_TAUGHT = 200
 
 
 class OutdatedView(ProductError):
@@ -115,5 +115,5 @@ def _check_mark(product: Product, seen: SeenProduct) -> None:
 def _check_count(pictures: Sequence[str]) -> None:
     if not pictures:
         raise ProductError("Choose at least one picture of a good part.")
-    if len(pictures) > MOST_PICTURES:
-        raise ProductError(f"At most {MOST_PICTURES} pictures can be learned here at once.")
+    if len(pictures) > MOST_TAUGHT:
+        raise ProductError(f"At most {MOST_TAUGHT} pictures can be learned here at once.")

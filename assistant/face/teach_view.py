@@ -1,4 +1,4 @@
-"""What widgets show of a product: thumbnails with scores, facts, limits at any target. It decides nothing."""
+"""What widgets show of a product: thumbnails with scores, facts, limits at any target."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from assistant.products.kept_pictures import expand
 from assistant.products.product import Product, Reference
 
 TARGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-MOST_SHOWN = 120
+MOST_THUMBNAILS = 120
 THUMBNAIL = 320  # pixels
 
 WELCOME = """<p>Nothing is chosen yet.</p><ol>
@@ -72,9 +72,9 @@ def show_facts(product: Product) -> str:
 
 
 def shown_references(product: Product) -> list[Reference]:
-    """The references in the order of the gallery: the highest score first, at most `MOST_SHOWN`."""
+    """The references in the order of the gallery: the highest score first, at most `MOST_THUMBNAILS`."""
     ranked = sorted(product.references, key=lambda r: (r.score is None, -(r.score or 0.0), r.id))
-    return ranked[:MOST_SHOWN]
+    return ranked[:MOST_THUMBNAILS]
 
 
 def show_gallery(product: Product, folder: str) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""How the pages look."""
+"""The style of the page: its fonts, and the CSS of what Gradio does not style itself."""
 
 from __future__ import annotations
 

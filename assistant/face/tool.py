@@ -1,7 +1,7 @@
 """What a program with a language model may call over MCP: one tool, which remembers nothing between two calls.
 
 The endpoints of the page are for the page: what they know of a visitor lies in a session, and over MCP all callers
-would share one. A picture comes in base64 and never by address. It knows no widget.
+would share one. A picture comes in base64 and never by address.
 """
 
 from __future__ import annotations

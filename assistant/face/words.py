@@ -1,4 +1,4 @@
-"""What widgets show of an Inspection: lines of HTML, rows of a table, messages of a chat. It decides nothing."""
+"""What widgets show of an Inspection: lines of HTML, rows of a table, messages of a chat."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def show_verdict(inspection: Inspection) -> str:
     """The verdict, the score against the threshold, and where the threshold comes from, as HTML."""
     verdict = inspection.outcome
     score, limit, review = (
-        number(value or 0.0) for value in (inspection.score, inspection.threshold, inspection.review_threshold)
+        number(value) for value in (inspection.score, inspection.threshold, inspection.review_threshold)
     )
     notes = [f"The threshold is {inspection.evidence.origin}."] if inspection.evidence else []
     if not inspection.regions:

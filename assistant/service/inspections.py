@@ -18,7 +18,7 @@ from assistant.service.disconnects import wait_for_all
 from assistant.service.documents import takes_pictures
 from assistant.service.gathering import InspectArguments, QueueFull, Task
 from assistant.service.problems import Problem, busy, failure_sentence, one_sentence
-from assistant.service.records import KeptInspection
+from assistant.service.records import StoredInspection
 from assistant.service.schemas import InspectBody, InspectionRow, InspectionRows, InspectOptions, When
 from assistant.service.state import Service
 from assistant.service.uploads import Picture, Upload, read_upload
@@ -53,7 +53,7 @@ async def list_inspections(
     verdict: Annotated[Outcome | None, Query()] = None,
     since: Annotated[When | None, Query(description="From then on; UTC where no zone is given.")] = None,
     until: Annotated[When | None, Query(description="Before then.")] = None,
-    lot: Annotated[str | None, Query(max_length=80)] = None,
+    lot: Annotated[str | None, Query(max_length=entries.LONGEST_LOT)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
     offset: Annotated[int, Query(ge=0, le=FARTHEST)] = 0,
 ) -> InspectionRows:
@@ -72,7 +72,7 @@ async def get_inspection(
     return row_of(kept.id, kept.inspection, kept.lot)
 
 
-def find_kept(service: Service, id: str) -> KeptInspection:
+def find_kept(service: Service, id: str) -> StoredInspection:
     """A kept inspection; Problem where there is none."""
     kept = service.records.get(id)
     if kept is None:
@@ -82,7 +82,7 @@ def find_kept(service: Service, id: str) -> KeptInspection:
 
 def row_of(id: str, inspection: Inspection, lot: str | None) -> InspectionRow:
     """An inspection as it is sent."""
-    return InspectionRow(**vars(inspection) | {"id": id, "lot": lot, "coarse_map": None})
+    return InspectionRow.model_validate(inspection.to_dict() | {"id": id, "lot": lot})
 
 
 async def _inspect(request: Request, service: Service, upload: Upload[InspectOptions]) -> list[Inspection]:

@@ -20,7 +20,7 @@ from assistant.records.entries import Query, as_text
 from assistant.records.history import History
 
 
-class KeptInspection(Protocol):
+class StoredInspection(Protocol):
     """One inspection that was kept, with its id and its lot."""
 
     @property
@@ -40,11 +40,11 @@ class Records(Protocol):
         """Keep one and return its id."""
         ...
 
-    def get(self, id: str) -> KeptInspection | None:
+    def get(self, id: str) -> StoredInspection | None:
         """The one of that id; None where there is none."""
         ...
 
-    def find(self, query: Query, limit: int = 50, offset: int = 0) -> Sequence[KeptInspection]:
+    def find(self, query: Query, limit: int = 50, offset: int = 0) -> Sequence[StoredInspection]:
         """Those that fit, the newest first; product, verdicts, times and lot are all that is asked for here."""
         ...
 

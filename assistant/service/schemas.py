@@ -1,20 +1,20 @@
 """The JSON of the service: what may be asked, and what comes back, with an example each.
 
-Results are the dataclasses that the rest of the program speaks; only what exists for HTTP alone is defined here.
+Results are made of the dataclasses that the rest of the program speaks; what exists for HTTP alone stands here.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from assistant.inspection import AskedMode, Inspection
+from assistant.inspection import AskedMode, Evidence, Mode, Region, Verdict
 from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
 from assistant.products.summary import ProductRow
+from assistant.records.entries import LONGEST_LOT
 
 PRODUCT = "bracket"
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoqMgDAALiAWes8LjdAAAAAElFTkSuQmCC"
@@ -35,7 +35,7 @@ When = Annotated[
 """A day or a time; without the check, any number would be one too."""
 
 ProductName = Annotated[str, Field(min_length=1, max_length=80)]
-Lot = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Lot = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_LOT, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Target = Annotated[float, Field(ge=1e-6, le=0.5)]
 AnyMode = Annotated[
     AskedMode | Literal["batch"], Field(description='"batch" is what "mutual" was called until 0.2.')
@@ -183,13 +183,36 @@ _INSPECTION = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class InspectionRow(Inspection):
+# `Inspection.to_dict` with an id and a lot: an Inspection always has its numbers, and here they may be null.
+class InspectionRow(BaseModel):
     """What was found in one picture; a picture that cannot be read has status "error" and no numbers."""
 
+    model_config = _given(_INSPECTION)
     id: str
     lot: str | None = None
-    coarse_map: Annotated[None, Field(exclude=True)] = None
+    schema_: Annotated[int, Field(alias="schema")] = 1
+    path: str
+    status: Literal["ok", "error"]
+    error: str | None = None
+    mode: Mode | None = None
+    score: float | None = None
+    p_value: float | None = None
+    threshold: float | None = None
+    review_threshold: float | None = None
+    verdict: Verdict | None = None
+    regions: list[Region] = []
+    width: int | None = None
+    height: int | None = None
+    evidence: Evidence | None = None
+    scale: tuple[float, float] | None = None
+    looks_like: list[str] = []
+    notices: list[str] = []
+    bundle: str | None = None
+    weights: str | None = None
+    product: str | None = None
+    references: int = 0
+    created: str | None = None
+    ms: float | None = None
 
 
 class InspectionRows(BaseModel):
@@ -227,7 +250,6 @@ class ProductRows(BaseModel):
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "InspectionRow": _INSPECTION,
     "ProductRow": _SUMMARY,
     "ProductDetail": _SUMMARY
     | {

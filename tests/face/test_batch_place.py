@@ -21,7 +21,7 @@ from assistant.face import batch_place, batch_show, worker
 from assistant.face import upload_store as upload_store
 from assistant.face.batch_steps import BatchRequest, BatchRuns, allowed_folder, only_pictures
 from assistant.face.chart import draw_histogram
-from assistant.face.listing import Entry, picked, show_listing
+from assistant.face.listing import ListedRow, picked, show_listing
 from assistant.face.shared import Resources
 from assistant.records.batches import plan_batch
 from assistant.records.entries import Query
@@ -93,7 +93,7 @@ def test_a_run_goes_on_by_itself_and_its_uploads_go_when_it_is_done(batches, his
     view = batches.view(run, "all")
     assert view.standing == "done" and sum(view.counts.values()) == 7 and view.run.lot == "L7"
     assert not list(batches.upload_store.folder.iterdir())
-    scores = [row.inspection.score for row in view.worst if row.inspection.score is not None]
+    scores = [row.inspection.score for row in view.worst if row.inspection.status == "ok"]
     assert len(scores) == 6 and scores == sorted(scores, reverse=True)
     assert [row.inspection.path.endswith("broken.png") for row in view.errors] == [True]
     assert sum(map(len, view.scores.values())) == 6 and set(view.limits) == {"threshold", "review"}
@@ -384,7 +384,7 @@ def test_bars_of_a_histogram_stand_on_each_other_to_one_scale():
 
 
 def test_a_listing_is_text_with_a_button_a_row():
-    shown = show_listing("<t>", ("A",), [Entry('1"', ("<b>", "defect", "defect"), "defect")], "none", '1"')
+    shown = show_listing("<t>", ("A",), [ListedRow('1"', ("<b>", "defect", "defect"), "defect")], "none", '1"')
     assert shown.count("<button") == 1 and 'data-id="1&quot;"' in shown and "&lt;b&gt;" in shown
     assert shown.count('<i class="defect">') == 2 and 'aria-current="true"' in shown and "&lt;t&gt;" in shown
     assert picked(SimpleNamespace(_data={"id": "9" * 99})) == "9" * 64
