@@ -107,17 +107,13 @@ class Backbone:
         can_compile = where.type == "cpu" and not bf16 and graph.is_file()
         if runtime == "openvino" and not can_compile:
             raise WeightsError(f"The bundle {name!r} cannot run in OpenVINO here; use the torch runtime.")
-        aligns_text = False
+        aligns_text, patch_tower = False, None
         if runtime != "torch" and can_compile:
             runner: Runtime = OpenVinoRuntime(graph)
         else:
             tower = build_image_tower(card, folder)
             aligns_text = tower.aligns_text
             runner = TorchRuntime(tower, where, bf16=bf16)
-        classes = patch_tower = None
-        if (folder / CLASS_NAMES).is_file():
-            names = json.loads((folder / CLASS_NAMES).read_text(encoding="utf-8"))
-            classes = (names, load_tensors(folder / CLASSES)["names"])
         if card.patch_tower:
             second = TorchRuntime(build_image_tower(card, folder, card.patch_tower), where, bf16=bf16)
             patch_tower = cls(card, second, part=card.patch_tower)
@@ -127,7 +123,7 @@ class Backbone:
             aligns_text=aligns_text,
             patch_tower=patch_tower,
             text=lambda: build_text_tower(card, folder),
-            classes=classes,
+            classes=_read_classes(folder),
             digest=weights_digest(name),
         )
 
@@ -206,6 +202,14 @@ class Backbone:
         with self._lock, torch.inference_mode(False):  # or a learned context could not be trained through it
             tower, tokenize = self._load_text()
             return tower.to(self.runtime.device), tokenize
+
+
+def _read_classes(folder: Path) -> tuple[Sequence[str], Tensor] | None:
+    """The names of everyday things that a pull wrote, and their text vectors [N, D]."""
+    if not (folder / CLASS_NAMES).is_file():
+        return None
+    names = json.loads((folder / CLASS_NAMES).read_text(encoding="utf-8"))
+    return names, load_tensors(folder / CLASSES)["names"]
 
 
 def resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from assistant.errors import WeightsError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 SCHEMA = 1
 DEFAULT = "pocket"
@@ -100,7 +103,7 @@ class HubFolder:
 
 
 Source = Wheel | HubFolder
-Section = TypeVar("Section")
+Section = TypeVar("Section", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -257,7 +260,7 @@ def card_folder() -> Traversable:
     return resources.files("assistant.bundles")
 
 
-_SECTIONS: dict[str, type[Any]] = {
+_SECTIONS: dict[str, type[ImageTower | TextTower | LanguageModel]] = {
     "image": ImageTower,
     "patch_tower": ImageTower,
     "text": TextTower,

@@ -28,7 +28,7 @@ Tokenize = Callable[[list[str]], Tensor]
 
 
 class PatchTower(nn.Module):
-    """An open_clip image tower that gives what the detector needs.
+    """An open_clip image tower that gives its patches after some of its layers, and one vector.
 
     Pixels [B, 3, h, w], already normalised -> one tensor [B, h_l, w_l, C_l] per layer of the card, then, where it
     `aligns_text`, the last layer's patches in the space of the text tower [B, h, w, D], then the picture's vector

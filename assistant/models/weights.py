@@ -1,4 +1,4 @@
-"""Reads weights from files: safetensors, and nothing else.
+"""Weights as they are read from files: safetensors, and nothing else.
 
 The one pickle of the project is opened by `read_checkpoint`, during a pull, after the hash of what it came in is
 checked.

@@ -121,6 +121,20 @@ def test_the_status_tells_why_a_part_is_not_there(pocket):
     assert (language.part, language.present, language.note) == ("language", False, "It was skipped.")
 
 
+def test_a_patch_tower_is_a_part_and_counts_in_the_digest_under_its_name_on_disk(home):
+    folder = home / "bundles" / "standard"
+    folder.mkdir(parents=True)
+    digests = set()
+    for value in (0.0, 1.0):
+        save_file({"clip": torch.zeros(2)}, folder / "image.safetensors")
+        save_file({"patches": torch.full((2,), value)}, folder / "memory.safetensors")
+        cache.write_manifest(folder, load_card("standard"), {})
+        digests.add(cache.weights_digest("standard"))
+    assert len(digests) == 2
+    parts = {part.part: part.present for part in cache.status("standard").parts}
+    assert parts == {"image": True, "patch_tower": True, "language": False}
+
+
 def test_the_status_of_a_missing_bundle_is_empty(home):
     missing = cache.status("standard")
     assert missing.state == "missing" and missing.size == 0 and not missing.measured

@@ -211,11 +211,15 @@ def test_a_file_from_before_tiles_is_a_product_of_whole_pictures(inspector, good
     product = inspector.learn("cloth", [good(0), good(1)])
     settings, tensors = product.state()
     row = json.loads(settings)
-    del row["tiles"]
-    save_file(tensors, tmp_path / "old", {"looktwice": json.dumps(row)})
+    for later in ("tiles", "scoring", "trained", "memory"):
+        del row[later]
+    save_file(tensors, tmp_path / "old", {"looktwice": json.dumps(row | {"schema": 2})})
     old = Product.load(tmp_path / "old")
     assert old.tiles == 1
-    assert inspector.inspect([good(5)], old)[0].score == inspector.inspect([good(5)], product)[0].score
+    with pytest.raises(ProductError, match="recalibrate"):  # its limits were set before scores had a configuration
+        inspector.inspect([good(5)], old)
+    mended = inspector.teacher.recalibrate(old)
+    assert inspector.inspect([good(5)], mended)[0].score == inspector.inspect([good(5)], product)[0].score
 
 
 def test_tiles_go_with_references_in_the_command_line(inspector, good, tmp_path, monkeypatch):
