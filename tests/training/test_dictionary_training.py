@@ -83,7 +83,7 @@ def test_training_lowers_the_loss(backbones, pairs, tmp_path):
     def loss():
         torch.manual_seed(0)
         shares = adapter_shares(backbones["tiny-cnn"])
-        return float(sum(run.lesson.eval()(pairs, index, pairs.first(index), shares).values()))
+        return float(sum(run.trainable.eval()(pairs, index, pairs.first(index), shares).values()))
 
     before = loss()
     run.go(tmp_path / "state.safetensors")
@@ -96,7 +96,7 @@ def test_values_stay_as_they_are_for_the_frozen_share(backbones, pairs, tmp_path
     run = DictionaryRun(
         backbones["tiny-cnn"], pairs, pairs, replace(CONFIG, frozen=frozen, checkpoint_every=1000), quiet
     )
-    layer = run.lesson.dictionary.layers[0]
+    layer = run.trainable.dictionary.layers[0]
     was = [p.detach().clone() for p in layer.value.parameters()]
     learn = run._learn
 
