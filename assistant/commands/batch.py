@@ -15,6 +15,7 @@ from assistant.commands import console
 from assistant.commands.options import Bundle, Device, Mode, ProductName, References, Target, open_inspector
 from assistant.commands.references import learn_product
 from assistant.errors import HistoryError, LooktwiceError
+from assistant.images.sources import Census
 from assistant.inspection import AskedMode
 from assistant.models.card import DEFAULT
 
@@ -113,7 +114,11 @@ def _planned(
     if references:
         more["references"] = [str(path.absolute()) for path in references]
         known = _learn(inspector, more["references"], false_alarms)
-    run = plan_batch(inspector, history, paths, known, mode, target_false_alarm=false_alarms, lot=lot, more=more)
+    census = Census()
+    run = plan_batch(
+        inspector, history, paths, known, mode, target_false_alarm=false_alarms, lot=lot, more=more, census=census
+    )
+    console.say_left_out(census)
     console.say(f"Run {run.id}: {run.total} picture(s).")
     return run, known
 

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from assistant.images.sources import find_images, shown_name
+from assistant.images.sources import Census, find_images, shown_name
 from assistant.inspection import Answer, Inspection
 
 if TYPE_CHECKING:
@@ -67,9 +67,11 @@ def comparing(progress_bar: ProgressBar, count: int) -> Callable[[float], None]:
     return tell
 
 
-def gather(paths: Sequence[Path]) -> list[Path]:
-    """The pictures at these paths; a complaint where there is none."""
-    pictures = list(find_images(paths))
+def gather(paths: Sequence[Path], census: Census | None = None) -> list[Path]:
+    """The pictures at these paths; a complaint where there is none. `census` counts what is not read."""
+    census = census or Census()
+    pictures = list(find_images(paths, census))
+    say_left_out(census)
     if not pictures:
         complain("There is no picture at the given paths.")
     return pictures
@@ -80,11 +82,18 @@ def row_printer() -> Callable[[Inspection], None]:
     return _print_line if sys.stdout.isatty() else _print_json
 
 
-def print_summary(counts: Counter[str], mode: str, compared: bool) -> None:
-    """How many of each verdict, and a hint where another mode would see more."""
+def say_left_out(census: Census) -> None:
+    """How many pictures of which kind are not read; nothing where all are."""
+    if census.left_out:
+        say(f"Not read: {census}.")
+
+
+def print_summary(counts: Counter[str], mode: str, compared: bool, census: Census | None = None) -> None:
+    """How many of each verdict and how many were not read, and a hint where another mode would see more."""
     err = Console(stderr=True)
     words = [f"[{COLOURS[name]}]{counts[name]} {name}[/]" for name in COLOURS if counts[name]]
-    err.print(f"{sum(counts.values())} pictures: {', '.join(words) or 'none'}.")
+    left_out = f"; not read: {escape(str(census))}" if census and census.left_out else ""
+    err.print(f"{sum(counts.values())} pictures: {', '.join(words) or 'none'}{left_out}.", soft_wrap=True)
     if not compared and mode in ("auto", "zero-shot") and sum(counts.values()) >= 8:
         err.print(
             "Each picture was judged by itself. If they show one product, --references GOOD or --mode mutual "

@@ -17,7 +17,8 @@ from assistant.errors import HistoryError
 from assistant.images.sources import shown_name
 
 if TYPE_CHECKING:
-    from assistant.records.entries import Found, Kept, Query, Turn
+    from assistant.inspection import Outcome
+    from assistant.records.entries import KeptInspection, Query, Turn
     from assistant.records.history import History
 
 history = typer.Typer(name="history", help="What was inspected, to be found again.", no_args_is_help=True)
@@ -155,15 +156,15 @@ def _query(
 ) -> Query:
     from assistant.records.entries import Query
 
-    chosen = cast("tuple[Found, ...]", tuple(verdicts or ()))
+    chosen = cast("tuple[Outcome, ...]", tuple(verdicts or ()))
     return Query(product, chosen, since, until, lot, text)
 
 
-def _row(one: Kept) -> dict[str, Any]:
+def _row(one: KeptInspection) -> dict[str, Any]:
     return {"id": one.id, "lot": one.lot, **one.inspection.to_dict()}
 
 
-def _print_table(rows: Sequence[Kept]) -> None:
+def _print_table(rows: Sequence[KeptInspection]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -185,7 +186,7 @@ def _print_table(rows: Sequence[Kept]) -> None:
     Console().print(table if rows else "No inspection in the history fits.")
 
 
-def _print_one(one: Kept, turns: Sequence[Turn]) -> None:
+def _print_one(one: KeptInspection, turns: Sequence[Turn]) -> None:
     from rich.console import Console
     from rich.markup import escape
 

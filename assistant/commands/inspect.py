@@ -28,6 +28,7 @@ from assistant.commands.options import (
 )
 from assistant.commands.references import find_product
 from assistant.errors import LooktwiceError
+from assistant.images.sources import Census
 from assistant.models.card import DEFAULT
 
 
@@ -73,13 +74,13 @@ def inspect(
     config = LearnConfig(views, tiles, memory, aligned, read_mask(roi), target_false_alarm=false_alarms)
     inspector = open_inspector(bundle, device, at_once)
     known = find_product(inspector, references, product, config)
-    sources = console.gather(paths)
+    sources = console.gather(paths, census := Census())
     with console.progress("Inspecting", len(sources)) as bar:
         tell = console.comparing(bar, len(sources)) if mode == "mutual" else None
         results = inspector.inspect(sources, known, mode, target_false_alarm=false_alarms, tell=tell)
         counts = write_results(results, outputs, console.row_printer() if out is None else None, bar.advance)
-    console.print_summary(counts, mode, known is not None)
-    raise typer.Exit(1 if counts["error"] else 0)
+    console.print_summary(counts, mode, known is not None, census)
+    raise typer.Exit(1 if counts["error"] or not sources else 0)
 
 
 def ask(

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from assistant.images.load import load_image
+from assistant.images.masks import load_mask
 from assistant.inspection import AskedMode
 
 if TYPE_CHECKING:
@@ -65,5 +65,5 @@ def open_inspector(bundle: str, device: str | None, at_once: int = 4, explainer:
 
 
 def read_mask(path: Path | None) -> NDArray[np.bool_] | None:
-    """A mask picture as [H, W], true where it is white; None for no path."""
-    return None if path is None else load_image(path).pixels.mean(axis=2) > 127
+    """A mask picture as [H, W], true where somebody painted; None for no path, ImageError for what is no mask."""
+    return None if path is None else load_mask(path)

@@ -74,13 +74,11 @@ def teach(
 
     lesson = Lesson(good or (), defect or (), label, mask, remove, roi, ignore, undo, recalibrate)
     inspector = open_inspector(bundle, device)
-    product = inspector.load(name)
     if not lesson:
-        console.print_contents(contents_of(product))
+        console.print_contents(contents_of(inspector.load(name)))
         return
-    taught = give(inspector, product, lesson)
-    inspector.save(taught)
-    for row in change_rows(product, taught):
+    before, after = inspector.store.change(name, lambda p: give(inspector, p, lesson), load=inspector.load)
+    for row in change_rows(before, after):
         console.print_change(row)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assistant.commands import console
 from assistant.errors import LooktwiceError
-from assistant.images.sources import find_images
+from assistant.images.sources import Census, find_images
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
@@ -23,8 +23,10 @@ def learn_product(
     inspector: Inspector, name: str, references: Sequence[str | Path], config: LearnConfig
 ) -> Product:
     """Learn a product from good pictures and folders of them, and say what was found out about them."""
+    pictures = list(find_images(references, census := Census()))
+    console.say_left_out(census)
     with console.progress(f"Learning {name}", 1) as bar:
-        product = inspector.learn(name, list(find_images(references)), config, tell=bar.tell)
+        product = inspector.learn(name, pictures, config, tell=bar.tell)
     if product.aligned and config.aligned is None:
         console.say("The references lie alike: missing and moved parts count too (--not-aligned leaves that out).")
     if product.alike:

@@ -1,6 +1,6 @@
-"""Batch runs that can be continued: what is to be inspected, how, what is done, and who works on it.
+"""The runs of a history: what a batch is to inspect, how, what of it is done, and who works on it.
 
-The rows of a run are inspections of the history, each at its place; a place is filled once. It inspects nothing.
+The rows of a run are inspections of the history, each at its place; a place is filled once.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Runs:
     def get(self, id: str) -> Run:
         """A run as it stands; HistoryError where there is none with this id."""
         with self._database.read() as connection:
-            return _find(connection, id)
+            return _get(connection, id)
 
     def newest(self, count: int = 50) -> tuple[Run, ...]:
         """The newest runs, newest first."""
@@ -89,7 +89,7 @@ class Runs:
     def rest(self, id: str) -> list[tuple[int, str]]:
         """(place, source) of every picture of a run that has no row yet."""
         with self._database.read() as connection:
-            run = _find(connection, id)
+            run = _get(connection, id)
             filled = set(connection.execute(select(INSPECTIONS.c.place).where(INSPECTIONS.c.run == id)).scalars())
         return [(place, source) for place, source in enumerate(run.sources) if place not in filled]
 
@@ -101,7 +101,7 @@ class Runs:
         """
         name, now = owner or default_owner(), datetime.now(UTC)
         with self._database.write() as connection:
-            run = _find(connection, id)
+            run = _get(connection, id)
             if run.state in ("done", "purged"):
                 raise HistoryError(f"The run {id} is {run.state} and cannot be continued.")
             held = as_text(now + timedelta(seconds=HOLD))
@@ -111,16 +111,16 @@ class Runs:
             taken = RUNS.update().where(RUNS.c.id == id, free)
             if not connection.execute(taken.values(state="running", owner=name, held_until=held)).rowcount:
                 raise HistoryError(f"The run {id} is being worked on elsewhere.")
-            return _find(connection, id)
+            return _get(connection, id)
 
     def finish(self, id: str) -> Run:
         """The run is over for now: "done" where every place has its row, else "stopped"."""
         with self._database.write() as connection:
-            run = _find(connection, id)
+            run = _get(connection, id)
             if run.state != "purged":
                 state = "done" if run.done == run.total else "stopped"
                 connection.execute(RUNS.update().where(RUNS.c.id == id).values(state=state))
-            return _find(connection, id)
+            return _get(connection, id)
 
     def renew(self, connection: Connection, id: str) -> None:
         """Say, with a new row, that somebody still works on a run."""
@@ -171,7 +171,7 @@ def _counted() -> Any:
     return select(*RUNS.c, done.label("done"))
 
 
-def _find(connection: Connection, id: str) -> Run:
+def _get(connection: Connection, id: str) -> Run:
     row = connection.execute(_counted().where(RUNS.c.id == id)).one_or_none()
     if row is None:
         raise HistoryError(f"There is no run {id[:40]!r}.")

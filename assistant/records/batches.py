@@ -1,7 +1,7 @@
 """Batches: many pictures inspected into the history, row by row; a run that was killed or stopped goes on.
 
-`plan_batch` writes down what is to be inspected and how, `run_batch` does what of it is left. It draws no widgets
-and prints nothing; who holds a run and which places are filled is `assistant.records.batch_run`'s.
+`plan_batch` writes down what is to be inspected and how, `run_batch` does what of it is left; which places are
+filled and who holds a run is kept in `assistant.records.batch_run`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run is: `done` of `total` pictures have their row in the history, and stay there whatever happens.
+class RunReport:
+    """A report on a run: `done` of `total` pictures have their row in the history, and keep it whatever happens.
 
     `inspection` is the one that was just kept, under `id`; None before the first and in the last report of a run,
     whose `state` is no longer "running". `seconds_left` is a guess from the pictures so far, None before the
@@ -71,9 +71,11 @@ def plan_batch(
     `find_images`. LooktwiceError where there is no picture or the request makes no sense.
     """
     inspector.inspect([], product, mode, target_false_alarm=target_false_alarm)  # says what makes no sense
+    census = census or Census()
     sources = [os.path.abspath(path) for path in find_images(paths, census, confined=confined)]
     if not sources:
-        raise LooktwiceError("There is no picture at the given paths.")
+        left_out = f"; not read: {census}" if census.left_out else ""
+        raise LooktwiceError(f"There is no picture at the given paths{left_out}.")
     settings = {
         **(more or {}),
         "mode": present_name(mode),
@@ -95,7 +97,7 @@ def run_batch(
     tell: Callable[[float], None] | None = None,
     previews: bool = True,
     anyway: bool = False,
-) -> Iterator[Progress]:
+) -> Iterator[RunReport]:
     """Inspect what is left of a run, and report after each picture whose row is kept; lazily.
 
     `product`: the run's, loaded by its name where it is left out. `stop` is asked between pictures; once it says
@@ -112,16 +114,16 @@ def run_batch(
     known = _as_planned(inspector, planned, product, anyway)
     held = history.runs.claim(run, f"{default_owner()} {secrets.token_hex(4)}")
     try:
-        yield Progress(run, held.done, held.total)
+        yield RunReport(run, held.done, held.total)
         yield from _inspect_rest(inspector, history, held, known, _Watch(history, run, stop, tell), previews)
     finally:
         left = history.runs.finish(run)
-    yield Progress(run, left.done, left.total, left.state)
+    yield RunReport(run, left.done, left.total, left.state)
 
 
 def _inspect_rest(
     inspector: Inspector, history: History, run: Run, product: Product | None, watch: _Watch, previews: bool
-) -> Iterator[Progress]:
+) -> Iterator[RunReport]:
     rest = history.runs.rest(run.id)
     missing = {place for place, _ in rest}
     mode = run.settings["mode"]
@@ -140,7 +142,7 @@ def _inspect_rest(
                 missing.remove(place)
                 done = run.total - len(missing)
                 pace = (time.monotonic() - start) / (done - before)
-                yield Progress(run.id, done, run.total, "running", pace * len(missing), row, id)
+                yield RunReport(run.id, done, run.total, "running", pace * len(missing), row, id)
                 watch.look()
     except _Stopped:
         return

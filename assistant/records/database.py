@@ -1,4 +1,4 @@
-"""The tables of a history, and how they are opened, read and written. It knows SQL, and not what was inspected.
+"""The database of a history: its four tables, how it is opened, and the SQL of a query.
 
 SQLAlchemy comes with the extra `history`; this module is loaded only where a history is opened.
 """
@@ -19,7 +19,7 @@ from assistant.records.entries import Order, Query, as_name, as_searched, as_tex
 
 SCHEMA = 1
 
-SQLITE_PATIENCE = 30_000
+SQLITE_WAIT_MS = 30_000
 """Milliseconds to wait for another program that is writing."""
 
 _META = sa.MetaData()
@@ -101,13 +101,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection that sees one state of the history; HistoryError where it cannot be read."""
-        with _told(), self.engine.connect() as connection:
+        with _in_plain_words(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A connection whose changes are all made when the block ends, or none; IntegrityError is let through."""
-        with _told(), self.engine.execution_options(looktwice_write=True).begin() as connection:
+        with _in_plain_words(), self.engine.execution_options(looktwice_write=True).begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -118,26 +118,26 @@ class Database:
 def conditions(query: Query) -> list[sa.ColumnElement[bool]]:
     """What a query asks of the columns of `INSPECTIONS`."""
     columns = INSPECTIONS.c
-    found: list[sa.ColumnElement[bool]] = []
+    asked: list[sa.ColumnElement[bool]] = []
     if query.product is not None:
-        found.append(columns.product == as_name(query.product))
+        asked.append(columns.product == as_name(query.product))
     if query.lot is not None:
-        found.append(columns.lot == check_lot(query.lot))
+        asked.append(columns.lot == check_lot(query.lot))
     if query.verdicts:
-        found.append(columns.verdict.in_(query.verdicts))
+        asked.append(columns.verdict.in_(query.verdicts))
     if query.since:
-        found.append(columns.created >= as_text(query.since))
+        asked.append(columns.created >= as_text(query.since))
     if query.until:
-        found.append(columns.created < as_text(query.until))
+        asked.append(columns.created < as_text(query.until))
     if query.run is not None:
-        found.append(columns.run == query.run)
+        asked.append(columns.run == query.run)
     if query.text:
-        found.append(columns.name.contains(as_searched(query.text), autoescape=True))
-    return found
+        asked.append(columns.name.contains(as_searched(query.text), autoescape=True))
+    return asked
 
 
 def find_rows(connection: sa.Connection, query: Query, start: int = 0, count: int | None = None) -> Iterator[Any]:
-    """The rows that a query finds, without maps, from number `start` on; `seen`: it has a preview."""
+    """The rows that a query finds, without maps and previews, from number `start` on."""
     columns = INSPECTIONS.c
     wanted = [columns[name] for name in ("id", "row", "created", "lot", "run", "place")]
     orders: dict[Order, list[sa.ColumnElement[Any]]] = {
@@ -146,7 +146,7 @@ def find_rows(connection: sa.Connection, query: Query, start: int = 0, count: in
         "score": [columns.score.is_(None), columns.score.desc(), columns.id],
         "place": [columns.place, columns.id],
     }
-    chosen = INSPECTIONS.select().with_only_columns(*wanted, columns.preview.is_not(None).label("seen"))
+    chosen = INSPECTIONS.select().with_only_columns(*wanted, columns.preview.is_not(None).label("has_preview"))
     chosen = chosen.where(*conditions(query)).order_by(*orders[query.order]).offset(start).limit(count)
     yield from connection.execution_options(yield_per=200).execute(chosen)
 
@@ -172,7 +172,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say, see `_begin_sqlite`
     cursor = connection.cursor()
     try:
-        cursor.execute(f"PRAGMA busy_timeout = {SQLITE_PATIENCE}")
+        cursor.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_MS}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")  # a row that was kept outlives a power cut too
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -188,20 +188,20 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 def _check_schema(connection: sa.Connection) -> None:
     name, value = SETTINGS.c.name, SETTINGS.c.value
-    found = connection.execute(sa.select(value).where(name == "schema")).scalar()
-    if found is None:
+    schema = connection.execute(sa.select(value).where(name == "schema")).scalar()
+    if schema is None:
         connection.execute(SETTINGS.insert().values(name="schema", value=str(SCHEMA)))
-    elif found != str(SCHEMA):
-        newer = found.isdecimal() and int(found) > SCHEMA
+    elif schema != str(SCHEMA):
+        newer = schema.isdecimal() and int(schema) > SCHEMA
         raise HistoryError(
             "The history was written by a newer version of looktwice; update this one."
             if newer
-            else f"The history has schema {found[:20]!r}, which this version cannot read."
+            else f"The history has schema {schema[:20]!r}, which this version cannot read."
         )
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _in_plain_words() -> Iterator[None]:
     try:
         yield
     except sa.exc.IntegrityError:

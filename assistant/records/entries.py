@@ -1,4 +1,7 @@
-"""What the history keeps of an inspection, how it is asked for, and how both are written as plain columns."""
+"""The entries of the history: an inspection as it is kept, a question with its answer, and a query for them.
+
+Below stands how each is written as the plain columns of a table, and read again.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,29 @@ from numpy.typing import NDArray
 
 from assistant.errors import HistoryError
 from assistant.images.sources import shown_name
-from assistant.inspection import Answer, Inspection
+from assistant.inspection import Answer, Inspection, Outcome
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Found = Literal["good", "review", "defect", "error"]
 Order = Literal["newest", "oldest", "score", "place"]
 
 PREVIEW_SIDE = 512
+"""Pixels along the longer side of a preview at most."""
+
 LONGEST_LOT = 100
+"""Characters in the name of a lot, wherever one is given."""
+
 MOST_ROWS = 500
 """Rows of a page at most."""
 
 LONGEST_TEXT = 300
+"""Characters in the part of a file's name that is searched for."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What to look for; whatever is left out is not asked for.
+    """A query for inspections; whatever is left out is not asked for.
 
     `product` and `lot`: the very name, "" for those without one. `since` and `until`: when it was inspected,
     the first included and the last not; without a time zone they are UTC. `text`: part of the file's name,
@@ -40,7 +47,7 @@ class Query:
     """
 
     product: str | None = None
-    verdicts: tuple[Found, ...] = ()
+    verdicts: tuple[Outcome, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     lot: str | None = None
@@ -49,7 +56,7 @@ class Query:
     order: Order = "newest"
 
     def __post_init__(self) -> None:
-        if unknown := set(self.verdicts) - set(get_args(Found)):
+        if unknown := set(self.verdicts) - set(get_args(Outcome)):
             raise HistoryError(f"There is no verdict {str(sorted(unknown)[0])[:40]!r}.")
         if self.order not in get_args(Order):
             raise HistoryError(f"There is no order {str(self.order)[:40]!r}.")
@@ -58,8 +65,8 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """An inspection as it was kept: its id, when it was inspected (UTC), its lot, and its place in a run."""
+class KeptInspection:
+    """An inspection in the history: its id, when it was inspected (UTC), its lot, and its place in a run."""
 
     id: int
     inspection: Inspection
@@ -72,12 +79,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Page:
-    """Some of the rows that were found, how many there are in all, and how many of each verdict.
+    """One page of the inspections that a query finds, how many there are in all, and how many of each outcome.
 
-    `counts` leaves the verdicts of the query out, so that it says what other verdicts would find.
+    `counts` leaves the verdicts of the query out, so that it says how many others would find.
     """
 
-    rows: tuple[Kept, ...]
+    rows: tuple[KeptInspection, ...]
     total: int
     counts: Counter[str]
 
@@ -124,8 +131,8 @@ def to_row(inspection: Inspection) -> dict[str, Any]:
     """The columns of an inspection; `from_row` and `read_map` reverse it."""
     row: dict[str, Any] = {
         "name": as_searched(shown_name(inspection.path)),
-        "verdict": inspection.verdict or "error",
-        "score": inspection.score,
+        "verdict": inspection.outcome,
+        "score": inspection.score if inspection.status == "ok" else None,
         "product": as_name(inspection.product or ""),
         "created": as_text(_inspected(inspection)),
         "row": dump(inspection.to_dict()),
@@ -152,14 +159,14 @@ def _inspected(inspection: Inspection) -> datetime:
         return datetime.now(UTC)
 
 
-def from_row(row: Any) -> Kept:
+def from_row(row: Any) -> KeptInspection:
     """The inspection of a row, without its map; HistoryError where another version wrote it."""
     try:
         inspection = Inspection.from_dict(json.loads(row.row))
     except (ValueError, TypeError) as error:
         raise HistoryError(f"The inspection {row.id} was kept by another version and cannot be read.") from error
     created = datetime.fromisoformat(row.created)
-    return Kept(row.id, inspection, created, row.lot, row.run, row.place)
+    return KeptInspection(row.id, inspection, created, row.lot, row.run, row.place)
 
 
 def read_map(row: Any) -> NDArray[np.float32] | None:

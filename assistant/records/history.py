@@ -1,7 +1,6 @@
-"""The history: inspections with their map, preview and conversation, kept to be found again.
+"""The history: inspections with their map, preview and conversation, kept in a database to be found again.
 
-It keeps what others decided and changes nothing of it. Batch runs that can be continued are in
-`assistant.records.batch_run`, tables in `assistant.records.database`.
+Its runs are in `assistant.records.batch_run`, its tables in `assistant.records.database`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from assistant.errors import HistoryError
 from assistant.inspection import Answer, Inspection
 from assistant.records.entries import (
     MOST_ROWS,
-    Kept,
+    KeptInspection,
     Page,
     Query,
     Turn,
@@ -89,7 +88,7 @@ class History:
                 raise HistoryError(f"There is no run {str(run)[:40]!r}.") from error
             return taken
 
-    def get(self, id: int) -> Kept:
+    def get(self, id: int) -> KeptInspection:
         """One inspection with its map; HistoryError where there is none with this id."""
         from assistant.records.database import INSPECTIONS
 
@@ -122,12 +121,11 @@ class History:
             grouped = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.verdict, func.count())
             counted = connection.execute(grouped.where(*any_verdict).group_by(INSPECTIONS.c.verdict)).all()
             counts = Counter({str(verdict): int(count) for verdict, count in counted})
-            found = find_rows(connection, query, (page - 1) * size, size)
-            rows = tuple(map(_shown, found))
+            rows = tuple(map(_shown, find_rows(connection, query, (page - 1) * size, size)))
         total = sum(count for verdict, count in counts.items() if not query.verdicts or verdict in query.verdicts)
         return Page(rows, total, counts)
 
-    def every(self, query: Query | None = None) -> Iterator[Kept]:
+    def every(self, query: Query | None = None) -> Iterator[KeptInspection]:
         """All that a query finds, one by one, as the history was when the first was asked for."""
         from assistant.records.database import find_rows
 
@@ -135,17 +133,17 @@ class History:
             yield from map(_shown, find_rows(connection, query or Query()))
 
     def scores(self, query: Query | None = None) -> dict[str, list[float]]:
-        """The scores of all that a query finds, by verdict; a picture that could not be read has none."""
+        """The scores of all that a query finds, by verdict; a picture that could not be read has no score."""
         from assistant.records.database import INSPECTIONS, conditions
 
         columns = INSPECTIONS.c
         wanted = INSPECTIONS.select().with_only_columns(columns.verdict, columns.score)
-        found: dict[str, list[float]] = {}
+        scores: dict[str, list[float]] = {}
         with self.database.read() as connection:
             for verdict, score in connection.execute(wanted.where(*conditions(query or Query()))):
                 if score is not None:
-                    found.setdefault(verdict, []).append(score)
-        return found
+                    scores.setdefault(verdict, []).append(score)
+        return scores
 
     def names(self, kind: Literal["product", "lot"], most: int = MOST_ROWS) -> list[str]:
         """The products, or the lots, that anything was kept of, sorted; "" stands for none."""
@@ -255,5 +253,5 @@ def default_history() -> Path:
     return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("looktwice")) / "history.sqlite"
 
 
-def _shown(row: Any) -> Kept:
-    return replace(from_row(row), has_preview=bool(row.seen))
+def _shown(row: Any) -> KeptInspection:
+    return replace(from_row(row), has_preview=bool(row.has_preview))

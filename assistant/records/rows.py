@@ -1,7 +1,7 @@
-"""Results as rows in a file: CSV for spreadsheets, JSON lines for programs.
+"""Files of inspections, a row each: CSV for spreadsheets, JSON lines for programs.
 
 Both are written row by row, so that a stopped run leaves whole rows. Cells are safe to open in a spreadsheet:
-text that would run as a formula is marked as text. Nothing here computes a result.
+text that would run as a formula is marked as text.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def write_csv(rows: Iterable[Row], file: str | Path, columns: Iterable[str] = CO
 
 def flatten(inspection: Inspection) -> dict[str, Any]:
     """One row of plain cells; regions become words such as "R1 top left slight 10,20,30,40"."""
-    row = {name: getattr(inspection, name, None) for name in COLUMNS}
+    kept = inspection.to_dict()
+    row = {name: kept.get(name) for name in COLUMNS}
     row["region_count"] = len(inspection.regions) if inspection.status == "ok" else None
     row["regions"] = "; ".join(
         f"{region.id} {region.position} {region.severity} {','.join(map(str, region.box))}"

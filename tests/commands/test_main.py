@@ -183,6 +183,13 @@ def test_masks_and_limits_are_set_anew(run, folders, good):
         (["learn", "x", "--references", "good", "--memory", "trained"], "`looktwice train dictionary`"),
         (["learn", "x", "--references", "good", "--memory", "sideways"], "nearest or trained"),
         (["inspect", "good", "--memory", "trained"], "--memory belongs to --references"),
+        (["inspect", "good", "--views", "turns"], "--views belongs to --references"),
+        (["inspect", "good", "--not-aligned"], "--aligned belongs to --references"),
+        (["inspect", "good", "--roi", "white.png"], "--roi belongs to --references"),
+        (
+            ["learn", "x", "--references", "good", "--aligned", "--views", "turns"],
+            "either lie alike or at any angle",
+        ),
         (["eval", "mmad", "x", "--memory", "trained"], "leave out --shots, --mode, --views and --memory"),
         (["teach", "nothing", "--undo"], "no product"),
         (["teach", "x", "--undo", "--recalibrate"], "one kind of thing at a time"),
@@ -191,6 +198,7 @@ def test_masks_and_limits_are_set_anew(run, folders, good):
 )
 def test_a_mistake_ends_in_one_sentence_and_status_2(run, folders, monkeypatch, arguments, sentence):
     monkeypatch.chdir(folders)
+    Image.new("L", (32, 32), 255).save("white.png")
     status, out, err = run(*arguments)
     assert status == 2 and out == ""
     assert sentence in err and len(err.strip().splitlines()) == 1 and "Traceback" not in err

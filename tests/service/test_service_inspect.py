@@ -6,6 +6,7 @@ import json
 import pytest
 from parcels import png
 
+from assistant.records.entries import LONGEST_LOT
 from assistant.records.history import History
 from assistant.service.records import HistoryRecords, MemoryRecords
 
@@ -89,6 +90,7 @@ def test_mutual_mode_compares_the_pictures_of_one_request(client, good, files):
         ({"colour": "red"}, 422),
         ({"lot": "a\x00b"}, 422),
         ({"lot": ""}, 422),
+        ({"lot": "x" * (LONGEST_LOT + 1)}, 422),
         ({"target_false_alarm": "0.0001"}, 409),
     ],
 )
