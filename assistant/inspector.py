@@ -36,7 +36,7 @@ from assistant.inspection import EARLIER_NAMES, Answer, AskedMode, Inspection, M
 from assistant.language.conversation import converse, prompt_for
 from assistant.language.explainer import Explainer
 from assistant.models.backbone import Backbone, Features
-from assistant.models.trained_adapter import load_learned
+from assistant.models.trained_adapter import TrainedAdapter
 from assistant.products.config import LearnConfig
 from assistant.products.learning import fitting, learn_product, ready
 from assistant.products.masks import Mask
@@ -72,7 +72,8 @@ class Inspector:
         self.teacher = Teacher(self.detector, self._prior)
         self.store = store or ProductStore()
         self.explainer: Explainer | None = None
-        self._judge = Judge(self.detector, Reader(backbone, load_learned(backbone.card.name, backbone.digest)))
+        adapter = TrainedAdapter.find(backbone.card.name, backbone.digest)
+        self._judge = Judge(self.detector, Reader(backbone, adapter))
         self._at_once = max(1, at_once)
         on_cores = backbone.runtime.device.type == "cpu"
         self._threads = PictureThreads(min(self._at_once, torch.get_num_threads()) if on_cores else 1)

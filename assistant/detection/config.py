@@ -17,6 +17,10 @@ FORMULA = 1
 """The version of the code that reads these numbers: it goes up when the same numbers give another score."""
 
 
+DESCRIBING = ("layer_shares", "neighbourhood", "scale_layers")
+"""The fields by which patches are described: those of a memory can be compared with no others."""
+
+
 @dataclass(frozen=True)
 class ScoringConfig:
     """How features become a map and a score; ValueError for numbers that make no sense, see `check`.
@@ -93,9 +97,15 @@ class ScoringConfig:
     """Each picture is compared with at most so many others, so that the time grows with N and not its square."""
 
     def __post_init__(self) -> None:
-        for name in ("layer_shares", "mutual_sizes"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "aligned_gates", tuple((float(q), float(r)) for q, r in self.aligned_gates))
+        try:
+            object.__setattr__(self, "layer_shares", tuple(map(float, self.layer_shares)))
+            object.__setattr__(self, "mutual_sizes", tuple(self.mutual_sizes))
+            object.__setattr__(self, "aligned_gates", tuple((float(q), float(r)) for q, r in self.aligned_gates))
+            for field in fields(self):
+                if isinstance(field.default, float):  # or 2 would have another digest than 2.0
+                    object.__setattr__(self, field.name, float(getattr(self, field.name)))
+        except TypeError as error:
+            raise ValueError("a scoring configuration holds something else than numbers") from error
         check(self)
 
     @property
@@ -137,11 +147,12 @@ def check(config: ScoringConfig) -> None:
         _require(name, 0 <= getattr(config, name) < math.inf, "is at least 0 and finite")
     for name, least in counts.items():
         value = getattr(config, name)
-        _require(name, isinstance(value, int) and value >= least, f"is a whole number from {least}")
+        _require(name, type(value) is int and value >= least, f"is a whole number from {least}")
     for name in ("neighbourhood", "mutual_sizes"):
         sides = getattr(config, name)
         sides = sides if isinstance(sides, tuple) else (sides,)
-        _require(name, bool(sides) and all(isinstance(s, int) and s % 2 and s > 0 for s in sides), "is odd")
+        _require(name, bool(sides) and all(type(s) is int and s % 2 and s > 0 for s in sides), "is odd")
+    _require("scale_layers", isinstance(config.scale_layers, bool), "is true or false")
     layers = config.layer_shares
     _require("layer_shares", not layers or min(layers) >= 0, "holds no negative share")
     _require("layer_shares", not layers or abs(sum(layers) - 1) < 1e-6, "adds up to 1")

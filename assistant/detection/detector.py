@@ -31,7 +31,7 @@ from assistant.detection.known import raise_known
 from assistant.detection.scored import Scored
 from assistant.models.backbone import Backbone, Features
 from assistant.models.tiles import encode_tiled, widen
-from assistant.models.trained_dictionary import TrainedDictionary, require_dictionary
+from assistant.models.trained_dictionary import TrainedDictionary
 from assistant.prompts.ensemble import state_vectors
 
 
@@ -178,7 +178,7 @@ class Detector:
     @cached_property
     def trained(self) -> TrainedDictionary:
         """What trained memories are looked up with; WeightsError where nobody trained it for these towers."""
-        trained = require_dictionary(self.backbone.card.name, self.backbone.digest)
+        trained = TrainedDictionary.require(self.backbone.card.name, self.backbone.digest)
         trained.dictionary.to(self.backbone.runtime.device)
         return trained
 

@@ -37,7 +37,7 @@ class Scored:
     def regions(
         self, shown: NDArray[np.float32], calibration: Calibration, size: tuple[int, int], types: Types | None
     ) -> tuple[Region, ...]:
-        """What is strange in a picture of `size` (width, height), by the map [h, w] as it is shown; none in a good one.
+        """What is strange in a picture of `size` (width, height), by the map [h, w] as shown; none in a good one.
 
         Places that are strange by themselves are cut out as in a picture that is usual as a whole. Where there is
         none, all that the whole raises over the limit is one.

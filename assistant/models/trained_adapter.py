@@ -80,8 +80,3 @@ class TrainedAdapter(Trained):
         types = TypeScale(**header["types"])
         made_for = {name: header[name] for name in ("bundle", "weights", "card")}
         return cls(adapter, tensors["directions"], types, **made_for)
-
-
-def load_learned(bundle: str, weights: str) -> TrainedAdapter | None:
-    """As `TrainedAdapter.find`."""
-    return TrainedAdapter.find(bundle, weights)

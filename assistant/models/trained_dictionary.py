@@ -90,8 +90,3 @@ class TrainedDictionary(Trained):
         dictionary.eval().requires_grad_(False)
         made_for = {name: header[name] for name in ("bundle", "weights", "card")}
         return cls(dictionary, **made_for)
-
-
-def require_dictionary(bundle: str, weights: str) -> TrainedDictionary:
-    """As `TrainedDictionary.require`."""
-    return TrainedDictionary.require(bundle, weights)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from assistant.errors import ProductError
 from assistant.models.backbone import Backbone, resize
 from assistant.models.tiles import canvas_size
 
@@ -23,6 +24,9 @@ MOST_BYTES = 8_000_000
 """Where the pictures of a product take more, some of them go, drawn by the digests of their pixels."""
 
 FEWEST = 2
+
+MOST_PIXELS = 16_000_000
+"""More than any tower is shown, tiles among them."""
 
 Pixels = NDArray[np.uint8]
 
@@ -41,9 +45,14 @@ def shrink(pixels: Pixels, backbone: Backbone, tiles: int = 1) -> Tensor:
 
 
 def expand(kept: Tensor) -> Pixels:
-    """The pixels [h, w, 3] uint8 of a kept picture."""
-    with Image.open(io.BytesIO(kept.numpy().tobytes())) as picture:
-        return np.array(picture.convert("RGB"), dtype=np.uint8)
+    """The pixels [h, w, 3] uint8 of a kept picture; ProductError for anything but a PNG of such a size."""
+    try:
+        with Image.open(io.BytesIO(kept.numpy().tobytes()), formats=("PNG",)) as picture:
+            if picture.mode != "RGB" or picture.width * picture.height > MOST_PIXELS:
+                raise ValueError(f"a kept picture of the mode {picture.mode} and the size {picture.size}")
+            return np.array(picture, dtype=np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ProductError("A picture that the product keeps is damaged; learn the product again.") from error
 
 
 def draw(pictures: Mapping[int, Tensor], digests: Mapping[int, str], most: int | None = None) -> dict[int, Tensor]:

@@ -76,7 +76,8 @@ class Product:
     in the size that the tower sees. `wholes`: how these look as wholes, None where they are not alike; made with
     the limits, from the same pictures. `strengths`: how strongly their patches usually respond, None for a single
     one, made alike. `scoring`: the numbers of its score rule, and `trained` the digest of the trained dictionary
-    behind its limits, "" for none. `seal`: a digest of all that is kept, limits included, see `check_seal`.
+    behind its limits, "" for none. `seal`: a digest of all that is kept, limits and the version of the
+    score rule included, see `check_seal`.
     `past`: the way back.
     """
 
@@ -135,8 +136,9 @@ class Product:
         return look_at(self.roi, self.ignore)
 
     def with_target(self, target_false_alarm: float) -> Product:
-        """The same product with its limits at another rate of false alarms."""
-        return replace(self, calibration=self.calibration.at(target_false_alarm)).sealed()
+        """The same product with its limits at another rate of false alarms; what was stale stays so."""
+        moved = replace(self, calibration=self.calibration.at(target_false_alarm))
+        return moved.sealed() if self.seal == self._digest() else moved
 
     def undo(self) -> Product:
         """The product before its last change, the very same; ProductError where there is no way back."""
@@ -190,7 +192,10 @@ class Product:
 
         path = Path(path)
         settings, tensors = self.state()
-        content = save({name: t.contiguous() for name, t in tensors.items()}, {_HEADER: settings})
+        content = save(
+            {name: t.contiguous() for name, t in tensors.items()},
+            {_HEADER: f"{settings}\n{digest_state(settings, tensors)}"},
+        )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if self.past:
@@ -222,7 +227,8 @@ class Product:
         before: tuple[tuple[Tensor, ...], str] | None = self.__dict__.get("_digest_of")
         if before and all(one is other for one, other in zip(before[0], held, strict=True)):
             return before[1]
-        found = digest_state(*replace(self, seal="").state())[:32]
+        settings, tensors = replace(self, seal="").state()
+        found = digest_state(settings + self.scoring.digest, tensors)[:32]
         self.__dict__["_digest_of"] = held, found
         return found
 
@@ -262,18 +268,21 @@ def _read(path: Path) -> Product:
     content = path.read_bytes()
     tensors = load(content)
     length = int.from_bytes(content[:8], "little")
-    settings = json.loads(content[8 : 8 + length])["__metadata__"][_HEADER]
+    settings, _, checksum = json.loads(content[8 : 8 + length])["__metadata__"][_HEADER].partition("\n")
+    state = digest_state(settings, tensors)
     header: dict[str, Any] = json.loads(settings)
     if header["schema"] not in _READ:
         raise ProductError(f"The product file {path.name!r} was written by another version; learn it again.")
+    if header["schema"] == SCHEMA and checksum != state:
+        raise ProductError(f"The product file {path.name!r} is damaged: it is not what was kept.")
     product = _from_state(header, dict(tensors))
-    return replace(product, past=_read_past(undo_path(path), settings, tensors))
+    return replace(product, past=_read_past(undo_path(path), state))
 
 
-def _read_past(path: Path, settings: str, tensors: Mapping[str, Tensor]) -> tuple[Step, ...]:
+def _read_past(path: Path, state: str) -> tuple[Step, ...]:
     try:
         content = path.read_bytes()
-        return unpack(content, digest_state(settings, tensors))
+        return unpack(content, state)
     except Exception:  # missing, of another state, or damaged: the product is whole all the same
         return ()
 

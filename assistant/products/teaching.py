@@ -11,6 +11,7 @@ from torch import Tensor
 
 from assistant.adapters.dictionary import Dictionary, coreset, merge
 from assistant.detection.calibration import Prior
+from assistant.detection.config import DESCRIBING
 from assistant.detection.detector import Detector
 from assistant.detection.good_parts import fit_mask
 from assistant.detection.known import KnownDefect, choose_patches, copy_of, less
@@ -118,10 +119,13 @@ class Teacher:
         return self._follow(fitting(product, self.detector), Change(_now(), "masks"), roi=looked, ignore=ignored)
 
     def recalibrate(self, product: Product) -> Product:
-        """The product with its limits worked out again, for what it holds and for how scores come about now."""
-        return self._follow(
-            fitting(product, self.detector), Change(_now(), "recalibrated"), scoring=self.detector.config
-        )
+        """The product with its limits worked out again, for what it holds and for how scores come about now.
+
+        What its patches are described by stays as it is: those in memory can be compared with no others.
+        """
+        described = {name: getattr(product.scoring, name) for name in DESCRIBING}
+        scoring = replace(self.detector.config, **described)
+        return self._follow(fitting(product, self.detector), Change(_now(), "recalibrated"), scoring=scoring)
 
     def retarget(self, product: Product, target_false_alarm: float) -> Product:
         """The product with its limits at another rate of false alarms; CalibrationError for an unfit one."""

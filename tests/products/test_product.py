@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import io
 import json
 import os
 import signal
@@ -11,10 +12,12 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
@@ -22,8 +25,13 @@ from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
 from assistant.detection.calibration import calibrate
+from assistant.detection.config import SHIPPED, ScoringConfig
+from assistant.detection.known import KnownDefect, KnownDefects
 from assistant.errors import CalibrationError, ProductError
-from assistant.products.product import SUFFIX, Product, Reference, check_name
+from assistant.models.digests import digest_state
+from assistant.products import kept_pictures
+from assistant.products.kept_pictures import expand
+from assistant.products.product import SCHEMA, SUFFIX, Change, Product, Reference, check_name
 from assistant.products.store import ProductStore, default_folder
 
 
@@ -84,29 +92,29 @@ def test_whole_pictures_are_kept_and_a_product_without_them_is_read(store):
     rows = normalize(torch.randn(2, 6, generator=torch.Generator().manual_seed(3)), dim=-1).half()
     product = make(wholes=Wholes(rows, (0, 1)))
     again = Product.load(store.save(product))
-    assert again.alike and torch.equal(again.wholes.signatures, rows) and again.wholes.owners == (0, 1)
+    assert again.alike and torch.equal(again.wholes.rows, rows) and again.wholes.owners == (0, 1)
     assert again.nbytes == product.nbytes == make().nbytes + 2 * 6 * 2
     plain = Product.load(store.save(make("plain")))
     assert not plain.alike and plain.wholes is None
-    sealed = product.sealed("rule")
-    sealed.check("rule")
+    sealed = product.sealed()
+    sealed.check_seal()
     for wholes in (None, Wholes(rows.flip(0), (0, 1))):
         with pytest.raises(ProductError, match="recalibrate"):
-            dataclasses.replace(sealed, wholes=wholes).check("rule")
+            dataclasses.replace(sealed, wholes=wholes).check_seal()
     path = store.save(dataclasses.replace(product, wholes=Wholes(rows, (0, 7))))
     assert "does not name" in refused(path)
 
 
 def test_strengths_are_kept_and_the_seal_holds_them(store):
     limits = torch.tensor([[1.0, 2.0], [1.5, 0.5]])
-    product = make(strengths=Strengths(limits, (0, 1))).sealed("rule")
+    product = make(strengths=Strengths(limits, (0, 1))).sealed()
     again = Product.load(store.save(product))
-    again.check("rule")
-    assert torch.equal(again.strengths.limits, limits) and again.strengths.owners == (0, 1)
+    again.check_seal()
+    assert torch.equal(again.strengths.rows, limits) and again.strengths.owners == (0, 1)
     assert Product.load(store.save(make("plain"))).strengths is None
     for strengths in (None, Strengths(limits + 1, (0, 1))):
         with pytest.raises(ProductError, match="recalibrate"):
-            dataclasses.replace(product, strengths=strengths).check("rule")
+            dataclasses.replace(product, strengths=strengths).check_seal()
     path = store.save(dataclasses.replace(product, strengths=Strengths(limits, (0, 7))))
     assert "does not name" in refused(path)
 
@@ -154,11 +162,40 @@ def rewrite(path, tensors=lambda t: None, header=lambda h: None):
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as file:
-        row = json.loads(file.metadata()["looktwice"])
+        row = json.loads(file.metadata()["looktwice"].partition("\n")[0])
     kept = load_file(path)
     tensors(kept)
     header(row)
-    save_file(kept, path, {"looktwice": json.dumps(row)})
+    settings = json.dumps(row)
+    save_file(kept, path, {"looktwice": f"{settings}\n{digest_state(settings, kept)}"})
+
+
+def test_one_flipped_bit_anywhere_in_the_file_is_noticed(saved):
+    content, random = saved.read_bytes(), np.random.default_rng(0)
+    assert Product.load(saved)
+    for place in random.integers(0, len(content), 200):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(random.integers(8))
+        saved.write_bytes(flipped)
+        with pytest.raises(ProductError, match="damaged|another version"):
+            Product.load(saved)
+
+
+def test_a_kept_picture_of_another_format_or_size_is_one_sentence(monkeypatch):
+    def packed(format, **options):
+        out = io.BytesIO()
+        Image.new("RGB", (40, 30)).save(out, format, **options)
+        return torch.frombuffer(bytearray(out.getvalue()), dtype=torch.uint8)
+
+    assert expand(packed("PNG")).shape == (30, 40, 3)
+    for format in ("GIF", "JPEG2000", "PCX", "EPS", "BMP"):
+        with pytest.raises(ProductError, match="keeps is damaged"):
+            expand(packed(format))
+    with pytest.raises(ProductError, match="keeps is damaged"):
+        expand(packed("PNG")[:-40])
+    monkeypatch.setattr(kept_pictures, "MOST_PIXELS", 1000)
+    with pytest.raises(ProductError, match="keeps is damaged"):
+        expand(packed("PNG"))
 
 
 @pytest.mark.parametrize(
@@ -205,6 +242,12 @@ def test_tensors_that_do_not_fit_are_refused(saved, spoil):
         lambda h: h["calibration"].update(width=float("nan")),
         lambda h: h["calibration"].update(scores=None),
         lambda h: h["calibration"].pop("center"),
+        lambda h: h["scoring"].update(share=0.5),
+        lambda h: h["scoring"].update(top_share=0),
+        lambda h: h["scoring"].update(rim="wide"),
+        lambda h: h["scoring"].update(mutual_sizes=None),
+        lambda h: h.update(scoring=[]),
+        lambda h: h.update(memory="sideways"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(saved, spoil):
@@ -215,7 +258,145 @@ def test_settings_that_do_not_fit_are_refused(saved, spoil):
         pytest.fail("a damaged product is a ProductError")
 
 
-@pytest.mark.parametrize("schema", [1, 3, 0, "2", None])
+def full():
+    """A product that has something of everything that can be kept."""
+    rows = normalize(torch.randn(2, 6, generator=torch.Generator().manual_seed(3)), dim=-1)
+    known = KnownDefects().with_example(KnownDefect(2, "d.png", "dent", "9"), rows.repeat(1, 2)[:, :8])
+    return make(
+        ignore=torch.tensor([[0.0, 0.0], [0.0, 0.5]]),
+        known=known,
+        pictures={0: torch.arange(9, dtype=torch.uint8), 1: torch.arange(7, dtype=torch.uint8)},
+        history=(Change("2025-01-02", "defect", 2, "d.png", "dent"),),
+        wholes=Wholes(rows.half(), (0, 1)),
+        strengths=Strengths(rows.float(), (0, 1)),
+        scoring=ScoringConfig(rim=2),
+        trained="abc",
+    ).sealed()
+
+
+def flipped(tensor):
+    """A copy with the lowest bit of its last number flipped."""
+    copy = tensor.clone()
+    octets = copy.view(torch.uint8).flatten()
+    octets[-copy.element_size()] ^= 1
+    return copy
+
+
+def numbers(row, path=()):
+    """The paths of all numbers in a JSON-ready row."""
+    if isinstance(row, dict | list):
+        for key, value in row.items() if isinstance(row, dict) else enumerate(row):
+            yield from numbers(value, (*path, key))
+    elif isinstance(row, int | float) and not isinstance(row, bool):
+        yield path
+
+
+def shift(row, path):
+    """Change the number at a path, a whole one by 1 and another one by the least that tells."""
+    *way, last = path
+    for key in way:
+        row = row[key]
+    row[last] += 1 if isinstance(row[last], int) else 1e-9 * (1 if row[last] < 0.4 else -1)
+
+
+def test_a_seal_is_whole_after_a_file_and_saving_breaks_none(store):
+    product = full()
+    again = Product.load(store.save(product))
+    again.check_seal()
+    assert again.seal == product.seal != "" and again == product and again.scoring == ScoringConfig(rim=2)
+    assert Product.load(store.save(again)).sealed().seal == product.seal
+
+
+@pytest.mark.parametrize("name", sorted(full().state()[1]))
+def test_one_flipped_bit_in_a_tensor_breaks_the_seal(store, name):
+    path = store.save(full())
+    rewrite(path, tensors=lambda t: t.update({name: flipped(t[name])}))
+    try:
+        product = Product.load(path)
+    except ProductError:  # an owner that cannot be is refused at once
+        assert name.endswith("owners")
+        return
+    with pytest.raises(ProductError, match="run `looktwice teach cloth --recalibrate`"):
+        product.check_seal()
+    product.sealed().check_seal()
+
+
+@pytest.mark.parametrize(
+    "part", ["calibration", "references", "scoring", "tiles", "side", "history", "capacity"]
+)
+def test_one_other_number_in_the_settings_breaks_the_seal(store, part):
+    path = store.save(full())
+    content, header = path.read_bytes(), json.loads(full().state()[0])
+    tried = 0
+    for way in numbers({part: header[part]}):
+        path.write_bytes(content)
+        rewrite(path, header=lambda h, way=way: shift(h, way))
+        try:
+            product = Product.load(path)
+        except ProductError:  # out of its range, or the id of nothing
+            continue
+        tried += 1
+        with pytest.raises(ProductError, match="recalibrate"):
+            product.check_seal()
+    assert tried >= {"calibration": 5, "scoring": 15}.get(part, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"trained": "abd"}, {"aligned": True}, {"views": "flips"}, {"weights": "abc124"}, {"memory": "trained"}],
+    ids=str,
+)
+def test_another_word_in_the_settings_breaks_the_seal(change):
+    with pytest.raises(ProductError, match="recalibrate"):
+        dataclasses.replace(full(), **change).check_seal()
+
+
+def test_another_version_of_the_score_rule_breaks_the_seal(store, monkeypatch):
+    path = store.save(full())
+    Product.load(path).check_seal()
+    monkeypatch.setattr("assistant.detection.config.FORMULA", 99)
+    with pytest.raises(ProductError, match="recalibrate"):
+        Product.load(path).check_seal()
+
+
+def test_a_seal_is_worked_out_again_where_a_memory_changed_in_its_place():
+    product = full()
+    product.check_seal()
+    product.dictionary.remove(1)
+    with pytest.raises(ProductError, match="recalibrate"):
+        product.check_seal()
+
+
+def age(path, more=None):
+    """Write a product's file again as schema 2 was, with `more` tensors."""
+    header = json.loads(Product.load(path).state()[0]) | {"schema": 2, "seal": "0123456789abcdef"}
+    for name in ("scoring", "trained", "memory"):
+        del header[name]
+    save_file(load_file(path) | (more or {}), path, {"looktwice": json.dumps(header)})
+
+
+def test_a_file_of_the_schema_before_is_read_and_its_limits_are_stale(store):
+    product = full()
+    path = store.save(product)
+    age(path)
+    old = Product.load(path)
+    assert (old.schema, old.scoring, old.memory, old.trained) == (SCHEMA, SHIPPED, "nearest", "")
+    assert same_memory(old, product) and old.calibration == product.calibration
+    assert old.references == product.references and torch.equal(old.wholes.rows, product.wholes.rows)
+    for stale in (old, old.with_target(0.2)):
+        with pytest.raises(ProductError, match="recalibrate"):
+            stale.check_seal()
+    again = Product.load(store.save(old))
+    assert again == old and json.loads(again.state()[0])["schema"] == SCHEMA == 3
+
+
+def test_a_file_of_the_schema_before_that_left_out_its_ground_is_refused_with_a_sentence(store):
+    path = store.save(full())
+    age(path, {"foreground.direction": torch.ones(8)})
+    assert "leaves out the ground it stands on" in refused(path) and "learn it again" in refused(path)
+
+
+@pytest.mark.parametrize("schema", [1, 4, 0, "2", "3", None])
 def test_another_schema_says_what_helps(saved, schema):
     rewrite(saved, header=lambda h: h.update(schema=schema))
     assert "another version; learn it again" in refused(saved)
@@ -308,13 +489,26 @@ def test_a_product_that_makes_no_sense_cannot_be_made(change):
 
 
 def test_another_target_moves_the_limits_and_nothing_else():
-    product = make()
+    product = make().sealed()
     loose = product.with_target(0.3)
     assert loose.calibration == calibrate([0.1, 0.12], target=0.3)
     assert loose.calibration.threshold < product.calibration.threshold
-    assert dataclasses.replace(loose, calibration=product.calibration) == product
+    loose.check_seal()
+    assert loose.seal != product.seal
+    assert dataclasses.replace(loose, calibration=product.calibration, seal=product.seal) == product
     with pytest.raises(CalibrationError):
         product.with_target(0.0)
+
+
+def test_another_target_makes_no_stale_limits_fresh():
+    product = make().sealed()
+    for stale in (dataclasses.replace(product, roi=None), dataclasses.replace(product, seal=""), make()):
+        with pytest.raises(ProductError, match="recalibrate"):
+            stale.with_target(0.3).check_seal()
+    # What was changed by hand and is changed back is as it was.
+    moved = dataclasses.replace(product, calibration=product.calibration.at(0.3))
+    moved.with_target(product.calibration.target).check_seal()
+    assert moved.with_target(product.calibration.target) == product
 
 
 @pytest.mark.parametrize("call", ["open", "fsync", "replace"])
