@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assistant.language.template import answer, explain
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["answer", "explain", "load_explainer"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load `load_explainer` on first use (PEP 562): the template needs nothing of what it needs."""
     if name != "load_explainer":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from openvino import CompiledModel
 
 Array = NDArray[np.float32]
 
@@ -45,7 +48,7 @@ class Shape:
         )
 
 
-def compile_llama(weights: Mapping[str, Array], shape: Shape) -> Any:
+def compile_llama(weights: Mapping[str, Array], shape: Shape) -> CompiledModel:
     """A compiled model with a state of keys and values: the logits [1, 1, vocabulary] after the last of T tokens.
 
     In: embeddings [1, T, hidden], cos and sin [1, 1, T, width] (see `rotations`), mask [1, 1, T, S] (see

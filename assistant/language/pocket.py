@@ -10,7 +10,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from assistant.models.backbone import Backbone
 from assistant.models.cache import bundle_folder
 from assistant.models.pull import without_bars
 from assistant.prompts.chat import converse
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CONTEXT = 2048
 """Tokens that are read at most; the model could read more, but not within a second."""
@@ -92,13 +95,15 @@ class PocketExplainer:
             raise ExplainerError("This language model cannot run in OpenVINO here; use the torch runtime.")
         if folder and (folder / LORA).is_file():
             model = merge_lora(model, folder)
-        trained = None
+        trained, name = None, bundle if folder else f"{bundle} (untrained)"
         if folder and (folder / PROJECTOR).is_file():
             trained = load_projector(folder, bundle, backbone.digest)
             if trained.projector.config.hidden != model.config.hidden_size:
                 raise ExplainerError(f"The projector in {folder} is made for another language model.")
-        decoder = CompiledDecoder(model) if compiled else TorchDecoder(model.to(device, torch.bfloat16))
-        return cls(decoder, tokenizer, backbone, trained, bundle if folder else f"{bundle} (untrained)")
+        if compiled:
+            return cls(CompiledDecoder(model), tokenizer, backbone, trained, name)
+        placed = model.to(device, torch.bfloat16)  # type: ignore[arg-type]  # transformers' wrapper hides `self`
+        return cls(TorchDecoder(placed), tokenizer, backbone, trained, name)
 
     def count(self, text: str) -> int:
         """How many tokens a text takes."""
@@ -179,7 +184,7 @@ class PocketExplainer:
         return reading, keys[:same]
 
 
-def load_language(bundle: str) -> tuple[Any, Any]:
+def load_language(bundle: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """The tokenizer and the causal model (float32, on the CPU) of a bundle; ExplainerError where missing."""
     folder = bundle_folder(bundle) / "language"
     if not (folder / "model.safetensors").is_file():

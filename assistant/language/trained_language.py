@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 from safetensors.torch import save
@@ -23,6 +23,9 @@ from assistant.errors import ExplainerError
 from assistant.files import write_atomically
 from assistant.models.cache import cache_root
 from assistant.models.card import card_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SCHEMA = 1
 SUFFIX = ".language"
@@ -94,7 +97,7 @@ def load_projector(folder: Path, bundle: str, weights: str) -> TrainedProjector:
     return trained
 
 
-def merge_lora(model: Any, folder: Path) -> Any:
+def merge_lora(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     """A model with a LoRA worked into its weights; ExplainerError where it does not fit or peft is missing."""
     if not (folder / LORA).is_file():  # peft would look for a pickle
         raise ExplainerError(f"There is no file {LORA} in {folder}.")

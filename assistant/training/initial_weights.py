@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -11,11 +11,15 @@ from assistant.errors import TrainingError
 from assistant.language.visual_tokens import sizes_of
 from assistant.models.backbone import Backbone
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The layers that get a LoRA, by transformers' names."""
 
 
-def add_lora(model: Any, bundle: str, rank: int, dropout: float, seed: int) -> Any:
+def add_lora(model: PreTrainedModel, bundle: str, rank: int, dropout: float, seed: int) -> PeftModel:
     """The model of a bundle, frozen, with a LoRA drawn by seed, which changes nothing yet.
 
     TrainingError where peft is missing.

@@ -120,9 +120,10 @@ def train_lvlm(
     accelerator = accelerate(backbone, config.precision, "lvlm")
     sides = split_conversations(conversations, config.held_out, config.seed)
     bundle = backbone.card.name
-    tokenizer, model = load_language(bundle)
+    tokenizer, frozen = load_language(bundle)
     half = torch.bfloat16 if config.precision == "bf16" else torch.float32
-    model = add_lora(model.to(half), bundle, config.rank, config.dropout, config.seed)
+    frozen = frozen.to(half)  # type: ignore[arg-type]  # transformers' wrapper hides `self`
+    model = add_lora(frozen, bundle, config.rank, config.dropout, config.seed)
     projector = draw_projector(backbone, model, config.seed)
     begun = WarmStart.load(start, bundle, backbone.digest).put_into(projector, model) if start else ""
     taught, unseen = (
