@@ -6,8 +6,6 @@ would share one. A picture comes in base64 and never by address.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import tempfile
@@ -21,6 +19,7 @@ from assistant.errors import LooktwiceError
 from assistant.face.session import Result, Session, inspect_pictures, stream_chat
 from assistant.face.shared import WORK, Resources
 from assistant.face.words import say, sentence
+from assistant.images.encoded import decode_base64
 from assistant.images.load import DEFAULT_CAPS
 
 ABOUT = (
@@ -70,10 +69,7 @@ class Tool:
         """The file of a picture in base64, among the uploads."""
         if len(picture) > DEFAULT_CAPS.max_bytes * 4 / 3 + 4:
             raise LooktwiceError(f"The picture is larger than {DEFAULT_CAPS.max_bytes // 1_000_000} MB.")
-        try:
-            data = base64.b64decode(picture, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise LooktwiceError("The picture is not a file in base64.") from error
+        data = decode_base64(picture, "The picture")
         os.makedirs(self.shared.uploads, exist_ok=True)
         path = Path(tempfile.mkdtemp(prefix="tool-", dir=self.shared.uploads)) / "picture"
         path.write_bytes(data)

@@ -69,10 +69,13 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _check_jpeg(data: bytes, name: str, caps: SizeCaps) -> None:
     exif = bytearray()
-    scans = area = 0
+    scans = area = filled = 0
+    before = 2
     for number, (code, start, end) in enumerate(jpeg_segments(data), 1):
-        if number > caps.max_pieces:
-            raise ImageError(f"{name} has more than {caps.max_pieces} segments")
+        if scans == 0:  # Pillow reads a header's filling byte by byte in Python
+            filled, before = filled + start - before - 4, end
+        if max(number, filled) > caps.max_pieces:
+            raise ImageError(f"{name} has more than {caps.max_pieces} segments or bytes between them")
         if code in _FRAMES and len(data) >= start + 5:
             area = max(area, _product(struct.unpack_from(">HH", data, start + 1)))
         elif code == _EXIF and data[start : start + 6] == b"Exif\0\0":

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request, Response
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
-from assistant.images.load import load_image
+from assistant.images.masks import load_mask
 from assistant.products.config import LearnConfig
 from assistant.products.product import Product
 from assistant.products.summary import ProductDetail, detail_of
@@ -155,5 +155,4 @@ async def _do_in_turn(request: Request, service: Service, work: Callable[[], T])
 def _mask(picture: Picture | None) -> NDArray[np.bool_] | None:
     if picture is None:
         return None
-    mask: NDArray[np.bool_] = load_image(picture.checked(), name=picture.name).pixels.mean(axis=2) > 127
-    return mask
+    return load_mask(picture.checked(), name=picture.name)

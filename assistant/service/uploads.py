@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -15,6 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from assistant.errors import ImageError
+from assistant.images.encoded import decode_base64
 from assistant.images.load import load_image
 from assistant.images.sources import shown_name
 from assistant.service.problems import Problem
@@ -145,9 +144,9 @@ def decode(row: PictureIn, number: int) -> Picture:
     """A picture from its base64; what is no base64 is told as its fault."""
     name = _shown(row.name, number)
     try:
-        return Picture(name, base64.b64decode(row.data, validate=True))
-    except (binascii.Error, ValueError):
-        return Picture(name, b"", f"{name} is not a file in base64")
+        return Picture(name, decode_base64(row.data, name))
+    except ImageError as error:
+        return Picture(name, b"", str(error))
 
 
 def _shown(name: str | None, number: int) -> str:

@@ -94,6 +94,13 @@ def test_a_jpeg_of_a_million_segments_is_refused() -> None:
     assert "more than 100000 segments" in refused(data[:2] + b"\xff\xe5\0\2" * 1_000_000 + data[2:])
 
 
+@pytest.mark.parametrize("filling", [b"\xff", b"\xff\x00"])
+def test_a_jpeg_header_of_filling_is_refused(filling: bytes) -> None:
+    data = encode(noise(20, 10), "JPEG")
+    assert "bytes between them" in refused(data[:2] + filling * 1_000_000 + data[2:])
+    assert load_image(data[:2] + b"\xff" * 1000 + data[2:]).width == 20
+
+
 def test_a_jpeg_inside_a_tiff_is_counted_too() -> None:
     scans = repeated_scan(350, 280, 45)
     tags = {256: 350, 257: 280, 259: 7, 262: 6, 273: 8, 277: 3, 278: 280, 279: len(scans)}
