@@ -154,8 +154,6 @@ def test_an_inspection_from_json_is_drawn_without_a_map() -> None:
     pixels = grey(600, 600)
     inspection = Inspection.from_json(inspection_of(pixels, hot_corner()).to_json())
     assert (photo_part(draw_overlay(pixels, inspection), 600) == GREY).all()
-    unscaled = dataclasses.replace(inspection_of(pixels, hot_corner()), scale=None)
-    assert (photo_part(draw_overlay(pixels, unscaled), 600) == GREY).all()
 
 
 def test_the_given_pixels_stay_as_they_were() -> None:
