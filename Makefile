@@ -28,7 +28,7 @@ app: $(READY)
 
 bench: $(READY)
 	@$(BIN)/looktwice pull pocket
-	$(BIN)/looktwice eval ../shared/data elpv:mono elpv:poly textiles --mode batch --limit 160 --out results.json
+	$(BIN)/looktwice eval ../shared/data elpv:mono elpv:poly textiles --mode mutual --limit 160 --out results.json
 
 # The first time this takes a few minutes, most of it for torch.
 $(READY): pyproject.toml

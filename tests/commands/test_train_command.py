@@ -4,6 +4,7 @@ import inspect
 import sys
 
 import pytest
+from PIL import Image
 
 from assistant.commands import main as cli
 from assistant.commands.train import detector, dictionary
@@ -16,8 +17,7 @@ from assistant.training.dictionary_training import DictionaryConfig
 @pytest.fixture
 def run(tiny_home, monkeypatch, tmp_path, capfd):
     """run(*arguments) -> (exit status, standard error as one line), with the tiny convolutional tower."""
-    for module in ("learned", "lookup"):
-        monkeypatch.setattr(f"assistant.{module}.cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("assistant.models.trained.cache_root", lambda: tmp_path / "cache")
 
     def call(*arguments, verb="detector"):
         fixed = ("--bundle", "tiny-cnn", "--device", "cpu", "--epochs", 1, "--simulated", 1)
@@ -32,9 +32,14 @@ def run(tiny_home, monkeypatch, tmp_path, capfd):
 
 
 @pytest.fixture
-def pictures(sample, tmp_path):
-    sample()
-    return tmp_path / "pictures0"
+def pictures(good, tmp_path):
+    """A folder of three kinds of good pictures, two of each."""
+    for kind in range(3):
+        folder = tmp_path / "pictures" / f"kind{kind}"
+        folder.mkdir(parents=True)
+        for i in range(2):
+            Image.fromarray(good(10 * kind + i, 72 + 8 * kind, 80)).save(folder / f"{i}.png")
+    return tmp_path / "pictures"
 
 
 def test_a_detector_is_trained_where_the_bundle_looks_for_it_and_the_same_command_goes_on(
@@ -70,10 +75,11 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(run, pictures, tmp_path, monk
         raise KeyboardInterrupt
 
     for verb in ("detector", "dictionary"):
-        monkeypatch.setattr(f"assistant.training.{verb}.train_{verb}", interrupt)
+        monkeypatch.setattr(f"assistant.training.{verb}_training.train_{verb}", interrupt)
         status, err = run(pictures, "--work", tmp_path / "work", verb=verb)
         assert status == 130 and "goes on where it was" in err
-    assert not TrainedAdapter.user_path("tiny-cnn").exists() and not TrainedDictionary.user_path("tiny-cnn").exists()
+    assert not TrainedAdapter.user_path("tiny-cnn").exists()
+    assert not TrainedDictionary.user_path("tiny-cnn").exists()
 
 
 def test_features_are_kept_in_the_cache_by_default(run, pictures, monkeypatch, tmp_path):
@@ -88,13 +94,13 @@ def test_features_are_kept_in_the_cache_by_default(run, pictures, monkeypatch, t
     ("arguments", "words"),
     [
         (["nowhere"], "There is no folder"),
-        (["pictures0", "--leave-out", "gremlins"], "gremlins"),
-        (["pictures0/kind0"], "one kind"),
-        (["pictures0", "--rate", "0"], "positive"),
-        (["pictures0", "--precision", "int4"], "int4"),
-        (["pictures0", "--out", "weights.bin"], "safetensors"),
-        (["pictures0", "--out", "taken.safetensors"], "is a folder"),
-        (["pictures0", "--work", "file/work"], "cannot be made"),
+        (["pictures", "--leave-out", "gremlins"], "gremlins"),
+        (["pictures/kind0"], "one kind"),
+        (["pictures", "--rate", "0"], "positive"),
+        (["pictures", "--precision", "int4"], "int4"),
+        (["pictures", "--out", "weights.bin"], "safetensors"),
+        (["pictures", "--out", "taken.safetensors"], "is a folder"),
+        (["pictures", "--work", "file/work"], "cannot be made"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
