@@ -130,8 +130,15 @@ class Calibration:
         if self.method in ("conformal", "built-in"):
             above = len(self.scores) - int(np.searchsorted(self.scores, score, side="left"))
             return (1 + above) / (1 + len(self.scores))
-        z = (_log(score) - self.center) / self.width
-        return float(max(stdtr(self.freedom, -z), 1e-12))
+        return self._tail(score)
+
+    def rarity(self, score: float) -> float:
+        """How rare a score is among good pictures, in (0, 1], by the curve wherever there is one.
+
+        Counting cannot tell a value beyond all good pictures from one just above them: by this number a strong
+        defect is as strong against twenty references as against four. It is for severity, not for decisions.
+        """
+        return self.p_value(score) if self.method == "built-in" else self._tail(score)
 
     def verdict(self, score: float) -> Verdict:
         """The decision, by the two limits."""
@@ -162,6 +169,10 @@ class Calibration:
     def from_dict(cls, row: dict[str, Any]) -> Calibration:
         """Rebuild from `to_dict`."""
         return cls(**{**row, "method": present_name(row["method"]), "scores": tuple(row["scores"])})
+
+    def _tail(self, score: float) -> float:
+        z = (_log(score) - self.center) / self.width
+        return float(max(stdtr(self.freedom, -z), 1e-12))
 
     def _limit(self, rate: float) -> float:
         if self.method in ("conformal", "built-in"):

@@ -59,7 +59,15 @@ def test_shares_say_how_much_each_layer_counts(layers):
     assert torch.allclose(join_layers(layers, shares=(0.5, 0.5)), join_layers(layers))
 
 
-@pytest.mark.parametrize("shares", [(1.0,), (0.5, 0.6), (1.0, 0.0), (1.5, -0.5), (0.4, 0.3, 0.3)])
+def test_a_share_of_nothing_leaves_a_layer_out_and_unscaled_layers_are_joined_as_they_come(layers):
+    assert torch.equal(join_layers(layers, shares=(1.0, 0.0)), join_layers(layers[:1]))
+    loud = [layers[0], layers[1] * 1000]
+    size = layers[0].shape[-1]
+    assert join_layers(loud, scaled=False)[..., size:].norm(dim=-1).min() > 0.99
+    assert torch.allclose(join_layers(loud), join_layers(layers), atol=1e-5)
+
+
+@pytest.mark.parametrize("shares", [(1.0,), (0.5, 0.6), (1.5, -0.5), (0.4, 0.3, 0.3)])
 def test_shares_that_do_not_divide_the_layers_are_refused(layers, shares):
     with pytest.raises(ValueError, match="do not divide"):
         join_layers(layers, shares=shares)

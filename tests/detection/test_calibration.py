@@ -326,3 +326,21 @@ def test_the_earlier_name_of_the_mutual_method_is_still_read():
     made = calibrate_mutual([0.1, 0.2, 0.3, 0.1])
     assert made.method == "mutual" == made.evidence.method
     assert Calibration.from_dict(made.to_dict() | {"method": "batch"}) == made
+
+
+def test_a_strong_defect_is_as_rare_against_twenty_good_pictures_as_against_four():
+    random = np.random.default_rng(3)
+    for seed in range(5):
+        scores = np.exp(np.random.default_rng(seed).normal(-1.2, 0.08, 40)).tolist()
+        few, many = calibrate(scores[:4]), calibrate(scores[:20])
+        assert (few.method, many.method) == ("predictive", "conformal")
+        strong = 3 * max(scores) * float(random.uniform(1, 1.5))
+        assert many.p_value(strong) == pytest.approx(1 / 21)  # what counting can say at most
+        assert many.rarity(strong) < 0.001 and few.rarity(strong) < 0.01
+        assert few.rarity(strong) == few.p_value(strong)
+        assert many.rarity(float(np.median(scores))) > 0.2
+
+
+def test_without_a_curve_rarity_is_counted():
+    limits = built_in([0.1 + i / 1000 for i in range(60)], "sixty things")
+    assert limits.rarity(0.13) == limits.p_value(0.13)
