@@ -31,6 +31,7 @@ from assistant.face.tool import offer_tool, require_mcp
 from assistant.face.words import sentence
 from assistant.images.load import DEFAULT_CAPS
 from assistant.inspector import Inspector
+from assistant.models.telemetry import silence_hub
 from assistant.products.live_store import LiveProducts
 from assistant.records.history import History, default_history
 
@@ -120,6 +121,7 @@ def shield_environment() -> list[str]:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["GRADIO_TEMP_DIR"] = folder
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    silence_hub()
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
     return ignored

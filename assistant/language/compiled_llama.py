@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.models.telemetry import import_openvino
+
 if TYPE_CHECKING:
     from openvino import CompiledModel
 
@@ -54,9 +56,9 @@ def compile_llama(weights: Mapping[str, Array], shape: Shape) -> CompiledModel:
     In: embeddings [1, T, hidden], cos and sin [1, 1, T, width] (see `rotations`), mask [1, 1, T, S] (see
     `causal_mask`), and a zero [1] int32. `weights` by transformers' names, linear layers [out, in].
     """
-    import openvino
-
-    return openvino.Core().compile_model(_Graph(weights, shape).model(), "CPU", HINTS)
+    core = import_openvino().Core()
+    compiled: CompiledModel = core.compile_model(_Graph(weights, shape).model(), "CPU", HINTS)
+    return compiled
 
 
 def rotations(shape: Shape, start: int, count: int) -> tuple[Array, Array]:
@@ -77,10 +79,10 @@ class _Graph:
     """Builds the graph of one Llama."""
 
     def __init__(self, weights: Mapping[str, Array], shape: Shape) -> None:
-        import openvino
+        self.ov, self.weights, self.shape = import_openvino(), weights, shape
         from openvino import opset13
 
-        self.ov, self.op, self.weights, self.shape = openvino, opset13, weights, shape
+        self.op = opset13
         whole = {"x": [1, -1, shape.hidden], "cos": [1, 1, -1, shape.width], "sin": [1, 1, -1, shape.width]}
         whole["mask"] = [1, 1, -1, -1]
         self.inputs = {name: opset13.parameter(size, np.float32, name) for name, size in whole.items()}

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from assistant.language.compiled_llama import Shape, causal_mask, compile_llama, rotations
+from assistant.models.telemetry import import_openvino
 
 Array = NDArray[np.float32]
 
@@ -122,8 +123,7 @@ class _CompiledReading:
         return logits
 
     def crop(self, length: int) -> None:
-        import openvino
-
+        openvino = import_openvino()
         if length >= self.length:
             return
         for kept in self._request.query_state():

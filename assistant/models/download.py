@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from assistant.errors import WeightsError
 from assistant.models.card import HubFolder, Wheel
 from assistant.models.digests import hash_file
+from assistant.models.telemetry import silence_hub
 
 POLL_SECONDS = 0.2
 HUB_SUFFIXES = (".safetensors", ".json", ".txt", ".jinja", ".model")
@@ -92,6 +93,7 @@ def download_folder(source: HubFolder, folder: Path) -> None:
     from httpx import HTTPError
     from huggingface_hub import snapshot_download
 
+    silence_hub()
     try:
         snapshot_download(
             source.repo, revision=source.revision, local_dir=folder, allow_patterns=list(source.files)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from assistant.errors import WeightsError
 from assistant.models.card import Bundle
+from assistant.models.telemetry import import_openvino
 from assistant.models.towers import CLASSES, PatchTower, build_image_tower, build_text_tower
 
 GRAPH = "openvino/image.xml"
@@ -56,8 +57,7 @@ class OpenVinoRuntime:
     """
 
     def __init__(self, graph: Path) -> None:
-        import openvino
-
+        openvino = import_openvino()
         self.device = torch.device("cpu")
         hints = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         try:
@@ -89,8 +89,7 @@ def prepare(card: Bundle, folder: Path) -> None:
 
 def export_graph(tower: PatchTower, graph: Path) -> None:
     """Write a tower as OpenVINO IR in fp32 that takes any batch and size."""
-    import openvino
-
+    openvino = import_openvino()
     graph.parent.mkdir(exist_ok=True)
     example = torch.zeros(1, 3, 64, 64)
     model: Any = openvino.convert_model(tower, example_input=example, input=[-1, 3, -1, -1])
