@@ -1,21 +1,29 @@
 """The one result type that everything speaks: an `Inspection` of a picture, with its `Region`s.
 
 It is frozen evidence. Detectors make it, explanations and screens read it, nothing changes it. It knows
-nothing about models, files or widgets.
+nothing about models or widgets; how it is shown in a notebook is `overlay`'s.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.errors import ImageError
 from assistant.images.geometry import Position, to_picture
+from assistant.images.sources import shown_name
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from assistant.images.load import Source
 
 SCHEMA = 1
 
@@ -164,6 +172,37 @@ class Inspection:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"{name} is {value}, which is not a finite number")
+
+    def __repr__(self) -> str:
+        name = shown_name(self.path)
+        if self.status == "error":
+            return f"<Inspection of {name}: error, {self.error}>"
+        regions = f"{len(self.regions)} region{'' if len(self.regions) == 1 else 's'}"
+        limits = f"score {self.score:.4g}, limit {self.threshold:.4g}"
+        return f"<Inspection of {name}: {self.verdict}, {limits}, {regions}>"
+
+    def overlay(self, picture: Source | None = None) -> Image.Image:
+        """The picture with map, boxes and verdict drawn on it, see `draw_overlay`.
+
+        Drawn on `picture`, by default the file that was judged; ImageError where that is gone or of another size.
+        A row read from JSON has no map: its boxes and its verdict are drawn.
+        """
+        from assistant.overlay import draw_from
+
+        return draw_from(self, picture)
+
+    def _repr_html_(self) -> str:
+        from assistant.overlay import to_html
+
+        return to_html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        file = io.BytesIO()
+        try:
+            self.overlay().save(file, "PNG")
+        except ImageError:
+            return None
+        return file.getvalue()
 
     @property
     def anomaly_map(self) -> NDArray[np.float32]:

@@ -104,6 +104,9 @@ class Inspector:
             inspector.explainer = load_explainer(explainer, backbone, device=device)
         return inspector
 
+    def __repr__(self) -> str:
+        return f"<Inspector: {self.backbone.card.name} on {self.backbone.runtime.device}>"
+
     def learn(
         self,
         name: str,

@@ -6,12 +6,22 @@ looks like its photograph.
 
 from __future__ import annotations
 
+import base64
+import html
+import io
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from assistant.errors import ImageError
 from assistant.images.geometry import to_picture
-from assistant.inspection import Inspection, Region
+from assistant.images.load import Source, load_image
+from assistant.images.sources import shown_name
+
+if TYPE_CHECKING:  # it shows itself by what stands here
+    from assistant.inspection import Inspection, Region
 
 LONGEST_SIDE = 1600
 LEGIBLE_SIDE = 512
@@ -63,6 +73,41 @@ def draw_overlay(
     return _under_bar(photo, inspection) if bar else photo
 
 
+def draw_from(inspection: Inspection, picture: Source | None = None) -> Image.Image:
+    """The overlay of an inspection on its picture, by default the file that was judged.
+
+    ImageError where the inspection is an error, the file is gone, or the picture has another size by now.
+    """
+    if inspection.status == "error":
+        raise ImageError(f"There is nothing to draw: {inspection.error}")
+    pixels = load_image(inspection.path if picture is None else picture).pixels
+    try:
+        return draw_overlay(pixels, inspection)
+    except ValueError as error:
+        raise ImageError(f"Nothing can be drawn for {shown_name(inspection.path)}: {error}") from error
+
+
+def to_html(inspection: Inspection) -> str:
+    """An inspection as a notebook shows it: overlay, verdict and regions, everything inside and nothing loaded."""
+    name = html.escape(shown_name(inspection.path))
+    if inspection.status == "error":
+        return f"<div><b>error</b> {name}<br>{html.escape(inspection.error or '')}</div>"
+    try:
+        file = io.BytesIO()
+        draw_from(inspection).save(file, "JPEG", quality=90)
+        shown = base64.b64encode(file.getvalue()).decode()
+        picture = f'<img src="data:image/jpeg;base64,{shown}" alt="{name}" style="max-width:100%;width:640px">'
+    except ImageError as error:
+        picture = html.escape(f"No picture: {error}; inspection.overlay(picture) draws on one.")
+    fill, ink = (f"rgb{color}" for color in _VERDICTS[inspection.verdict or "review"])
+    verdict = f'<b style="background:{fill};color:{ink};padding:2px 8px">{inspection.outcome.upper()}</b>'
+    numbers = f"score {inspection.score:#.3g}, limit {inspection.threshold:#.3g}, p {inspection.p_value:.2g}"
+    if inspection.product:
+        numbers += f", product {html.escape(inspection.product)}"
+    notices = "".join(f"<br>{html.escape(notice)}" for notice in inspection.notices)
+    return f"<div>{verdict} {name}: {numbers}{notices}<br>{picture}{_region_table(inspection.regions)}</div>"
+
+
 def draw_boxes(pixels: NDArray[np.uint8], regions: tuple[Region, ...]) -> Image.Image:
     """Draw the boxes and ids of regions, and nothing else, over their picture; sizes as for `draw_overlay`."""
     height, width = pixels.shape[:2]
@@ -100,6 +145,18 @@ def shown_size(width: int, height: int) -> tuple[int, int]:
     longer = max(width, height)
     factor = min(max(longer, LEGIBLE_SIDE), LONGEST_SIDE) / longer
     return max(THINNEST_SIDE, round(width * factor)), max(THINNEST_SIDE, round(height * factor))
+
+
+def _region_table(regions: tuple[Region, ...]) -> str:
+    if not regions:
+        return ""
+    rows = [("region", "where", "severity", "peak", "area", "resembles")]
+    for region in regions:
+        types = ", ".join(kind.name for kind in region.defect_types)
+        numbers = f"{region.peak:#.3g}", f"{100 * region.area_fraction:.2g} %"
+        rows.append((region.id, region.position, region.severity, *numbers, types))
+    cells = ["".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in rows]
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
 
 def _share(values: NDArray[np.float32], scale: tuple[float, float]) -> NDArray[np.float32]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import html.parser
+import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from assistant.inspection import Inspection, Region, Verdict
+from assistant.errors import ImageError
+from assistant.inspection import DefectType, Inspection, Region, Verdict
 from assistant.overlay import LEGIBLE_SIDE, LONGEST_SIDE, colorize, draw_overlay
 
 GREY = 90
@@ -175,3 +178,87 @@ def test_what_does_not_fit_together_is_refused() -> None:
         draw_overlay(pixels, dataclasses.replace(inspection, scale=(1.0, 1.0)))
     with pytest.raises(ValueError, match="cannot be read"):
         draw_overlay(pixels, Inspection(path="a", status="error", error="This file cannot be read."))
+
+
+# In a notebook
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """An inspection of a file with a name and words that a page might take for markup."""
+    pixels = grey(300, 400)
+    file = tmp_path / "<b>part & co.png"
+    Image.fromarray(pixels).save(file)
+    found = dataclasses.replace(
+        region(10, 20, 60, 90), id="R<1>", defect_types=(DefectType("<script>alert(1)</script>", 0.9),)
+    )
+    row = inspection_of(pixels, hot_corner(), "defect", found)
+    return dataclasses.replace(row, path=str(file), product="nut", notices=('<img src="http://x/y.png">',))
+
+
+class Page(html.parser.HTMLParser):
+    """The tags of a page, what they point at, and its words."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.targets, self.words = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.targets += [value for name, value in attributes if name in ("src", "href", "srcset", "data")]
+        assert not any(name.startswith("on") for name, _ in attributes)
+
+    def handle_data(self, data):
+        self.words += data + " "
+
+
+def test_a_notebook_shows_overlay_verdict_and_regions(judged):
+    page = Page(judged._repr_html_())
+    assert page.tags.count("img") == 1 and all(t.startswith("data:image/") for t in page.targets)
+    assert not {"script", "link", "style", "iframe"} & set(page.tags)
+    for words in ("DEFECT", "<b>part & co.png", "product nut", "R<1>", "center", "moderate", "<script>alert(1)"):
+        assert words in page.words
+    drawn = Image.open(io.BytesIO(judged._repr_png_()))
+    np.testing.assert_array_equal(np.asarray(drawn), np.asarray(judged.overlay()))
+
+
+def test_an_overlay_is_drawn_on_the_file_that_was_judged_or_on_what_is_given(judged):
+    pixels = grey(300, 400)
+    expected = np.asarray(draw_overlay(pixels, judged))
+    for overlay in (judged.overlay(), judged.overlay(pixels), judged.overlay(Image.fromarray(pixels))):
+        np.testing.assert_array_equal(np.asarray(overlay), expected)
+
+
+def test_a_row_from_json_shows_its_boxes(judged):
+    again = Inspection.from_json(judged.to_json())
+    assert again._repr_png_() and Page(again._repr_html_()).tags.count("img") == 1
+    plain = draw_overlay(grey(300, 400), dataclasses.replace(judged, coarse_map=None))
+    np.testing.assert_array_equal(np.asarray(again.overlay()), np.asarray(plain))
+
+
+def test_a_picture_that_is_gone_or_another_is_said_and_the_rest_is_shown(judged, tmp_path):
+    Image.fromarray(grey(30, 40)).save(judged.path)
+    with pytest.raises(ImageError, match="has 40 x 30 pixels"):
+        judged.overlay()
+    assert judged._repr_png_() is None
+    for path in (judged.path, str(tmp_path / "gone.png"), "image 0"):
+        page = Page(dataclasses.replace(judged, path=path)._repr_html_())
+        assert "img" not in page.tags and "DEFECT" in page.words and "No picture" in page.words
+
+
+def test_an_error_row_is_its_sentence():
+    row = Inspection("a/<i>.png", "error", "<i>.png is <no> picture")
+    page = Page(row._repr_html_())
+    assert "i" not in page.tags and "<i>.png is <no> picture" in page.words and row._repr_png_() is None
+    with pytest.raises(ImageError, match="nothing to draw"):
+        row.overlay()
+    assert repr(row) == "<Inspection of <i>.png: error, <i>.png is <no> picture>"
+
+
+def test_what_a_prompt_shows_is_one_short_line(inspector, good, judged):
+    product = inspector.learn("cloth", [good(i) for i in range(3)])
+    results = [judged, product, inspector, inspector.inspect(good(7), product)]
+    assert all(len(repr(one)) < 120 and "\n" not in repr(one) for one in results)
+    assert "'cloth': 3 reference(s)" in repr(product) and "tiny-cnn on cpu" in repr(inspector)
+    assert "defect, score 0.9, limit 0.5, 1 region>" in repr(judged)

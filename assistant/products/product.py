@@ -118,6 +118,11 @@ class Product:
         if self.ignore is not None and not is_share(self.ignore):
             raise ProductError(f"The ignore mask of the product {self.name!r} is not a map of 0 to 1.")
 
+    def __repr__(self) -> str:
+        known = f", {len(self.known.defects)} known defect(s)" if self.known.defects else ""
+        limit = f"defect above {self.calibration.threshold:.4g}"
+        return f"<Product {self.name!r}: {len(self.references)} reference(s){known}, {limit}, {self.bundle}>"
+
     @property
     def nbytes(self) -> int:
         """Bytes of all that it keeps: memory, known defects and pictures, and not the way back."""
