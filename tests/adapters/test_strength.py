@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from assistant.adapters.strength import RIM, Strengths, strength, usual_strength
+from assistant.adapters.strength import Strengths, strength, usual_strength
+
+RIM = 3  # cells, by default
 
 
 def layers(seed, batch=1, height=12, width=10):
@@ -38,6 +40,11 @@ def test_usual_is_the_high_quantile_of_what_is_looked_at_away_from_the_rim():
     shown = torch.ones(12, 10)
     loud[:, 6, 5], shown[6, 5] = 60.0, 0
     assert bool((usual_strength(loud, shown) < 10).all()) and bool((usual_strength(loud) > 10).all())
+    assert torch.equal(usual_strength(found, rim=4), found[:, 4:-4, 4:-4].flatten(1).quantile(0.99, dim=1))
+    assert torch.equal(usual_strength(found, quantile=0.5), inner.quantile(0.5, dim=1))
+    assert torch.equal(
+        usual_strength(loud, shown, 0), loud.flatten(1)[:, shown.flatten() > 0].quantile(0.99, dim=1)
+    )
     assert usual_strength(found, torch.zeros(12, 10)) is None
     assert usual_strength(found[:, :6, :6]) is None
 
@@ -45,7 +52,7 @@ def test_usual_is_the_high_quantile_of_what_is_looked_at_away_from_the_rim():
 def test_excess_is_how_many_times_stronger_a_patch_is_than_usual_in_every_good_picture():
     known, found = usual(1, 2, 3), strength(layers(1))
     assert bool((known.excess(found) >= 0).all())
-    limit = known.limits.amax(dim=0)
+    limit = known.rows.amax(dim=0)
     loud = found.clone()
     loud[0, :, 6, 5] = limit + math.log(3)
     assert float(known.excess(loud)[0, 6, 5]) == pytest.approx(math.log(3), abs=1e-5)
@@ -54,22 +61,24 @@ def test_excess_is_how_many_times_stronger_a_patch_is_than_usual_in_every_good_p
     assert float(known.excess(loud, (0.25, 0.75))[0, 6, 5]) == 0
     loud[0, :, 0], loud[0, :, :, -RIM] = 90.0, 90.0
     assert not known.excess(loud)[0, 0].any() and not known.excess(loud)[0, :, -RIM:].any()
+    assert not known.excess(loud)[0, 1].any() and known.excess(loud, rim=0)[0, 0].all()
+    assert known.excess(loud, rim=2)[0, 2:-2, -RIM].all() and not known.excess(loud, rim=2)[0, :, -2:].any()
 
 
 def test_one_of_them_can_be_left_out_and_the_order_does_not_matter():
     known, loud = usual(1, 2), strength(layers(9)) + 1
     without = known.excess(loud, without=0)
-    alone = Strengths(known.limits[[1, 1]], (1, 2))
+    alone = Strengths(known.rows[[1, 1]], (1, 2))
     assert torch.equal(without, alone.excess(loud)) and bool((without >= known.excess(loud)).all())
-    back = Strengths(known.limits.flip(0), (1, 0))
+    back = Strengths(known.rows.flip(0), (1, 0))
     assert torch.equal(back.excess(loud), known.excess(loud))
 
 
 def test_they_survive_their_tensors_and_what_does_not_fit_is_refused():
     known = usual(1, 2, 3)
     again = Strengths.from_state_dict(known.state_dict())
-    assert torch.equal(again.limits, known.limits) and again.owners == (0, 1, 2)
-    rows = known.limits
+    assert torch.equal(again.rows, known.rows) and again.owners == (0, 1, 2)
+    rows = known.rows
     for limits, owners in [
         (rows[0], (0,)),
         (rows.half(), (0, 1, 2)),
@@ -78,7 +87,7 @@ def test_they_survive_their_tensors_and_what_does_not_fit_is_refused():
         (rows[:1], (0,)),
         (rows * math.inf, (0, 1, 2)),
     ]:
-        with pytest.raises(ValueError, match="strengths"):
+        with pytest.raises(ValueError, match="limits"):
             Strengths(limits, owners)
-    with pytest.raises(ValueError, match="limits, owners"):
+    with pytest.raises(ValueError, match="kept as limits and owners"):
         Strengths.from_state_dict({"limits": rows})

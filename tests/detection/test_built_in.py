@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from assistant.detection.built_in import Limits, load_limits, merge_sources, user_limits
+from assistant.detection.built_in import BuiltInLimits, load_limits, merge_sources, user_limits
 from assistant.detection.calibration import Prior
 from assistant.errors import CalibrationError
 
@@ -19,7 +19,7 @@ def shipped(tmp_path, monkeypatch):
 
 @pytest.fixture
 def limits():
-    return Limits("toy", "abc", "59 good pictures of 2 kinds (a, b)", SCORES, Prior(spread=0.2))
+    return BuiltInLimits("toy", "abc", "59 good pictures of 2 kinds (a, b)", SCORES, Prior(spread=0.2))
 
 
 def test_limits_are_found_again_as_they_were(shipped, limits):
@@ -29,7 +29,7 @@ def test_limits_are_found_again_as_they_were(shipped, limits):
 
 def test_a_users_own_limits_go_before_the_shipped_ones(shipped, limits):
     limits.save(shipped)
-    Limits("toy", "abc", "mine", SCORES[:40]).save(user_limits("toy"))
+    BuiltInLimits("toy", "abc", "mine", SCORES[:40]).save(user_limits("toy"))
     assert load_limits("toy", "abc").source == "mine"
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from assistant.adapters.dictionary import Dictionary
-from assistant.detection.known import MOST_PATCHES, KnownDefect, KnownDefects, choose_patches, lift
+from assistant.detection.known import MOST_PATCHES, KnownDefect, KnownDefects, choose_patches, raise_known
 
 
 def unit(*shape, seed=0):
@@ -35,9 +35,11 @@ def test_nothing_is_lowered_and_nothing_more_than_doubled(seed):
     contrast = known(("a", unit(4, seed=seed + 1))).contrast(
         unit(2, 4, 4, seed=seed + 2), Dictionary.build({0: unit(9, seed=seed + 3)})
     )
-    raised = lift(maps, contrast)
+    raised = raise_known(maps, contrast)
     assert (raised >= maps).all() and (raised <= 2 * maps + 1e-6).all()
     assert torch.equal(raised[contrast <= 0], maps[contrast <= 0])
+    assert torch.equal(raise_known(maps, contrast, 0.0), maps)
+    assert torch.allclose(raise_known(maps, contrast, 3.0) - maps, 3 * (raised - maps), atol=1e-6)
 
 
 def test_the_label_of_the_nearest_example_is_told_with_its_share():

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from assistant.adapters.patches import top_mean
 from assistant.adapters.visual import AdapterConfig, VisualAdapter
-from assistant.detection.detector import Detector, fit_roi
+from assistant.detection.detector import Detector
+from assistant.detection.good_parts import fit_mask
 from assistant.detection.reader import Reader, Reading
 from assistant.inspection import UNKNOWN
 from assistant.inspector import Inspector
@@ -51,15 +53,16 @@ def features(backbone, good, planted):
 @pytest.mark.parametrize("half", [False, True])
 def test_evidence_moves_the_map_and_keeps_its_score(backbone, features, half):
     detector, reader = Detector(backbone), Reader(backbone, learn(backbone))
-    (found,) = detector.zero_shot(features)
-    roi = None
+    found = detector.score(features, None).map
+    roi, shown = None, torch.ones_like(found) > 0
     if half:
         roi = torch.zeros(160, 160)
         roi[:, :80] = 1
-        found = found * fit_roi(roi, *found.shape)
-    moved = reader.focus(found, reader.read(features), detector.share, roi)
-    before, after = detector.score(found[None], roi), detector.score(moved[None], roi)
-    assert float(after) == pytest.approx(float(before), abs=1e-5)
+        shown = fit_mask(roi, *found.shape) > 0
+        found = found * shown
+    moved = reader.focus(found, reader.read(features), detector.top_share(None), roi)
+    before, after = (float(top_mean(one[shown][None, None], 0.01)) for one in (found, moved))
+    assert after == pytest.approx(before, abs=1e-5)
     assert float((moved - found).abs().max()) > 1e-3
     assert bool((moved[found == 0] == 0).all()) and bool((moved >= 0).all())
 
@@ -76,8 +79,8 @@ def test_a_tower_without_words_reads_nothing_and_changes_nothing(tiny_home, back
     assert features.text_patches is None
     reading = reader.read(features)
     assert reading is None and reader.ranker(reading) is None
-    (found,) = detector.zero_shot(features)
-    assert torch.equal(reader.focus(found, reading, detector.share), found)
+    found = detector.score(features, None).map
+    assert torch.equal(reader.focus(found, reading, detector.top_share(None)), found)
 
 
 def test_a_tower_that_aligns_text_ranks_types_on_its_own_and_moves_no_map(tiny_home, backbones, good):
@@ -87,8 +90,8 @@ def test_a_tower_that_aligns_text_ranks_types_on_its_own_and_moves_no_map(tiny_h
     reading = reader.read(features)
     assert reading.evidence is None
     assert reading.types.shape == (*features.text_patches.shape[1:3], len(DEFECTS))
-    (found,) = detector.zero_shot(features)
-    assert torch.equal(reader.focus(found, reading, detector.share), found)
+    found = detector.score(features, None).map
+    assert torch.equal(reader.focus(found, reading, detector.top_share(None)), found)
     is_ranked(reader.ranker(reading)(np.ones(found.shape, bool)))
 
 
@@ -157,18 +160,16 @@ def test_what_was_learned_moves_regions_and_judges_nothing(backbone, good, plant
         if there:
             learn(backbone).save(TrainedAdapter.user_path(backbone.card.name))
         inspector = Inspector(backbone, ProductStore(tmp_path / "products"))
-        assert bool(inspector.reader.learned) is there
+        assert bool(inspector._judge.reader.learned) is there
         product = inspector.learn("cloth", [good(i) for i in range(3)]) if mode == "few-shot" else None
-        runs.append((inspector, inspector.inspect(pictures, product, mode, target_false_alarm=0.3)))
-    (_, plain), (inspector, learned) = runs
+        runs.append(inspector.inspect(pictures, product, mode, target_false_alarm=0.3))
+    plain, learned = runs
     assert {row.mode for row in learned} == {mode}
     for one, other in zip(plain, learned, strict=True):
         assert judged(one) == judged(other)
         assert not np.allclose(one.coarse_map, other.coarse_map, atol=1e-4)
-        kept = float(inspector.detector.score(torch.from_numpy(other.coarse_map)[None])[0])
-        assert kept == pytest.approx(
-            float(inspector.detector.score(torch.from_numpy(one.coarse_map)[None])[0]), abs=1e-5
-        )
+        before, kept = (float(top_mean(torch.from_numpy(row.coarse_map)[None], 0.01)) for row in (one, other))
+        assert kept == pytest.approx(before, abs=1e-5)
         assert all(not region.defect_types for region in other.regions), "these types are not trusted"
     assert any(row.verdict != "good" for row in plain)
     shapes = [[(r.box, r.peak) for row in run for r in row.regions] for run in (plain, learned)]

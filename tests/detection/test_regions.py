@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from assistant.detection.regions import MOST, REACH, find_regions, judge_severity
+from assistant.detection.regions import EXTENT, MOST, find_regions, judge_severity
 from assistant.images.geometry import to_picture
 from assistant.inspection import DefectType
 
@@ -39,7 +39,7 @@ def test_two_blobs_give_two_regions_in_their_places_from_the_highest_peak_down(t
 
 @pytest.mark.parametrize(("width", "height"), [(800, 400), (97, 301), (3000, 1000), (40, 20)])
 def test_regions_agree_with_the_full_map(two_blobs, width, height):
-    full = to_picture(two_blobs, width, height) > REACH * 0.35
+    full = to_picture(two_blobs, width, height) > EXTENT * 0.35
     for region in find_regions(two_blobs, 0.35, width, height, common):
         x0, y0, x1, y1 = region.box
         inside = full[y0:y1, x0:x1].sum()

@@ -1,11 +1,11 @@
-"""Lanes: work on several things at once, results in order, and the cores shared out."""
+"""Threads: work on several pictures at once, results in order, and the cores shared out."""
 
 import threading
 
 import pytest
 import torch
 
-from assistant.detection.threads import Lanes
+from assistant.detection.threads import PictureThreads
 
 
 @pytest.fixture
@@ -23,12 +23,12 @@ def test_results_come_in_order_and_are_worked_on_at_once():
         together.wait()
         return n * n
 
-    assert list(Lanes(2).map(work, [3, 1, 4, 1])) == [9, 1, 16, 1]
+    assert list(PictureThreads(2).map(work, [3, 1, 4, 1])) == [9, 1, 16, 1]
 
 
-def test_each_lane_has_its_share_of_the_cores_and_the_caller_keeps_all(four_cores):
-    lanes = Lanes(2)
-    assert list(lanes.map(lambda _: torch.get_num_threads(), range(6))) == [2] * 6
+def test_each_thread_has_its_share_of_the_cores_and_the_caller_keeps_all(four_cores):
+    threads = PictureThreads(2)
+    assert list(threads.map(lambda _: torch.get_num_threads(), range(6))) == [2] * 6
     assert torch.get_num_threads() == 4
     later = []
     thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
@@ -39,17 +39,17 @@ def test_each_lane_has_its_share_of_the_cores_and_the_caller_keeps_all(four_core
 
 @pytest.mark.parametrize(("count", "items"), [(1, [1, 2]), (2, [1])])
 def test_a_single_thing_is_worked_on_by_the_caller(four_cores, count, items):
-    found = set(Lanes(count).map(lambda _: (threading.get_ident(), torch.get_num_threads()), items))
+    found = set(PictureThreads(count).map(lambda _: (threading.get_ident(), torch.get_num_threads()), items))
     assert found == {(threading.get_ident(), 4)}
 
 
 def test_what_goes_wrong_is_raised_in_its_place():
-    results = Lanes(2).map(lambda n: 6 // n, [1, 2, 0, 3])
+    results = PictureThreads(2).map(lambda n: 6 // n, [1, 2, 0, 3])
     assert [next(results), next(results)] == [6, 3]
     with pytest.raises(ZeroDivisionError):
         next(results)
 
 
-def test_there_is_at_least_one_lane():
+def test_there_is_at_least_one_thread():
     with pytest.raises(ValueError, match="at least one"):
-        Lanes(0)
+        PictureThreads(0)

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assistant.detection.built_in import Limits
+from assistant.detection.built_in import BuiltInLimits
 from assistant.errors import CalibrationError, LooktwiceError
 from assistant.eval.benchmark import SIDE, Figure, Row, average, print_table, run_benchmark, to_markdown
 from assistant.eval.datasets import Dataset, DatasetError, Sample
 from assistant.inspection import Inspection
+from assistant.products.config import LearnConfig
 
 
 def draw(path: Path, size: tuple[int, int] = (8, 8), value: int = 90) -> Path:
@@ -58,17 +59,17 @@ class Oracle:
         self.mutual_calls = 0
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> BuiltInLimits:
         if not self.has_limits:
             raise CalibrationError("There are no limits.")
-        return Limits("pocket", "abc", "a few", (0.1, 0.2))
+        return BuiltInLimits("pocket", "abc", "a few", (0.1, 0.2))
 
-    def learn(self, name: str, references: Sequence[Path], *, views: str, memory: str) -> Any:
+    def learn(self, name: str, references: Sequence[Path], config: LearnConfig) -> Any:
         from assistant.products.product import check_name
 
         check_name(name)
         self.learned.append(tuple(path.name for path in references))
-        return SimpleNamespace(references=self.learned[-1], views=views, memory=memory)
+        return SimpleNamespace(references=self.learned[-1], config=config)
 
     def inspect_many(self, images: Iterator[Path], products: Sequence[Any]) -> Iterator[list[Inspection]]:
         for path in images:
@@ -129,6 +130,20 @@ def test_each_picture_is_looked_at_once_for_all_draws(dataset: Dataset) -> None:
     assert sorted(oracle.seen) == sorted(sample.image.name for sample in dataset.test)
     assert sorted(map(len, oracle.learned)) == [1, 1, 1, 4, 4, 4]
     assert len(set(oracle.learned)) == 6, "different seeds draw different references"
+
+
+def test_products_are_learned_as_was_asked(dataset: Dataset) -> None:
+    asked: list[LearnConfig] = []
+
+    class Learner(Oracle):
+        def learn(self, name: str, references: Sequence[Path], config: LearnConfig) -> Any:
+            asked.append(config)
+            return super().learn(name, references, config)
+
+    run_benchmark(Learner(SCORES), [dataset], shots=[1], seeds=1)
+    run_benchmark(Learner(SCORES), [dataset], shots=[1], seeds=1, views="turns")
+    run_benchmark(Learner(SCORES), [dataset], shots=[1], seeds=1, memory="trained")
+    assert asked == [LearnConfig(), LearnConfig(views="turns"), LearnConfig(memory="trained")]
 
 
 def test_mean_and_deviation_run_over_the_draws(dataset: Dataset) -> None:

@@ -1,14 +1,23 @@
 """Learning: what goes into memory, what the limits rest on, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from assistant.detection.calibration import Prior, calibrate
-from assistant.detection.detector import WHOLE_SHARE, Detector
-from assistant.errors import CalibrationError, ProductError, WeightsError
+from assistant.detection.config import SHIPPED, ScoringConfig
+from assistant.detection.detector import Detector
+from assistant.errors import ProductError, WeightsError
 from assistant.images.load import load_image
-from assistant.products.learning import calibrate_again, check_roi, learn_product
+from assistant.products import learning
+from assistant.products.config import LearnConfig
+from assistant.products.learning import calibrate_again
+
+
+def learn_product(detector, name, pictures, *, prior=None, tell=None, **fields):
+    return learning.learn_product(detector, name, pictures, LearnConfig(**fields), prior=prior, tell=tell)
 
 
 @pytest.fixture
@@ -35,10 +44,10 @@ def test_the_limits_rest_on_each_reference_without_itself(detector, pictures):
 
     def score(picture, *left_out):
         kept = [p for p in pictures if p is not picture and not any(p is one for one in left_out)]
-        others = learn_product(detector, "others", kept)
-        (features,) = detector.backbone.encode([picture.pixels])
-        found = detector.few_shot(features, others.dictionary, strengths=product.strengths)
-        return float((detector.score(found) + detector.lift(features, product.wholes and others.wholes))[0])
+        others = learn_product(detector, "others", kept, aligned=product.aligned)
+        (features,) = detector.encode([picture.pixels])
+        judging = replace(others, strengths=product.strengths, wholes=product.wholes and others.wholes)
+        return detector.score(features, judging).value
 
     alone = [score(picture) for picture in pictures]
     assert [r.score for r in product.references] == pytest.approx(alone, abs=1e-4)
@@ -62,9 +71,10 @@ def test_one_reference_is_stood_in_for_by_its_changed_views(detector, pictures):
 def test_the_order_of_references_changes_no_score(detector, pictures, good):
     forward = learn_product(detector, "cloth", pictures)
     back = learn_product(detector, "cloth", pictures[::-1])
-    (features,) = detector.backbone.encode([good(9)])
-    one, other = (detector.few_shot(features, p.dictionary) for p in (forward, back))
-    assert (one - other).abs().max() < 1e-6
+    (features,) = detector.encode([good(9)])
+    one, other = (detector.score(features, product) for product in (forward, back))
+    assert (one.map - other.map).abs().max() < 1e-6
+    assert one.value == pytest.approx(other.value, abs=1e-6) and one.whole == pytest.approx(other.whole, abs=1e-6)
     assert forward.calibration.scores == pytest.approx(back.calibration.scores, abs=1e-6)
 
 
@@ -89,7 +99,7 @@ def test_turned_views_know_a_turned_part(detector):
     ramp = np.linspace(40, 220, 160)[:, None] * np.ones((1, 160))
     stripes = np.where(np.arange(160)[None] % 16 < 8, 1.0, 0.6)
     pixels = (ramp * stripes)[..., None].repeat(3, axis=2).astype(np.uint8)
-    (turned,) = detector.backbone.encode([np.rot90(pixels).copy()])
+    (turned,) = detector.encode([np.rot90(pixels).copy()])
     plain, turns = (
         learn_product(detector, "cloth", [load_image(pixels)], views=views).dictionary
         for views in ("plain", "turns")
@@ -105,36 +115,25 @@ def test_progress_is_told(detector, pictures):
     assert all(0 <= f <= 1 and message for message, f in heard)
 
 
-def test_what_makes_no_sense_is_refused_before_any_work(detector, pictures):
+def test_what_makes_no_sense_is_refused_before_any_work(pictures):
     blind = Detector(backbone=None)
-    for name, given, settings, error in [
-        ("../up", pictures, {}, ProductError),
-        ("cloth", [], {}, ProductError),
-        ("cloth", pictures, {"target_false_alarm": 0.0}, CalibrationError),
-        ("cloth", pictures, {"roi": np.zeros((4, 4))}, ProductError),
+    for name, given, sentence in [
+        ("../up", pictures, "cannot be a product's name"),
+        ("cloth", [], "at least one good picture"),
     ]:
-        with pytest.raises(error):
-            learn_product(blind, name, given, **settings)
-    with pytest.raises(ProductError, match="plain, flips and turns"):
-        learn_product(detector, "cloth", pictures, views="all")
-
-
-@pytest.mark.parametrize("roi", [np.zeros((3, 3)), np.ones((3, 3, 3)), np.ones(3), np.ones((0, 3))])
-def test_a_region_of_interest_that_shows_nothing_is_refused(roi):
-    with pytest.raises(ProductError, match="region of interest"):
-        check_roi(roi)
-
-
-def test_a_region_of_interest_may_be_of_any_number(good):
-    assert check_roi(np.array([[0, 255], [0, 3]], dtype=np.uint8)).tolist() == [[0, 1], [0, 1]]
-    assert check_roi(np.array([[True, False]])).dtype == torch.float32
+        with pytest.raises(ProductError, match=sentence):
+            learn_product(blind, name, given)
 
 
 def _part(seed, *, disc=True, shift=0):
-    """A plate with a bright disc on it, always in the same place, and the grain of a camera."""
+    """A printed plate with a bright disc on it, always in the same place, and the grain of a camera.
+
+    No two places of the print are the same, so that parts lie alike in whatever precision patches are compared.
+    """
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:160, :160]
-    plate = 90 + 10 * np.sin(columns / 9) + rng.normal(0, 3, (160, 160))
+    plate = 90 + np.kron(np.random.default_rng(0).normal(0, 30, (20, 20)), np.ones((8, 8)))
+    plate += rng.normal(0, 3, (160, 160))
     if disc:
         plate[(rows - 60) ** 2 + (columns - 100 - shift) ** 2 < 24**2] += 100
     return np.repeat(plate.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
@@ -145,15 +144,15 @@ def test_a_missing_and_a_moved_part_show_where_parts_lie_alike(detector):
     assert product.aligned
 
     def score(pixels, aligned):
-        (features,) = detector.backbone.encode([pixels])
-        return float(detector.score(detector.few_shot(features, product.dictionary, aligned=aligned))[0])
+        (features,) = detector.encode([pixels])
+        return detector.score(features, replace(product, aligned=aligned, strengths=None, wholes=None)).value
 
     whole, missing, moved = _part(9), _part(9, disc=False), _part(9, shift=-50)
     for spoiled in (missing, moved):
         assert score(spoiled, True) > 2 * score(whole, True)
         assert score(spoiled, True) > 1.5 * score(spoiled, False)  # anywhere else it has a match
-    (features,) = detector.backbone.encode([missing])
-    found = detector.maps(features, [product])[0][0]
+    (features,) = detector.encode([missing])
+    found = detector.score(features, product).map
     row, column = divmod(int(found.argmax()), found.shape[1])
     assert abs(row / found.shape[0] - 60 / 160) < 0.2 and abs(column / found.shape[1] - 100 / 160) < 0.2
 
@@ -166,8 +165,15 @@ def test_parts_that_lie_anyhow_are_compared_with_the_whole_memory(detector, pict
     assert not learn_product(detector, "turned", same, views="turns").aligned
     assert learn_product(detector, "said", same[:1], aligned=True).aligned
     assert not learn_product(detector, "denied", same, aligned=False).aligned
-    with pytest.raises(ProductError, match="at any angle"):
-        learn_product(detector, "both", same, views="flips", aligned=True)
+
+
+def test_the_gates_of_alignment_and_the_reach_are_honoured(detector):
+    same = [load_image(_part(i)) for i in range(3)]
+    wandering = [load_image(_part(i, shift=s)) for i, s in enumerate((-60, 0, 35))]
+    assert learn_product(detector, "plate", same).aligned
+    assert not learn_product(detector, "loose", wandering).aligned
+    assert learn_product(detector, "lax", wandering, scoring=ScoringConfig(aligned_gates=((0.5, 99.0),))).aligned
+    assert learn_product(detector, "far", wandering, scoring=ScoringConfig(reach=32)).aligned
 
 
 def test_alignment_is_kept_with_the_product(detector, tmp_path):
@@ -201,25 +207,27 @@ def test_strengths_come_from_what_is_looked_at(detector, mixed):
     half[:, :80] = True
     spoiled = np.where(half[..., None], clean, np.uint8(255) - other)
     plain, looked = (
-        learn_product(detector, "cloth", [load_image(spoiled), load_image(mixed(2, 0.5))], roi=roi).strengths
+        learn_product(detector, "cloth", [load_image(spoiled), load_image(mixed(2, 0.5))], roi=roi)
         for roi in (None, half)
     )
-    (features,) = detector.backbone.encode([spoiled])
-    assert torch.equal(plain.limits[0], detector.usual_strength(features))
-    assert torch.equal(looked.limits[0], detector.usual_strength(features, torch.from_numpy(half).float()))
-    assert not torch.equal(plain.limits[0], looked.limits[0])
+    (features,) = detector.encode([spoiled])
+    for product, others in ((plain, looked), (looked, plain)):
+        assert torch.equal(product.strengths.rows[0], detector.usual_strength(features, product))
+        assert not torch.equal(product.strengths.rows[0], others.strengths.rows[0])
+    fewer = replace(looked, scoring=ScoringConfig(strength_quantile=0.5))
+    assert bool((detector.usual_strength(features, fewer) < detector.usual_strength(features, looked)).all())
 
 
-def test_limits_hold_the_lift_of_each_reference_without_itself(detector, mixed):
+def test_limits_hold_how_each_reference_differs_as_a_whole_from_the_others(detector, mixed):
     pictures = [load_image(mixed(i, share)) for i, share in enumerate((0.5, 0.5, 0.5, 0.35))]
     product = learn_product(detector, "mixed", pictures)
     assert product.alike
     for i, picture in enumerate(pictures):
-        (features,) = detector.backbone.encode([picture.pixels])
-        by_map = float(detector.score(detector.few_shot(features, product.dictionary, without=i))[0])
-        own = product.references[i].score - by_map
+        (features,) = detector.encode([picture.pixels])
+        by_map = detector.score(features, replace(product, wholes=None), without=i)
+        own = product.references[i].score - by_map.value
         others = product.wholes.distance(detector.signature(features), without=i)
-        assert own == pytest.approx(WHOLE_SHARE * float(others[0]), abs=1e-5)
+        assert by_map.whole == 0 and own == pytest.approx(SHIPPED.whole_weight * float(others[0]), abs=1e-5)
         assert own > 0.03 if i == 3 else own < 0.01
 
 
@@ -229,8 +237,8 @@ def test_untrained_a_trained_memory_scores_and_limits_as_the_nearest_does(detect
     assert torch.equal(trained.dictionary.entries, nearest.dictionary.entries)
     assert trained.alike == nearest.alike and trained.strengths is not None
     assert trained.calibration.scores == pytest.approx(nearest.calibration.scores, abs=0.01)
-    (features,) = detector.backbone.encode([good(9)])
-    one, other = detector.maps(features, [nearest, trained])
+    (features,) = detector.encode([good(9)])
+    one, other = (detector.score(features, product).map for product in (nearest, trained))
     assert not torch.equal(one, other)
     assert (one - other).abs().mean() < 0.002 and (one - other).abs().max() < 0.05
     assert calibrate_again(detector, trained) == trained
@@ -242,25 +250,40 @@ def test_trained_limits_rest_on_each_reference_without_itself(detector, pictures
     assert product.calibration.scores != learn_product(detector, "cloth", pictures).calibration.scores
     for i, picture in enumerate(pictures):
         others = learn_product(detector, "o", [p for p in pictures if p is not picture], memory="trained")
-        (features,) = detector.backbone.encode([picture.pixels])
-        lifted = detector.lift(features, product.wholes, without=i)
-        memory = detector.memory_of(others)
-        found = detector.few_shot(features, memory, strengths=others.strengths)
-        assert product.references[i].score == pytest.approx(float((detector.score(found) + lifted)[0]), abs=5e-3)
+        (features,) = detector.encode([picture.pixels])
+        whole = detector.score(features, product, without=i).whole
+        alone = detector.score(features, replace(others, wholes=None))
+        assert product.references[i].score == pytest.approx(alone.value + whole, abs=5e-3)
 
 
 def test_a_trained_memory_reads_whole_pictures_as_they_are(detector, pictures, train_lookup, monkeypatch):
     with pytest.raises(WeightsError, match="no trained dictionary.*`looktwice train dictionary`"):
         learn_product(detector, "cloth", pictures, memory="trained")
     train_lookup(1)
-    for wrong in ({"views": "flips"}, {"tiles": 2}, {"aligned": True}):
-        with pytest.raises(ProductError, match="leave out views, tiles and alignment"):
-            learn_product(detector, "cloth", pictures, memory="trained", **wrong)
-    with pytest.raises(ProductError, match="nearest or trained, not 'sideways'"):
-        learn_product(detector, "cloth", pictures, memory="sideways")
     same = [load_image(_part(i)) for i in range(3)]
     assert learn_product(detector, "plate", same).aligned
     assert not learn_product(detector, "plate", same, memory="trained").aligned
     monkeypatch.setattr("assistant.products.learning.CAPACITY", 4000)
     with pytest.raises(ProductError, match="no room for so many"):
         learn_product(detector, "cloth", pictures, memory="trained")
+
+
+def test_limits_are_scores_by_the_rule_of_the_product(detector, pictures, good):
+    scoring = ScoringConfig(memory_share=0.9, top_share=0.05, whole_weight=0.5, neighbourhood=3)
+    own, shipped = (learn_product(detector, "cloth", pictures, scoring=chosen) for chosen in (scoring, None))
+    assert own.scoring == scoring and shipped.scoring == SHIPPED == detector.config
+    assert not torch.equal(own.dictionary.entries, shipped.dictionary.entries)
+    assert own.calibration.scores != shipped.calibration.scores
+    for i, picture in enumerate(pictures):
+        (features,) = detector.encode([picture.pixels])
+        expected = detector.score(features, own, without=i).value
+        assert own.references[i].score == pytest.approx(expected, abs=1e-6)
+    other = learn_product(Detector(detector.backbone, scoring), "cloth", pictures)
+    assert other.scoring == scoring and other.calibration == own.calibration
+    assert calibrate_again(detector, own) == own
+
+
+def test_the_gate_of_wholes_is_the_products_own(detector, pictures):
+    spread = learn_product(detector, "cloth", pictures).wholes.spread
+    assert learn_product(detector, "cloth", pictures, scoring=ScoringConfig(whole_gate=spread + 1e-6)).alike
+    assert not learn_product(detector, "cloth", pictures, scoring=ScoringConfig(whole_gate=spread - 1e-6)).alike

@@ -321,9 +321,7 @@ def test_one_flipped_bit_in_a_tensor_breaks_the_seal(store, name):
     product.sealed().check_seal()
 
 
-@pytest.mark.parametrize(
-    "part", ["calibration", "references", "scoring", "tiles", "side", "history", "capacity"]
-)
+@pytest.mark.parametrize("part", ["calibration", "references", "scoring", "tiles", "side", "history", "capacity"])
 def test_one_other_number_in_the_settings_breaks_the_seal(store, part):
     path = store.save(full())
     content, header = path.read_bytes(), json.loads(full().state()[0])

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from assistant.adapters.dictionary import Dictionary
+from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.errors import ImageError, ProductError, WeightsError
 from assistant.inspector import Inspector
 from assistant.products import learning, teaching
+from assistant.products.learning import ready
 from assistant.products.product import undo_path
 from assistant.products.store import ProductStore
 from assistant.products.teaching import check_label, with_room
@@ -117,7 +119,7 @@ def test_several_defects_are_one_change(inspector, product, spoiled, tmp_path):
 
 def test_the_log_names_every_picture_of_a_large_change(inspector, product, good, monkeypatch):
     monkeypatch.setattr(teaching, "MOST_CHANGES", 2)
-    product = inspector.recalibrate(product)
+    product = inspector.teacher.recalibrate(product)
     inspector.save(product)
     taught = inspector.teach(product, [good(i, 64, 64) for i in range(20, 24)])
     inspector.save(taught)
@@ -126,7 +128,7 @@ def test_the_log_names_every_picture_of_a_large_change(inspector, product, good,
     assert added.action == "teach good" and [c["id"] for c in added.details["changes"]] == [4, 5, 6, 7]
     assert all(c["digest"] for c in added.details["changes"]) and "taken_back" not in added.details
     assert undone.action == "undo" and undone.details["taken_back"] == added.details["changes"]
-    assert [c.what for c in inspector.recalibrate(taught).history] == ["good", "recalibrated"]
+    assert [c.what for c in inspector.teacher.recalibrate(taught).history] == ["good", "recalibrated"]
 
 
 def test_the_rate_of_false_alarms_outlives_teaching(inspector, good):
@@ -138,11 +140,11 @@ def test_one_reference_learns_a_second_and_forgets_it(inspector, good):
     one = inspector.learn("cloth", [good(0)])
     two = inspector.teach(one, good(1))
     assert two.calibration.n == 2 and all(r.score is not None for r in two.references)
-    back = inspector.remove(two, 1)
+    back = inspector.teacher.remove(two, 1)
     assert back.calibration.n == 1 and back.references[0].score is None
     assert back.calibration.threshold == pytest.approx(one.calibration.threshold, rel=0.1)
     with pytest.raises(ProductError, match="alone"):
-        inspector.remove(back, 0)
+        inspector.teacher.remove(back, 0)
 
 
 @pytest.mark.parametrize("masked", [True, False])
@@ -151,7 +153,7 @@ def test_a_known_defect_is_named_again_and_scores_higher(inspector, product, spo
     taught = inspector.teach(product, pixels, as_="defect", label="wax blot", mask=mask if masked else None)
     assert [d.label for d in taught.known.defects] == ["wax blot"] and taught.known
     for other, _ in others:
-        (before,), (after,) = inspector.inspect(other, product), inspector.inspect(other, taught)
+        before, after = inspector.inspect(other, product), inspector.inspect(other, taught)
         assert after.score > before.score and (after.coarse_map >= before.coarse_map).all()
         best = after.regions[0].defect_types[0]
         assert (best.name, best.source) == ("wax blot", "known") and best.probability >= 0.5
@@ -178,7 +180,7 @@ def test_limits_are_those_of_good_parts_scored_by_the_rule_of_the_inspection(ins
     taught = inspector.teach(product, good(60), "defect", "mistake", np.ones((160, 160), dtype=bool))
     assert max(taught.calibration.scores) > max(product.calibration.scores)
     for i, reference in enumerate(taught.references):
-        rest = inspector.remove(taught, i)
+        rest = inspector.teacher.remove(taught, i)
         assert scores(inspector, [good(i)], rest)[0] == pytest.approx(reference.score, abs=TOLERANCE)
 
 
@@ -194,7 +196,7 @@ def test_the_nearest_of_several_labels_is_told(inspector, product, good):
         pixels, mask = stain(80, colour, 40)
         product = inspector.teach(product, pixels, "defect", label, mask)
     for colour, label in [((250, 250, 250), "white"), ((10, 10, 10), "black")]:
-        (row,) = inspector.inspect(stain(81, colour, 90)[0], product)
+        row = inspector.inspect(stain(81, colour, 90)[0], product)
         assert row.regions[0].defect_types[0].name == label
 
 
@@ -209,7 +211,7 @@ def test_corrections_go_into_memory(inspector, product, good, spoiled, tmp_path)
     two = inspector.correct(one, alarm, "false alarm")
     assert two.references[-1].name == "g.png" and two.known.defects == one.known.defects
     assert inspector.correct(product, good(9), "false alarm").calibration.n == 5
-    (drawn,) = inspector.inspect(good(9), product)
+    drawn = inspector.inspect(good(9), product)
     with pytest.raises(ProductError, match="give the picture"):
         inspector.correct(product, drawn, "false alarm")
     with pytest.raises(ProductError, match="false alarm or missed"):
@@ -242,10 +244,10 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(inspector, product, good
         (lambda: inspector.teach(product, []), ProductError, "no picture to teach"),
         (lambda: inspector.teach(product, tmp_path), ProductError, "no picture to teach"),
         (lambda: inspector.teach(product, [pixels] * 2, "defect", mask=mask), ProductError, "one by one"),
-        (lambda: inspector.remove(taught, 9), ProductError, "ids are: 0, 1, 2, 3, 4"),
-        (lambda: inspector.undo(product), ProductError, "no change that can be undone"),
-        (lambda: inspector.remask(product, ignore=np.ones((9, 9))), ProductError, "nothing to look at"),
-        (lambda: inspector.remask(product, ignore=np.zeros((9, 9))), ProductError, "ignore mask is empty"),
+        (lambda: inspector.teacher.remove(taught, 9), ProductError, "ids are: 0, 1, 2, 3, 4"),
+        (lambda: product.undo(), ProductError, "no change that can be undone"),
+        (lambda: inspector.teacher.remask(product, ignore=np.ones((9, 9))), ProductError, "nothing to look at"),
+        (lambda: inspector.teacher.remask(product, ignore=np.zeros((9, 9))), ProductError, "ignore mask is empty"),
     ]:
         with pytest.raises(error, match=sentence) as caught:
             ask()
@@ -254,7 +256,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(inspector, product, good
 
 def test_a_product_of_other_towers_cannot_be_taught(backbones, product, good):
     other = Inspector(backbones["tiny-vit"])
-    for ask in (lambda: other.teach(product, good(9)), lambda: other.recalibrate(product)):
+    for ask in (lambda: other.teach(product, good(9)), lambda: other.teacher.recalibrate(product)):
         with pytest.raises(ProductError, match="learn it again"):
             ask()
 
@@ -319,14 +321,14 @@ def change(inspector, product, good, spoiled, kind, seed):
     if kind == "relabel":
         return inspector.teach(product, pixels, "defect", f"other {seed}", mask)
     if kind == "remove defect":
-        return inspector.remove(product, defects[seed % len(defects)].id)
+        return inspector.teacher.remove(product, defects[seed % len(defects)].id)
     if kind == "remove good" and len(product.references) > 1:
-        return inspector.remove(product, product.references[seed % len(product.references)].id)
+        return inspector.teacher.remove(product, product.references[seed % len(product.references)].id)
     if kind == "masks":
         roi = np.zeros((20, 20))
         roi[:, seed % 9 :] = 1
-        return inspector.remask(product, roi, np.eye(40)[::-1] if seed % 2 else None)
-    return inspector.recalibrate(product)
+        return inspector.teacher.remask(product, roi, np.eye(40)[::-1] if seed % 2 else None)
+    return inspector.teacher.recalibrate(product)
 
 
 def test_wholes_follow_what_is_taught_and_taken_back(inspector, mixed, tmp_path):
@@ -337,23 +339,24 @@ def test_wholes_follow_what_is_taught_and_taken_back(inspector, mixed, tmp_path)
     three = inspector.teach(two, mixed(2, 0.45))
     unlike = inspector.teach(inspector.teach(three, mixed(3, 0.0)), mixed(4, 1.0))
     assert three.wholes.owners == (0, 1, 2) and not unlike.alike
-    mended = inspector.remove(inspector.remove(unlike, 4), 3)
-    assert torch.equal(mended.wholes.signatures, three.wholes.signatures)
-    assert torch.equal(mended.strengths.limits, three.strengths.limits) and product.strengths is None
+    mended = inspector.teacher.remove(inspector.teacher.remove(unlike, 4), 3)
+    assert torch.equal(mended.wholes.rows, three.wholes.rows)
+    assert torch.equal(mended.strengths.rows, three.strengths.rows) and product.strengths is None
     assert two.strengths.owners == (0, 1) and unlike.strengths.owners == (0, 1, 2, 3, 4)
     assert mended.calibration.scores == pytest.approx(three.calibration.scores, abs=TOLERANCE)
-    for state in (inspector.remove(unlike, 4), unlike, inspector.teach(three, mixed(3, 0.0)), three, two, product):
+    fewer, more = inspector.teacher.remove(unlike, 4), inspector.teach(three, mixed(3, 0.0))
+    for state in (fewer, unlike, more, three, two, product):
         back = inspector.teach(state, mixed(50, 0.2)).undo()
         assert content(back, tmp_path) == content(state, tmp_path)
-    assert content(inspector.remove(two, 0).undo().undo(), tmp_path) == content(product, tmp_path)
+    assert content(inspector.teacher.remove(two, 0).undo().undo(), tmp_path) == content(product, tmp_path)
 
 
 def test_a_product_from_before_wholes_counted_is_mended_by_recalibrating(inspector, mixed):
     product = inspector.learn("mixed", [mixed(i, 0.5) for i in range(3)])
-    old = dataclasses.replace(product, wholes=None).sealed("the rule of old")
-    assert inspector.is_stale(old) and not old.alike
-    mended = inspector.recalibrate(old)
-    assert mended.alike and torch.equal(mended.wholes.signatures, product.wholes.signatures)
+    old = dataclasses.replace(product, wholes=None)
+    assert inspector.teacher.is_stale(old) and not old.alike
+    mended = inspector.teacher.recalibrate(old)
+    assert mended.alike and torch.equal(mended.wholes.rows, product.wholes.rows)
     assert mended.calibration.scores == pytest.approx(product.calibration.scores, abs=TOLERANCE)
 
 
@@ -439,7 +442,7 @@ def test_the_cap_holds_under_unlimited_feedback(inspector, good, spoiled, monkey
     assert sum(t.numel() for t in product.pictures.values()) <= 150_000
     assert {r.id for r in product.references if r.score is not None} == set(product.pictures)
     assert product.calibration.n == len(product.pictures) < len(product.references)
-    assert inspector.inspect(good(30), product)[0].status == "ok"
+    assert inspector.inspect(good(30), product).status == "ok"
 
 
 def test_a_full_memory_is_thinned_once_for_several_pictures():
@@ -484,7 +487,7 @@ def test_limits_that_do_not_fit_are_not_used_and_can_be_mended(inspector, produc
     for ask in (lambda: inspector.inspect(good(9), stale), lambda: inspector.inspect_many([good(9)], [stale])):
         with pytest.raises(ProductError, match="run `looktwice teach cloth --recalibrate`"):
             list(ask())
-    assert inspector.inspect(good(9), inspector.recalibrate(stale))[0].status == "ok"
+    assert inspector.inspect(good(9), inspector.teacher.recalibrate(stale)).status == "ok"
 
 
 def test_a_product_of_another_resolution_is_to_be_learned_again(inspector, product, good):
@@ -494,34 +497,134 @@ def test_a_product_of_another_resolution_is_to_be_learned_again(inspector, produ
 
 def test_another_way_of_scoring_makes_limits_stale_until_they_are_redone(inspector, product, good):
     inspector.save(product)
-    inspector.detector.share = 0.05
-    with pytest.raises(ProductError, match="recalibrate"):
-        inspector.inspect(good(9), "cloth")
-    mended = inspector.recalibrate(inspector.load("cloth"))
-    fresh = inspector.learn("cloth", [good(i) for i in range(4)])
+    wider = dataclasses.replace(product, scoring=ScoringConfig(top_share=0.05))
+    for ask in (lambda: inspector.inspect(good(9), wider), lambda: inspector.inspect([good(9)], wider)):
+        with pytest.raises(ProductError, match="recalibrate"):
+            ask()
+    other = Inspector(inspector.backbone, inspector.store, scoring=ScoringConfig(top_share=0.05))
+    kept = other.load("cloth")
+    assert other.inspect(good(9), kept).score == inspector.inspect(good(9), product).score, "it keeps its own rule"
+    mended = other.teacher.recalibrate(kept)
+    fresh = other.learn("cloth", [good(i) for i in range(4)])
+    assert mended.scoring == fresh.scoring == ScoringConfig(top_share=0.05)
     assert mended.calibration.scores == pytest.approx(fresh.calibration.scores, abs=TOLERANCE)
-    assert inspector.inspect(good(9), mended)[0].status == "ok"
+    assert mended.calibration.scores != product.calibration.scores
+    assert other.inspect(good(9), mended).status == "ok"
+    assert other.inspect(good(9), mended).score < other.inspect(good(9), kept).score
+
+
+def test_what_is_taught_is_judged_by_the_rule_of_the_product(inspector, good):
+    scoring = ScoringConfig(memory_share=0.9, neighbourhood=3, whole_weight=0.5)
+    product = inspector.learn("cloth", [good(0), good(1)], scoring=scoring)
+    taught = inspector.teach(product, good(2))
+    learned = inspector.learn("cloth", [good(i) for i in range(3)], scoring=scoring, aligned=product.aligned)
+    assert taught.scoring == scoring and torch.equal(taught.dictionary.entries, learned.dictionary.entries)
+    assert taught.calibration.scores == pytest.approx(learned.calibration.scores, abs=TOLERANCE)
+
+
+def test_recalibrating_keeps_what_patches_in_memory_are_described_by(inspector, good):
+    described = {"layer_shares": (1.0, 0.0), "neighbourhood": 3, "scale_layers": False}
+    scoring = ScoringConfig(**described, top_share=0.05)
+    product = inspector.learn("cloth", [good(i) for i in range(3)], scoring=scoring)
+    mended = inspector.teacher.recalibrate(product)
+    assert mended.scoring == ScoringConfig(**described)  # the rest is as the inspector has it
+    assert torch.equal(mended.dictionary.entries, product.dictionary.entries)
+    fresh = inspector.learn("cloth", [good(i) for i in range(3)], scoring=mended.scoring, aligned=product.aligned)
+    assert mended.calibration.scores == pytest.approx(fresh.calibration.scores, abs=TOLERANCE)
+    assert inspector.inspect(good(9), mended).status == "ok"
+
+
+def test_another_rate_of_false_alarms_makes_no_stale_limits_fresh(inspector, product, good):
+    stale = dataclasses.replace(product, roi=torch.ones(4, 4))
+    moved = inspector.teacher.retarget(stale, 0.2)
+    assert inspector.teacher.is_stale(stale) and inspector.teacher.is_stale(moved)
+    with pytest.raises(ProductError, match="recalibrate"):
+        inspector.inspect(good(9), moved)
+    fresh = inspector.teacher.retarget(product, 0.2)
+    assert not inspector.teacher.is_stale(fresh) and fresh.undo() == product
+    assert inspector.teacher.retarget(product, product.calibration.target) is product
+    assert not inspector.teacher.is_stale(fresh.undo())
+
+
+OTHER_NUMBERS = {
+    "layer_shares": (0.9, 0.1),
+    "neighbourhood": 3,
+    "scale_layers": False,
+    "rarity_neighbours": 3,
+    "rarity_apart": 5,
+    "text_share": 0.25,
+    "memory_share": 0.3,
+    "reach": 5,
+    "aligned_gates": ((0.5, 1.5),),
+    "known_weight": 2.5,
+    "strength_weight": 1.0,
+    "strength_quantile": 0.5,
+    "rim": 0,
+    "whole_weight": 5.0,
+    "whole_gate": 0.001,
+    "top_share": 0.2,
+    "mutual_patches": 100,
+    "mutual_sizes": (1,),
+    "mutual_interval": 1.0,
+    "mutual_others": 2,
+}
+
+WITH_EFFECT = {
+    *("layer_shares", "neighbourhood", "scale_layers", "rarity_neighbours", "rarity_apart", "memory_share"),
+    *("reach", "known_weight", "strength_weight", "rim", "whole_weight", "top_share"),
+}
+"""The fields that count when a picture is scored against a product of the tiny convolutional tower; of the others,
+some count when it is learned, and some without a product."""
+
+
+@pytest.fixture
+def knowing(inspector, good, spoiled):
+    """A product that compares by place, knows a defect, and is alike as a whole."""
+    product = inspector.learn("cloth", [good(i) for i in range(3)], aligned=True)
+    taught = inspector.teach(product, spoiled[0][0], "defect", "blot", spoiled[0][1])
+    assert taught.known and taught.alike and taught.strengths and taught.aligned
+    return taught
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ScoringConfig)])
+def test_another_number_in_the_score_rule_breaks_the_seal_and_changes_what_it_should(
+    inspector, knowing, spoiled, name
+):
+    scoring = dataclasses.replace(SHIPPED, **{name: OTHER_NUMBERS[name]})
+    changed = dataclasses.replace(knowing, scoring=scoring)
+    sentence = r"^The limits of the product 'cloth' .*way of scoring; run `looktwice teach cloth --recalibrate`\.$"
+    with pytest.raises(ProductError, match=sentence):
+        ready(changed, inspector.detector)
+    assert ready(changed.sealed(), inspector.detector) == changed.sealed()
+    assert inspector.teacher.is_stale(changed)
+    pixels = spoiled[1][0].copy()
+    pixels[70:110, 100:150] = 255  # what responds strongly, away from the rim and on it
+    pixels[:16, :40] = 255
+    (features,) = inspector.detector.encode([pixels])
+    before, after = (inspector.detector.score(features, product) for product in (knowing, changed))
+    differs = before.value != after.value or not torch.equal(before.map, after.map)
+    assert differs == (name in WITH_EFFECT)
 
 
 def test_masks_say_where_to_look_and_limits_follow(inspector, product, good, planted):
     pixels, (x0, y0, x1, y1) = planted(good(9), 0.3, 0.4)
-    assert inspector.inspect(pixels, product)[0].verdict == "defect"
+    assert inspector.inspect(pixels, product).verdict == "defect"
     ignore = np.zeros((160, 160), dtype=bool)
     ignore[max(0, y0 - 20) : y1 + 20, max(0, x0 - 20) : x1 + 20] = True
-    masked = inspector.remask(product, ignore=ignore)
-    (row,) = inspector.inspect(pixels, masked)
+    masked = inspector.teacher.remask(product, ignore=ignore)
+    row = inspector.inspect(pixels, masked)
     assert row.verdict != "defect" and row.anomaly_map[(y0 + y1) // 2, (x0 + x1) // 2] == 0
     learned = inspector.learn("cloth", [good(i) for i in range(4)], ignore=ignore)
     assert learned.calibration.scores == pytest.approx(masked.calibration.scores, abs=TOLERANCE)
     assert masked.calibration.scores != product.calibration.scores
     roi = np.zeros((80, 80))
     roi[:40] = 1
-    both = inspector.remask(product, roi, ignore)
-    shown = inspector.inspect(pixels, both)[0].anomaly_map
+    both = inspector.teacher.remask(product, roi, ignore)
+    shown = inspector.inspect(pixels, both).anomaly_map
     assert (shown[100:] == 0).all() and shown[:10].max() > 0 and shown[(y0 + y1) // 2, (x0 + x1) // 2] == 0
     with pytest.raises(ProductError, match="leaves nothing"):
-        inspector.remask(product, roi, roi)
-    assert inspector.remask(both).looked_at is None
+        inspector.teacher.remask(product, roi, roi)
+    assert inspector.teacher.remask(both).looked_at is None
 
 
 def test_kept_pictures_say_the_same_as_the_files(either_inspector, good):
@@ -550,7 +653,7 @@ def test_a_trained_memory_follows_what_is_taught_and_taken_away(inspector, recal
     pixels, mask = spoiled[0]
     knowing = inspector.teach(taught, pixels, "defect", "blot", mask)
     assert scores(inspector, [pixels], knowing)[0] > scores(inspector, [pixels], taught)[0]
-    back = inspector.remove(taught, 3)
+    back = inspector.teacher.remove(taught, 3)
     assert scores(inspector, [good(9), good(20)], back) == pytest.approx(before, abs=TOLERANCE)
     undone = knowing.undo().undo()
     assert content(undone, tmp_path / "undone") == content(recalled, tmp_path / "before")
@@ -561,22 +664,22 @@ def test_a_trained_memory_survives_its_file(inspector, recalled, good, train_loo
     inspector.save(recalled)
     again = Inspector(inspector.backbone, inspector.store)
     loaded = again.load("cloth")
-    assert loaded == recalled and loaded.memory == "trained" and not again.is_stale(loaded)
+    assert loaded == recalled and loaded.memory == "trained" and not again.teacher.is_stale(loaded)
     assert np.array_equal(scores(again, [good(9)], "cloth"), scores(inspector, [good(9)], recalled))
 
 
 def test_another_dictionary_or_none_makes_limits_stale(inspector, recalled, good, train_lookup):
     train_lookup(2)
     again = Inspector(inspector.backbone, inspector.store)
-    assert again.is_stale(recalled)
+    assert again.teacher.is_stale(recalled)
     with pytest.raises(ProductError, match="--recalibrate"):
         again.inspect([good(9)], recalled)
-    mended = again.recalibrate(recalled)
-    assert not again.is_stale(mended) and mended.calibration != recalled.calibration
+    mended = again.teacher.recalibrate(recalled)
+    assert not again.teacher.is_stale(mended) and mended.calibration != recalled.calibration
     assert scores(again, [good(9)], mended)[0] != scores(inspector, [good(9)], recalled)[0]
     train_lookup(1).unlink()
     none = Inspector(inspector.backbone, inspector.store)
-    assert none.is_stale(recalled)
+    assert none.teacher.is_stale(recalled)
     with pytest.raises(WeightsError, match="looktwice train dictionary"):
         none.inspect([good(9)], recalled)
 
@@ -587,11 +690,12 @@ def test_a_trained_memory_that_is_full_takes_no_more(inspector, good, train_look
     full = inspector.learn("cloth", [good(i) for i in range(3)], memory="trained")
     with pytest.raises(ProductError, match="no room for so many"):
         inspector.teach(full, good(9))
-    assert len(full.dictionary) == 3 * 32 * 32 and not inspector.is_stale(full)
+    assert len(full.dictionary) == 3 * 32 * 32 and not inspector.teacher.is_stale(full)
 
 
-def test_a_product_that_asks_for_the_nearest_says_nothing_of_it_in_its_file(product, recalled, tmp_path):
-    assert "memory" not in json.loads(product.state()[0]) and product.memory == "nearest"
+def test_a_product_says_how_its_memory_is_looked_up(product, recalled, inspector):
+    assert json.loads(product.state()[0])["memory"] == product.memory == "nearest" and product.trained == ""
     assert json.loads(recalled.state()[0])["memory"] == "trained"
+    assert recalled.trained == inspector.detector.trained.digest
     with pytest.raises(ProductError, match="nearest or trained"):
         dataclasses.replace(product, memory="sideways")
