@@ -38,3 +38,11 @@ class AuditError(LooktwiceError):
 
 class HistoryError(LooktwiceError):
     """A history that cannot be opened, read or written, or has not what was asked for."""
+
+
+class ProcessError(LooktwiceError):
+    """Models that another process loaded: a forked one cannot use them, and none can be sent them."""
+
+
+class HistoryFault(HistoryError):
+    """A history that is away, locked or damaged: whoever asks is not to blame, and may ask again."""

@@ -7,7 +7,9 @@ import pytest
 
 from assistant.eval.research.house import HERE, ROOMS, circles, code_files, read_imports, room_of, upward
 
-ROOT_MODULES = {"__init__", "errors", "files", "inspection", "inspector", "overlay", "product", "progress"}
+ROOT_MODULES = {
+    *("__init__", "errors", "files", "inspection", "inspector", "overlay", "processes", "product", "progress")
+}
 """All that stands at the root of `assistant/`; everything else has a room."""
 
 TYPED = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "

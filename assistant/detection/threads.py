@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import torch
 
+from assistant.processes import Home
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -25,13 +27,15 @@ class PictureThreads:
         if count < 1:
             raise ValueError(f"there is at least one thread, not {count}")
         self.count = count
+        self._home = Home()
         self._lock = threading.Lock()
 
     def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """The results in the order of the items; a single item is worked on by the caller, on all cores.
 
-        Closing the iterator leaves out what was not begun.
+        Closing the iterator leaves out what was not begun. ProcessError in a process that was forked since.
         """
+        self._home.check()
         if self.count == 1 or len(items) < 2:
             return map(work, items)
         with self._lock:  # a cached property of two threads might start two pools

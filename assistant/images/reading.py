@@ -13,6 +13,7 @@ from typing import Any
 
 from assistant.errors import ImageError
 from assistant.images.load import LoadedImage, load_image
+from assistant.processes import Home
 
 AHEAD_BYTES = 64_000_000
 """Decoded pictures that wait take about as much at most: eight of 2.6 megapixels, but two of twelve."""
@@ -37,8 +38,9 @@ def read_ahead(
     """Entries in the order of the sources; at most `ahead` pictures are decoded before they are asked for.
 
     Fewer are where pictures are large, those to come being taken for as large as the largest so far: as many as
-    `AHEAD_BYTES` hold, and one for each worker at least.
+    `AHEAD_BYTES` hold, and one for each worker at least. ProcessError where it goes on in a forked process.
     """
+    home = Home()
     numbered, largest = enumerate(sources), 1
     waiting: deque[Future[Entry]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
@@ -54,6 +56,7 @@ def read_ahead(
                 largest = max(largest, entry.image.pixels.nbytes if entry.image else 0)
                 fill(max(workers, AHEAD_BYTES // largest))
                 yield entry
+                home.check()
         finally:
             for future in waiting:
                 future.cancel()

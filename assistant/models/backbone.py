@@ -16,13 +16,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from assistant.errors import WeightsError
+from assistant.errors import ProcessError, WeightsError
 from assistant.images.geometry import fit_size
 from assistant.models.cache import bundle_folder, weights_digest
 from assistant.models.card import Bundle, ImageTower, load_card
 from assistant.models.runtime import CLASS_NAMES, GRAPH, OpenVinoRuntime, Runtime, TorchRuntime
 from assistant.models.towers import CLASSES, Tokenize, build_image_tower, build_text_tower, pick_device
 from assistant.models.weights import load_tensors
+from assistant.processes import settle_models
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,7 @@ class Backbone:
     `part` is the card's entry of the image tower that `runtime` runs. Where it `aligns_text`, features have
     `text_patches`. `patch_tower`, where there is one, gives the layers in place of the image tower. `classes`:
     names of everyday things and their text vectors [N, D]. `digest`: see `assistant.models.cache.weights_digest`.
+    `home` is the process it works in.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Backbone:
         self.patch_tower = patch_tower
         self.classes = classes
         self.digest = digest
+        self.home = settle_models()
         self._load_text = text
         self._lock = threading.Lock()
 
@@ -127,6 +130,11 @@ class Backbone:
             digest=weights_digest(name),
         )
 
+    def __getstate__(self) -> object:
+        raise ProcessError(
+            "A loaded inspector cannot be sent to another process: load one there by Inspector.from_pretrained."
+        )
+
     @property
     def shares(self) -> tuple[float, ...]:
         """How much each of `Features.layers` counts in a map; empty where they count alike."""
@@ -142,6 +150,7 @@ class Backbone:
         The aspect ratio is kept as closely as the tower's grid allows (`fit_size`), and the whole
         picture is shown, so that a map on the grid covers the whole picture.
         """
+        self.home.check()
         height, width = pixels.shape[:2]
         size = self.fit_size(width, height, side)
         planes = torch.from_numpy(np.asarray(resize(pixels, size), dtype=np.float32).transpose(2, 0, 1) / 255)
@@ -150,6 +159,7 @@ class Backbone:
 
     def encode_image(self, batch: Tensor) -> Features:
         """Features of a batch [B, 3, h, w] float32 of pictures made by `fit`."""
+        self.home.check()
         *layers, vector = self.runtime(batch)
         text_patches = normalize(layers.pop(), dim=-1) if self.aligns_text else None
         return Features(tuple(layers), normalize(vector, dim=-1), text_patches)
@@ -177,6 +187,7 @@ class Backbone:
         """Unit vectors [T, D] float32 of sentences, in the space of `Features.vector`."""
         if not texts:
             raise ValueError("there is no sentence to encode")
+        self.home.check()
         tower, tokenize = self.text_tower
         device = next(tower.parameters()).device
         parts = [tower(tokenize(texts[i : i + 64]).to(device)) for i in range(0, len(texts), 64)]

@@ -22,7 +22,7 @@ from rich.table import Table
 
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("prompts", "adapters"),
-    ("errors", "files", "progress"),
+    ("errors", "files", "progress", "processes"),
     ("images",),
     ("inspection", "overlay"),
     ("bundles", "models"),
