@@ -208,6 +208,7 @@ class Inspector:
         `images` as in `inspect`. Gives, for each picture, what `inspect` finds with each of `products`, None
         being zero-shot.
         """
+        self.backbone.home.check()
         check_target(target_false_alarm)
         known = [ready(product, self.detector) if product else None for product in products]
         return self._run(walk_sources(images), known, target_false_alarm)
@@ -256,6 +257,8 @@ class Inspector:
         picture: Source | None = None,
     ) -> Iterator[Answer]:
         """As `ask`, in snapshots of a growing answer, each sentence checked; the last is final. Close to stop."""
+        if self.explainer:
+            self.backbone.home.check()
         asked = (inspection,) if isinstance(inspection, Inspection) else tuple(inspection)
         if not asked:
             raise LooktwiceError("There is no inspection to ask about.")
@@ -283,6 +286,7 @@ class Inspector:
     def _settle(
         self, mode: AskedMode, product: Product | str | None, target: float
     ) -> tuple[Mode, Product | None]:
+        self.backbone.home.check()
         check_target(target)
         if mode in EARLIER_NAMES:
             warnings.warn("Mode 'batch' is called 'mutual' now.", DeprecationWarning, stacklevel=3)
