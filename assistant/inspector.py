@@ -29,7 +29,7 @@ from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
 from assistant.detection.threads import PictureThreads
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
-from assistant.images.load import Source
+from assistant.images.load import LoadedImage, Source
 from assistant.images.reading import Entry, in_groups, read_ahead
 from assistant.images.sources import is_lazy, walk_sources
 from assistant.inspection import EARLIER_NAMES, Answer, AskedMode, Inspection, Mode, present_name
@@ -124,11 +124,12 @@ class Inspector:
         read; WeightsError for a trained memory where nothing was trained.
         """
         config = LearnConfig.of(config, fields)
-        entries = list(read_ahead(walk_sources(references)))
-        if bad := next((entry for entry in entries if entry.image is None), None):
-            raise ProductError(f"A reference of {name!r} cannot be used: {bad.error}")
-        pictures = [entry.image for entry in entries if entry.image is not None]
-        return learn_product(self.detector, name, pictures, config, prior=self._prior(), tell=tell)
+        sources = walk_sources(references)
+        listed = [] if isinstance(references, Iterator) else list(sources)
+        pictures = _usable(name, read_ahead(listed or sources))
+        return learn_product(
+            self.detector, name, pictures, config, prior=self._prior(), tell=tell, count=len(listed)
+        )
 
     @overload
     def inspect(
@@ -364,3 +365,11 @@ class Inspector:
 
 def _timed(row: Inspection, ms: float) -> Inspection:
     return row if row.ms is None else replace(row, ms=round(row.ms + ms, 2))
+
+
+def _usable(name: str, entries: Iterable[Entry]) -> Iterator[LoadedImage]:
+    """The pictures of a product's references as they are read; ProductError at the first that cannot be."""
+    for entry in entries:
+        if entry.image is None:
+            raise ProductError(f"A reference of {name!r} cannot be used: {entry.error}")
+        yield entry.image

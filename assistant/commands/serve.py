@@ -137,7 +137,8 @@ def _open_records() -> HistoryRecords:
     from assistant.records.history import History, default_history
     from assistant.service.records import HistoryRecords
 
-    return HistoryRecords(History(default_history()))
+    file = default_history()
+    return HistoryRecords(History(file), file.with_name(f"{file.name}.waiting"))
 
 
 def _settings(**chosen: object) -> ServiceSettings:

@@ -5,8 +5,8 @@ Nothing is trained; the towers stay as they are. It takes as long as scoring the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -46,30 +46,32 @@ PARTNERS = 2
 def learn_product(
     detector: Detector,
     name: str,
-    pictures: Sequence[LoadedImage],
+    pictures: Iterable[LoadedImage],
     config: LearnConfig | None = None,
     *,
     prior: Prior | None = None,
     tell: Tell | None = None,
+    count: int = 0,
 ) -> Product:
     """A product that knows the given good pictures, each of them once.
+
+    They are looked at one after the other and let go. `count` says how many come, where they cannot be counted.
 
     ProductError where there are none, the name is bad, or a trained memory has no room for so many references;
     WeightsError for a trained memory where nothing was trained.
     """
     check_name(name)
-    if not pictures:
-        raise ProductError(f"To learn {name!r}, at least one good picture is needed.")
     config, tell, backbone = config or LearnConfig(), tell or say_nothing, detector.backbone
     if config.scoring:
         detector = Detector(backbone, config.scoring)
-    different = _without_copies(pictures)
-    digests, pictures = dict(enumerate(different)), list(different.values())
     looked, ignored = check_masks(config.roi, config.ignore)
-    own, patches = _look_at(detector, pictures, config, tell)
-    dictionary = Dictionary.build(patches, CAPACITY, device=backbone.runtime.device)
+    count = len(pictures) if isinstance(pictures, Sized) else count
+    shown = _look_at(detector, pictures, config, tell, count)
+    if shown.first is None:
+        raise ProductError(f"To learn {name!r}, at least one good picture is needed.")
+    dictionary = Dictionary.build(shown.patches, CAPACITY, device=backbone.runtime.device)
     tell("Scoring each reference without itself", 1.0)
-    seen, aligned = dict(enumerate(own)), config.aligned
+    seen, digests, aligned = shown.features, dict(enumerate(shown.digests)), config.aligned
     if aligned is None:
         aligned = config.memory == "nearest" and find_alignment(detector, dictionary, seen, config)
     draft = Product(
@@ -78,7 +80,7 @@ def learn_product(
         weights=backbone.digest,
         side=backbone.part.image_size,
         views=config.views,
-        references=tuple(Reference(i, p.name, None, digests[i]) for i, p in enumerate(pictures)),
+        references=tuple(Reference(i, shown.names[i], None, digests[i]) for i in seen),
         calibration=calibrate([1.0], target=config.target_false_alarm),  # until there are scores
         dictionary=dictionary,
         roi=looked,
@@ -87,10 +89,10 @@ def learn_product(
         tiles=config.tiles,
         memory=config.memory,
         scoring=detector.config,
-        pictures=draw({i: shrink(p.pixels, backbone, config.tiles) for i, p in enumerate(pictures)}, digests),
+        pictures=draw(shown.kept, digests),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return _with_limits(detector, draft, seen, pictures[0].pixels, prior)
+    return _with_limits(detector, draft, seen, shown.first, prior)
 
 
 def calibrate_again(detector: Detector, product: Product, prior: Prior | None = None) -> Product:
@@ -242,22 +244,38 @@ def _without(product: Product, owner: int) -> Product:
     )
 
 
+@dataclass(eq=False)
+class _Shown:
+    """What is taken of references that come one after the other: by number, and the pixels of the first."""
+
+    names: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    features: dict[int, Features] = field(default_factory=dict)
+    patches: dict[int, Tensor] = field(default_factory=dict)
+    kept: dict[int, Tensor] = field(default_factory=dict)
+    first: NDArray[np.uint8] | None = None
+
+
 def _look_at(
-    detector: Detector, pictures: Sequence[LoadedImage], config: LearnConfig, tell: Tell
-) -> tuple[list[Features], dict[int, Tensor]]:
-    """The features of each picture as it is, and the descriptors of all its views by its number."""
-    own, patches = [], {}
+    detector: Detector, pictures: Iterable[LoadedImage], config: LearnConfig, tell: Tell, count: int
+) -> _Shown:
+    """The features of each different picture as it is, the descriptors of all its views, and what is kept of it.
+
+    A copy left in memory would make its picture seem all too good.
+    """
+    shown = _Shown()
     for i, picture in enumerate(pictures):
-        tell("Looking at the references", i / len(pictures))
+        tell("Looking at the references", i / count if count else 0.0)
+        digest = digest_of(picture.pixels)
+        if digest in shown.digests:
+            continue
+        number = len(shown.digests)
         features = detector.encode(memory_views(picture.pixels, config.views), config.tiles)
-        own.append(features[0])
-        patches[i] = merge(detector.tokens(f) for f in features)
-    return own, patches
-
-
-def _without_copies(pictures: Sequence[LoadedImage]) -> dict[str, LoadedImage]:
-    """The different ones by their digests: a copy left in memory would make its picture seem all too good."""
-    different: dict[str, LoadedImage] = {}
-    for picture in pictures:
-        different.setdefault(digest_of(picture.pixels), picture)
-    return different
+        shown.names.append(picture.name)
+        shown.digests.append(digest)
+        shown.features[number] = features[0]
+        shown.patches[number] = merge(detector.tokens(f) for f in features)
+        shown.kept[number] = shrink(picture.pixels, detector.backbone, config.tiles)
+        if shown.first is None:
+            shown.first = picture.pixels
+    return shown

@@ -206,8 +206,10 @@ def _in_plain_words() -> Iterator[None]:
         yield
     except sa.exc.IntegrityError:
         raise
+    except sa.exc.TimeoutError as error:  # all connections are in use, by those who wait for the database
+        raise HistoryFault("The history does not answer.") from error
     except sa.exc.DBAPIError as error:
         # SQLite's own words name no place; those of a server may, and stay in the traceback.
         is_file = type(error.orig).__module__ == "sqlite3"
         why = str(error.orig) if is_file else type(error.orig).__name__
-        raise HistoryError(f"The history cannot be read or written: {why}.") from error
+        raise HistoryFault(f"The history cannot be read or written: {why}.") from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import HistoryError
+from assistant.errors import HistoryError, HistoryFault
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection, Outcome
 
@@ -160,13 +160,28 @@ def _inspected(inspection: Inspection) -> datetime:
 
 
 def from_row(row: Any) -> KeptInspection:
-    """The inspection of a row, without its map; HistoryError where another version wrote it."""
+    """The inspection of a row, without its map; HistoryFault where it is damaged or another version wrote it."""
     try:
         inspection = Inspection.from_dict(json.loads(row.row))
-    except (ValueError, TypeError) as error:
-        raise HistoryError(f"The inspection {row.id} was kept by another version and cannot be read.") from error
-    created = datetime.fromisoformat(row.created)
+        created = datetime.fromisoformat(row.created)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise HistoryFault(
+            f"The inspection {row.id} is damaged or was kept by another version, and cannot be read."
+        ) from error
     return KeptInspection(row.id, inspection, created, row.lot, row.run, row.place)
+
+
+def from_any_row(row: Any) -> KeptInspection:
+    """As `from_row`; what cannot be read becomes a picture with that error, so that it hides no other."""
+    try:
+        return from_row(row)
+    except HistoryFault as error:
+        unread = Inspection(f"inspection {row.id}", "error", str(error))
+        try:
+            created = datetime.fromisoformat(row.created)
+        except (ValueError, TypeError):
+            created = datetime.fromtimestamp(0, UTC)
+        return KeptInspection(row.id, unread, created, str(row.lot or ""), row.run, row.place)
 
 
 def read_map(row: Any) -> NDArray[np.float32] | None:

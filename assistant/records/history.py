@@ -28,6 +28,7 @@ from assistant.records.entries import (
     as_text,
     check_lot,
     dump,
+    from_any_row,
     from_row,
     read_answer,
     read_map,
@@ -254,4 +255,4 @@ def default_history() -> Path:
 
 
 def _shown(row: Any) -> KeptInspection:
-    return replace(from_row(row), has_preview=bool(row.has_preview))
+    return replace(from_any_row(row), has_preview=bool(row.has_preview))

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from assistant.service.callers import Caller, identify
 from assistant.service.keys import Role
 from assistant.service.problems import Problem
 from assistant.service.state import Service
 
+# for the OpenAPI document: keys are looked at before a request comes here, see `Gate`
 _bearer = HTTPBearer(
     auto_error=False, description="A key from `looktwice keys add NAME --role operator|engineer`."
 )
-_ASK = {"WWW-Authenticate": "Bearer"}
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who sent a request: the name of the key and its role; no name where no key is asked for."""
-
-    name: str
-    role: Role
-
-    @property
-    def actor(self) -> str:
-        """Who it is, for the audit log."""
-        return f"key {self.name}" if self.name else "service without keys"
 
 
 def service_of(request: Request) -> Service:
@@ -46,11 +33,12 @@ def allow(role: Role) -> Callable[..., Caller]:
 
     # async, so that it runs before anything of the body is read and takes no thread
     async def check(
+        request: Request,
         service: Annotated[Service, Depends(service_of)],
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+        _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> Caller:
-        id, caller = _identify(service, credentials)
-        if wait := service.rates.take(id):
+        caller = identify(service.keys, request.headers.get("authorization"))
+        if wait := service.rates.take(caller.id):
             retry = {"Retry-After": str(math.ceil(wait))}
             raise Problem(429, "Too many requests come with this key", retry)
         if role == "engineer" and caller.role != "engineer":
@@ -58,17 +46,6 @@ def allow(role: Role) -> Callable[..., Caller]:
         return caller
 
     return check  # type: ignore[return-value]  # FastAPI awaits it
-
-
-def _identify(service: Service, credentials: HTTPAuthorizationCredentials | None) -> tuple[str, Caller]:
-    if service.keys is None:
-        return "local", Caller("", "engineer")
-    if credentials is None:
-        raise Problem(401, "Send a key as `Authorization: Bearer KEY`", _ASK)
-    key = service.keys.find(credentials.credentials)
-    if key is None:
-        raise Problem(401, "This key is not valid", _ASK)
-    return key.id, Caller(key.name, key.role)
 
 
 Served = Annotated[Service, Depends(service_of)]

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -16,6 +16,8 @@ from assistant.errors import LooktwiceError
 from assistant.inspection import Answer, Inspection
 from assistant.language.explainer import Prompt
 from assistant.service.access import Operator, Served
+from assistant.service.bodies import Json, read_json
+from assistant.service.documents import takes_json
 from assistant.service.inspections import find_kept
 from assistant.service.problems import Problem, failure_response, problem_response
 from assistant.service.schemas import AskBody
@@ -41,22 +43,26 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/v1/ask", response_class=StreamingResponse, responses=EVENTS)
-async def ask(body: AskBody, service: Served, caller: Operator) -> StreamingResponse:
+@router.post("/v1/ask", openapi_extra=takes_json(AskBody), response_class=StreamingResponse, responses=EVENTS)
+async def ask(request: Request, service: Served, caller: Operator) -> StreamingResponse:
     """Answer a question about one or several inspections, from their evidence alone."""
+    sent = await read_json(request, AskBody)
+    body = sent.content
     if not body.question.strip():
         raise Problem(422, "The question is empty")
-    inspections = [(await run_in_threadpool(find_kept, service, id)).inspection for id in body.inspections]
+    inspections = [(await find_kept(service, id)).inspection for id in body.inspections]
     if body.picture is not None and len(inspections) != 1:
         raise Problem(422, "A picture belongs to a question about a single inspection")
-    prompt = await run_in_threadpool(_prompt, service, body, inspections)
+    prompt = await run_in_threadpool(_prompt, service, sent, inspections)
     service.metrics.answers.inc()
     return StreamingResponse(_events(service, prompt), media_type="text/event-stream")
 
 
-def _prompt(service: Service, body: AskBody, inspections: list[Inspection]) -> Prompt:
+def _prompt(service: Service, sent: Json[AskBody], inspections: list[Inspection]) -> Prompt:
+    body, picture = sent.content, None
     history = [(turn.question, turn.answer) for turn in body.history]
-    picture = decode(body.picture, 0).checked() if body.picture else None
+    if body.picture is not None:
+        picture = decode(body.picture.name, 0, sent.pieces(body.picture.data)).checked()
     return service.answerer.prompt(inspections, body.question.strip(), history, picture)
 
 

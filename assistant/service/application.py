@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 
 import assistant
 from assistant.inspector import Inspector
@@ -92,4 +93,5 @@ def _handle_more(app: FastAPI) -> None:
         return problem_response(405, "This address does not take that method", {"Allow": allowed})
 
     app.add_exception_handler(ClientGone, hang_up)
+    app.add_exception_handler(ClientDisconnect, hang_up)
     app.add_exception_handler(405, refuse_method)

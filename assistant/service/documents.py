@@ -11,10 +11,19 @@ from pydantic import BaseModel
 from starlette.routing import compile_path
 
 from assistant.service.problems import MEDIA_TYPE
-from assistant.service.schemas import EXAMPLES, InspectBody, LearnBody, ProblemRow, TeachBody
+from assistant.service.schemas import (
+    EXAMPLES,
+    AskBody,
+    InspectBody,
+    LearnBody,
+    ProblemRow,
+    TargetBody,
+    TeachBody,
+)
 
 _REF = "#/components/schemas/{model}"
 _BODIES = (InspectBody, LearnBody, TeachBody)
+_OTHERS = (AskBody, TargetBody, ProblemRow)
 _REASONS = {
     400: "The request cannot be read, or the service is not known under the name it was sent to.",
     401: "No valid key was sent.",
@@ -64,12 +73,18 @@ def takes_pictures(options: type[BaseModel], body: type[BaseModel]) -> dict[str,
     return {"requestBody": {"required": True, "content": content}}
 
 
+def takes_json(body: type[BaseModel]) -> dict[str, Any]:
+    """The request body of an address that takes JSON and nothing else, for `openapi_extra`."""
+    content = {"application/json": {"schema": {"$ref": _REF.format(model=body.__name__)}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of an app, made once."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
-        for model in (*_BODIES, ProblemRow):
+        for model in (*_BODIES, *_OTHERS):
             schema = model.model_json_schema(ref_template=_REF)
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema

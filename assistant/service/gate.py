@@ -1,21 +1,25 @@
-"""What every request passes first: from where it may come, how much it may be, and if the service still runs.
+"""What every request passes first: from where it may come, with which key, and how much it may be.
 
-An ASGI layer around the whole app. It counts bytes as they arrive, before anything is decoded, adds the security
-headers, and turns whatever goes wrong inside into problem JSON.
+An ASGI layer around the whole app. Key and length are looked at before a request takes a place among those in
+flight; bytes are counted as they arrive, before anything is decoded. It adds the security headers, and turns
+whatever goes wrong inside into problem JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from assistant.service.callers import LOCAL, Caller, identify
+from assistant.service.keys import KeyRing
 from assistant.service.metrics import Metrics
 from assistant.service.problems import Problem, busy, failure_response, problem_response
 from assistant.service.quotas import InFlight
@@ -23,6 +27,13 @@ from assistant.service.settings import ServiceSettings
 
 HEALTH = "/v1/health"
 UNCOUNTED = (HEALTH, "/metrics", "/openapi.json")
+WITH_PICTURES = re.compile(r"/v1/(inspect|ask|products|products/[^/]+/references)")
+"""Where a POST may carry pictures; any other body has at most `MOST_TEXT` bytes."""
+
+MOST_TEXT = 65_536
+"""Bytes of a body, or of what it has beside its pictures."""
+
+_CALLER = "looktwice.caller"  # where a request carries who sent it
 
 SHIELD = {
     "X-Content-Type-Options": "nosniff",
@@ -40,6 +51,7 @@ class Guarded(Protocol):
     """What the gate asks about."""
 
     settings: ServiceSettings
+    keys: KeyRing | None
     in_flight: InFlight
     metrics: Metrics
     stopping: bool
@@ -71,14 +83,15 @@ class Gate:
                 headers.update(SHIELD | STRICT if own else SHIELD)
             await send(message)
 
-        with self.service.in_flight.request() if _counts(scope["path"]) else nullcontext(True) as fits:
-            try:
-                self._refuse(scope, fits)
-            except Problem as problem:
-                response = problem_response(problem.status_code, problem.detail, problem.headers)
-                await response(scope, receive, answer)
-            else:
+        try:
+            self._refuse(scope)
+            with self._place(scope) as fits:
+                if not fits:
+                    raise busy("Too many requests are in flight")
                 await self._pass_on(scope, receive, answer, own)
+        except Problem as problem:
+            response = problem_response(problem.status_code, problem.detail, problem.headers)
+            await response(scope, receive, answer)
         if own:
             route = getattr(scope.get("route"), "path", "other")
             self.service.metrics.note_request(route, scope["method"], status, time.perf_counter() - started)
@@ -91,7 +104,7 @@ class Gate:
             begun = True
             await send(message)
 
-        body = _Body(receive, self.service) if own else None
+        body = _Body(scope, receive, self.service) if own else None
         try:
             await self.app(scope, body or receive, answer)
         except Exception as error:
@@ -102,7 +115,11 @@ class Gate:
             if body:
                 body.let_go()
 
-    def _refuse(self, scope: Scope, fits: bool) -> None:
+    def _place(self, scope: Scope) -> AbstractContextManager[bool]:
+        """A place among the requests in flight, for the key it comes with."""
+        return self.service.in_flight.request(_caller(scope).id) if _counts(scope) else nullcontext(True)
+
+    def _refuse(self, scope: Scope) -> None:
         """Problem for a request that may not go on, in the order in which the reasons count."""
         headers, settings = Headers(scope=scope), self.service.settings
         host = headers.get("host", "")
@@ -116,21 +133,24 @@ class Gate:
             raise Problem(403, "Pages of other sites may not call this service")
         if self.service.stopping and scope["path"] != HEALTH:
             raise busy("The service is stopping")
-        if not fits:
-            raise busy("Too many requests are in flight")
+        if not is_own(scope["path"]):
+            return
+        if _counts(scope):
+            scope[_CALLER] = identify(self.service.keys, headers.get("authorization"))
         length = headers.get("content-length", "0")
-        if is_own(scope["path"]) and length.isascii() and length.isdigit() and int(length) > settings.most_bytes:
-            raise _too_large(settings)
+        if not (length.isascii() and length.isdigit()) or int(length[:20]) > _most(scope, settings):
+            raise _too_large(_most(scope, settings))
 
 
 class _Body:
     """Counts the bytes of one request as they arrive, and how long they take."""
 
-    def __init__(self, receive: Receive, service: Guarded) -> None:
+    def __init__(self, scope: Scope, receive: Receive, service: Guarded) -> None:
         self._receive, self._service = receive, service
+        self._most, self._caller = _most(scope, service.settings), _caller(scope).id
         self._taken = 0
         self._more = True
-        self._until = time.monotonic() + service.settings.body_seconds
+        self._began = time.monotonic()
 
     async def __call__(self) -> Message:
         if not self._more:
@@ -144,15 +164,21 @@ class _Body:
             self._count(len(message.get("body", b"")))
         return message
 
+    @property
+    def _until(self) -> float:
+        """When the next bytes have to be here: a body is neither slow all along nor long on its way."""
+        settings = self._service.settings
+        return self._began + min(settings.body_seconds, settings.lag_seconds + self._taken / settings.least_rate)
+
     def let_go(self) -> None:
         """The request is over."""
-        self._service.in_flight.add(-self._taken)
+        self._service.in_flight.add(-self._taken, self._caller)
         self._taken = 0
 
     def _count(self, size: int) -> None:
-        if self._taken + size > self._service.settings.most_bytes:
-            raise _too_large(self._service.settings)
-        if not self._service.in_flight.add(size):
+        if self._taken + size > self._most:
+            raise _too_large(self._most)
+        if not self._service.in_flight.add(size, self._caller):
             raise busy("Too much is being sent at once")
         self._taken += size
 
@@ -162,12 +188,24 @@ def is_own(path: str) -> bool:
     return path.startswith("/v1/") or path in UNCOUNTED
 
 
-def _counts(path: str) -> bool:
-    return is_own(path) and path not in UNCOUNTED
+def _counts(scope: Scope) -> bool:
+    """Whether a request asks for a key and takes a place; a browser's question whether it may ask does neither."""
+    return is_own(scope["path"]) and scope["path"] not in UNCOUNTED and scope["method"] != "OPTIONS"
 
 
-def _too_large(settings: ServiceSettings) -> Problem:
-    return Problem(413, f"A request may have at most {settings.most_bytes} bytes", {"Connection": "close"})
+def _caller(scope: Scope) -> Caller:
+    caller: Caller = scope.get(_CALLER, LOCAL)
+    return caller
+
+
+def _most(scope: Scope, settings: ServiceSettings) -> int:
+    """The bytes that a request's body may have."""
+    pictures = scope["method"] == "POST" and WITH_PICTURES.fullmatch(scope["path"])
+    return settings.most_bytes if pictures else min(MOST_TEXT, settings.most_bytes)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, f"A request may have at most {most} bytes here", {"Connection": "close"})
 
 
 def _name_of(host: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from assistant.errors import LooktwiceError
@@ -22,10 +24,14 @@ from assistant.service.records import StoredInspection
 from assistant.service.schemas import InspectBody, InspectionRow, InspectionRows, InspectOptions, When
 from assistant.service.state import Service
 from assistant.service.uploads import Picture, Upload, read_upload
+from assistant.service.waiting import PREFIX
 
 router = APIRouter(tags=["inspections"])
+T = TypeVar("T")
 
 MOST_ROWS = 200
+_RENAMED = "299 - \"Mode 'batch' is called 'mutual' now.\""
+_WAITING = '299 - "The history does not answer: what was found is kept as soon as it does."'
 FARTHEST = 1_000_000
 
 
@@ -35,13 +41,16 @@ FARTHEST = 1_000_000
 async def inspect(request: Request, response: Response, service: Served, caller: Operator) -> InspectionRows:
     """Inspect one or more pictures; one that cannot be read becomes a row with status "error"."""
     upload = await read_upload(request, InspectOptions, InspectBody, service.settings.most_pictures)
-    if upload.options.mode in EARLIER_NAMES:
-        response.headers["Warning"] = "299 - \"Mode 'batch' is called 'mutual' now.\""
+    warnings = [_RENAMED] if upload.options.mode in EARLIER_NAMES else []
     inspections = await _inspect(request, service, upload)
     lot = upload.options.lot
     ids = await run_in_threadpool(lambda: [service.records.add(row, lot) for row in inspections])
     for row in inspections:
         service.metrics.note_picture(row.outcome)
+    if any(id.startswith(PREFIX) for id in ids):
+        warnings.append(_WAITING)
+    if warnings:
+        response.headers["Warning"] = ", ".join(warnings)
     return InspectionRows(inspections=[row_of(id, row, lot) for id, row in zip(ids, inspections, strict=True)])
 
 
@@ -59,8 +68,8 @@ async def list_inspections(
 ) -> InspectionRows:
     """Earlier inspections that fit all that is given, the newest first."""
     query = entries.Query(product, (verdict,) if verdict else (), since, until, lot)
-    kept = await run_in_threadpool(service.records.find, query, limit, offset)
-    return InspectionRows(inspections=[row_of(one.id, one.inspection, one.lot) for one in kept])
+    kept = await look_up(service, lambda: service.records.find(query, limit, offset))
+    return InspectionRows(inspections=[_any_row_of(one) for one in kept])
 
 
 @router.get("/v1/inspections/{id}", response_model=InspectionRow)
@@ -68,21 +77,38 @@ async def get_inspection(
     id: Annotated[str, Path(max_length=80)], service: Served, caller: Operator
 ) -> InspectionRow:
     """One earlier inspection."""
-    kept = await run_in_threadpool(find_kept, service, id)
-    return row_of(kept.id, kept.inspection, kept.lot)
+    return _any_row_of(await find_kept(service, id))
 
 
-def find_kept(service: Service, id: str) -> StoredInspection:
+async def look_up(service: Service, work: Callable[[], T]) -> T:
+    """What the records say; Problem where they do not answer in time. Other requests do not wait for it."""
+    asked = asyncio.wrap_future(service.reading_threads.submit(work))
+    try:
+        return await asyncio.wait_for(asked, service.settings.records_seconds)
+    except TimeoutError:
+        raise busy("The records do not answer") from None
+
+
+async def find_kept(service: Service, id: str) -> StoredInspection:
     """A kept inspection; Problem where there is none."""
-    kept = service.records.get(id)
+    kept = await look_up(service, lambda: service.records.get(id))
     if kept is None:
         raise Problem(404, f"There is no inspection {id[:80]!r}")
     return kept
 
 
 def row_of(id: str, inspection: Inspection, lot: str | None) -> InspectionRow:
-    """An inspection as it is sent."""
+    """An inspection as it is sent; ValidationError for one that no version can have made."""
     return InspectionRow.model_validate(inspection.to_dict() | {"id": id, "lot": lot})
+
+
+def _any_row_of(kept: StoredInspection) -> InspectionRow:
+    """As `row_of`; what makes no sense, in a store that was damaged, becomes a row with that error."""
+    try:
+        return row_of(kept.id, kept.inspection, kept.lot)
+    except ValidationError:
+        unread = Inspection(f"inspection {kept.id}", "error", f"The inspection {kept.id} is damaged.")
+        return row_of(kept.id, unread, None)
 
 
 async def _inspect(request: Request, service: Service, upload: Upload[InspectOptions]) -> list[Inspection]:

@@ -15,7 +15,9 @@ _PICTURES = (1, 2, 4, 8, 16, 32, 64)
 class Metrics:
     """Counters of one app."""
 
-    def __init__(self, waiting: Callable[[], int], in_flight: Callable[[], int]) -> None:
+    def __init__(
+        self, waiting: Callable[[], int], in_flight: Callable[[], int], unkept: Callable[[], int]
+    ) -> None:
         self.registry = CollectorRegistry()
         which = ("route", "method", "status")
         self.requests = Counter("looktwice_requests", "Requests answered.", which, registry=self.registry)
@@ -34,6 +36,10 @@ class Metrics:
         queue.set_function(waiting)
         flying = Gauge("looktwice_requests_in_flight", "Requests in flight.", registry=self.registry)
         flying.set_function(in_flight)
+        late = Gauge(
+            "looktwice_inspections_waiting", "Inspections that wait for the history.", registry=self.registry
+        )
+        late.set_function(unkept)
 
     def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""

@@ -14,10 +14,19 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from assistant.errors import CalibrationError, ExplainerError, LooktwiceError
+from assistant.errors import (
+    AuditError,
+    CalibrationError,
+    ExplainerError,
+    HistoryFault,
+    LooktwiceError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "1"
+
+OUR_OWN = (ExplainerError, HistoryFault, AuditError)
+"""Errors of what the service stands on, for which no request is to blame."""
 
 log = logging.getLogger("looktwice.service")
 
@@ -94,8 +103,9 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _impossible(request: Request, error: Exception) -> JSONResponse:
-    status = 503 if isinstance(error, ExplainerError) else 409 if isinstance(error, CalibrationError) else 422
-    return problem_response(status, str(error))
+    if isinstance(error, OUR_OWN):
+        return problem_response(503, str(error), {"Retry-After": RETRY_SECONDS})
+    return problem_response(409 if isinstance(error, CalibrationError) else 422, str(error))
 
 
 def _first_fault(faults: Sequence[Any]) -> str:

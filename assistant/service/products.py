@@ -15,9 +15,11 @@ from assistant.images.masks import load_mask
 from assistant.products.config import LearnConfig
 from assistant.products.product import Product
 from assistant.products.summary import ProductDetail, detail_of
-from assistant.service.access import Caller, Engineer, Operator, Served
+from assistant.service.access import Engineer, Operator, Served
+from assistant.service.bodies import read_json
+from assistant.service.callers import Caller
 from assistant.service.disconnects import wait_for_one
-from assistant.service.documents import takes_pictures
+from assistant.service.documents import takes_json, takes_pictures
 from assistant.service.problems import Problem
 from assistant.service.schemas import (
     LearnBody,
@@ -70,13 +72,10 @@ async def delete_product(id: Name, request: Request, service: Served, caller: En
     return Response(status_code=204)
 
 
-@router.patch("/v1/products/{id}", response_model=ProductDetail)
-async def set_target(
-    id: Name, body: TargetBody, request: Request, service: Served, caller: Engineer
-) -> ProductDetail:
+@router.patch("/v1/products/{id}", openapi_extra=takes_json(TargetBody), response_model=ProductDetail)
+async def set_target(id: Name, request: Request, service: Served, caller: Engineer) -> ProductDetail:
     """Set the share of good pictures that may be called defective. It can be undone."""
-
-    target = body.target_false_alarm
+    target = (await read_json(request, TargetBody)).content.target_false_alarm
     return await _change(request, service, caller, id, lambda p: service.inspector.teacher.retarget(p, target))
 
 
@@ -134,7 +133,7 @@ def _learn(service: Service, caller: Caller, upload: Upload[LearnOptions]) -> Pr
             ignore=_mask(upload.one("ignore")),
             target_false_alarm=options.target_false_alarm,
         )
-        references = [picture.named() for picture in upload.pictures["references"]]
+        references = (picture.named() for picture in upload.pictures["references"])  # one after the other
         return service.inspector.learn(options.name, references, config)
 
     return service.products.learn(options.name, make, caller.actor)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 MOST_CALLERS = 10_000
 
@@ -45,32 +45,60 @@ class CallerRates:
             return 0.0
 
 
-@dataclass
 class InFlight:
-    """What is in flight: requests, and bytes of their bodies."""
+    """What is in flight: requests and bytes of their bodies, each counted for the key that they came with.
 
-    most_requests: int
-    most_bytes: int
-    requests: int = 0
-    bytes: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    A key takes at most half of what the others leave, so that there is room for one more key; "" is everybody
+    where no key is asked for, and may take all. A single request of `largest` bytes always fits a key's share.
+    """
+
+    def __init__(self, most_requests: int, most_bytes: int, largest: int = 0) -> None:
+        self.most_requests, self.most_bytes, self.largest = most_requests, most_bytes, largest
+        self._requests: Counter[str] = Counter()
+        self._bytes: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def requests(self) -> int:
+        """Requests in flight."""
+        with self._lock:
+            return self._requests.total()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of their bodies that have come in."""
+        with self._lock:
+            return self._bytes.total()
 
     @contextmanager
-    def request(self) -> Iterator[bool]:
+    def request(self, caller: str = "") -> Iterator[bool]:
         """Count a request while the block runs; False where there are too many, and it is not counted."""
         with self._lock:
-            fits = self.requests < self.most_requests
-            self.requests += fits
+            fits = self._requests[caller] < _share(self._requests, caller, self.most_requests, 1)
+            self._count(self._requests, caller, int(fits))
         try:
             yield fits
         finally:
             with self._lock:
-                self.requests -= fits
+                self._count(self._requests, caller, -int(fits))
 
-    def add(self, count: int) -> bool:
+    def add(self, count: int, caller: str = "") -> bool:
         """Count bytes that came in, negative ones when they are let go; False where they are too many."""
         with self._lock:
-            if count > 0 and self.bytes + count > self.most_bytes:
+            share = _share(self._bytes, caller, self.most_bytes, self.largest)
+            if count > 0 and self._bytes[caller] + count > share:
                 return False
-            self.bytes += count
+            self._count(self._bytes, caller, count)
             return True
+
+    @staticmethod
+    def _count(counter: Counter[str], caller: str, count: int) -> None:
+        counter[caller] += count
+        if not counter[caller]:
+            del counter[caller]
+
+
+def _share(counter: Counter[str], caller: str, most: int, least: int) -> int:
+    """What a caller may have of something of which there is `most`: `least` at least, as long as that is left."""
+    left = most - (counter.total() - counter[caller])
+    return left if not caller else min(left, max(least, left // 2))

@@ -9,15 +9,18 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Protocol
 
-from assistant.errors import HistoryError
+from assistant.errors import HistoryError, HistoryFault
 from assistant.inspection import Inspection
 from assistant.records.entries import Query, as_text
 from assistant.records.history import History
+from assistant.service.waiting import Outbox
 
 
 class StoredInspection(Protocol):
@@ -84,41 +87,63 @@ class MemoryRecords:
         """Those that fit, the newest first."""
         with self._lock:
             rows = list(reversed(self._rows.values()))
-        wanted = (
-            row
-            for row in rows
-            if query.product in (None, row.inspection.product or "")
-            and (not query.verdicts or (row.inspection.outcome) in query.verdicts)
-            and query.lot in (None, row.lot or "")
-            and _within(row.inspection.created, query.since, query.until)
-        )
+        wanted = (row for row in rows if _fits(row, query))
         return list(islice(wanted, offset, offset + limit))
 
 
 class HistoryRecords:
-    """The inspections in a history, where they outlive the service."""
+    """The inspections in a history, where they outlive the service.
 
-    def __init__(self, history: History) -> None:
+    What is found while the history is away waits for it, in memory and in `waiting`, a file of its own.
+    """
+
+    def __init__(self, history: History, waiting: Path | None = None) -> None:
         self.history = history
+        self.outbox = Outbox(lambda inspection, lot: str(history.add(inspection, lot=lot or "")), waiting)
 
     def add(self, inspection: Inspection, lot: str | None = None) -> str:
-        """Keep one, with its map."""
-        return str(self.history.add(inspection, lot=lot or ""))
+        """Keep one, with its map; where the history is away, under an id that stands for the one it gets there."""
+        return self.outbox.add(inspection, lot)
 
     def get(self, id: str) -> Record | None:
-        """The one of that id, which is a number here; None where there is none."""
-        if not (id.isascii() and id.isdigit() and len(id) < 18):
+        """The one of that id, which is a number here; None where there is none, HistoryFault where it is away."""
+        waits = self.outbox.find(id)
+        if not isinstance(waits, str | None):
+            return Record(waits.id, waits.inspection, waits.lot)
+        number = waits or id
+        if not (number.isascii() and number.isdigit() and len(number) < 18):
             return None
         try:
-            kept = self.history.get(int(id))
+            kept = self.history.get(int(number))
+        except HistoryFault:
+            raise
         except HistoryError:
             return None
         return Record(str(kept.id), kept.inspection, kept.lot or None)
 
     def find(self, query: Query, limit: int = 50, offset: int = 0) -> list[Record]:
-        """Those that fit, the newest first."""
-        rows = islice(self.history.every(query), offset, offset + limit)
-        return [Record(str(kept.id), kept.inspection, kept.lot or None) for kept in rows]
+        """Those that fit, the newest first: before those in the history, those that wait for it."""
+        waiting = [Record(one.id, one.inspection, one.lot) for one in self.outbox.rows()]
+        waiting = [record for record in waiting if _fits(record, query)]
+        found = waiting[offset : offset + limit]
+        start = max(0, offset - len(waiting))
+        with closing(self.history.every(query)) as every:
+            rows = list(islice(every, start, start + limit - len(found)))
+        return found + [Record(str(kept.id), kept.inspection, kept.lot or None) for kept in rows]
+
+    def close(self) -> None:
+        """Keep what waits, if that is possible now. The history stays open."""
+        self.outbox.close()
+
+
+def _fits(record: Record, query: Query) -> bool:
+    inspection = record.inspection
+    return (
+        query.product in (None, inspection.product or "")
+        and (not query.verdicts or inspection.outcome in query.verdicts)
+        and query.lot in (None, record.lot or "")
+        and _within(inspection.created, query.since, query.until)
+    )
 
 
 def _within(created: str | None, since: datetime | None, until: datetime | None) -> bool:

@@ -97,21 +97,29 @@ def bind(host: str, port: int) -> socket.socket:
 
 def run(app: FastAPI, listener: socket.socket) -> None:
     """Serve an app on a socket until a signal; a second signal ends it at once."""
+    make_server(app).run(sockets=[listener])
+
+
+def make_server(app: FastAPI) -> Any:
+    """The uvicorn server of an app, which keeps its connections as the settings say."""
     import uvicorn
 
+    from assistant.service.connections import Connection
+
     settings: ServiceSettings = app.state.service.settings
+    kept = {"head_seconds": settings.head_seconds, "most": 4 * settings.most_requests}
     config = uvicorn.Config(
         app,
+        http=type("ServiceConnection", (Connection,), kept),
         log_level=logging.WARNING,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # or a client says for itself where it comes from
         lifespan="on",
         ws="none" if not hasattr(app.state, "page") else "auto",
-        limit_concurrency=4 * settings.most_requests,
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
     )
-    draining_server(uvicorn, app, config).run(sockets=[listener])
+    return draining_server(uvicorn, app, config)
 
 
 def draining_server(uvicorn: Any, app: FastAPI, config: Any) -> Any:

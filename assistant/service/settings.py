@@ -13,11 +13,13 @@ class ServiceSettings:
 
     `most_gathered`: pictures of all requests that are inspected together at most, gathered for `wait_ms`
     milliseconds by `threads` threads; 1 inspects each by itself. `queue`: pictures that may wait. `most_pictures`
-    and `most_bytes` are those of one request, `most_requests` and `most_bytes_together` those of all in flight.
-    `body_seconds`: how long a request may take to arrive. `rate` and `burst`: requests a second for each key, and
-    how many at once. `grace_seconds`: how long requests in flight may take once the service is to stop.
-    `hosts`: names under which it may be addressed, any where empty. `origins`: pages of other sites that may call
-    it. `kept`: inspections that are remembered where no other records are given.
+    and `most_bytes` are those of one request, `most_requests` and `most_bytes_together` those of all in flight, of
+    which one key takes at most half of what the others leave. `head_seconds`: how long the head of a request may
+    take to arrive, and `body_seconds` its body, which may never lag more than `lag_seconds` behind `least_rate`
+    bytes a second. `rate` and `burst`: requests a second for each key, and how many at once. `grace_seconds`: how
+    long requests in flight may take once the service is to stop, `records_seconds`: how long looking into records
+    may. `hosts`: names under which it may be addressed, any where empty. `origins`: pages of other sites that may
+    call it. `kept`: inspections that are remembered where no other records are given.
     """
 
     most_gathered: int = 8
@@ -28,10 +30,14 @@ class ServiceSettings:
     most_bytes: int = 64_000_000
     most_bytes_together: int = 512_000_000
     most_requests: int = 128
+    head_seconds: float = 5.0
     body_seconds: float = 60.0
+    lag_seconds: float = 5.0
+    least_rate: float = 64_000.0
     rate: float = 100.0
     burst: int = 200
     grace_seconds: float = 30.0
+    records_seconds: float = 5.0
     hosts: tuple[str, ...] = LOOPBACK
     origins: tuple[str, ...] = ()
     kept: int = 1000
@@ -49,7 +55,8 @@ class ServiceSettings:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, which lets nothing through")
-        if self.wait_ms < 0 or min(self.rate, self.body_seconds, self.grace_seconds) <= 0:
+        times = (self.head_seconds, self.body_seconds, self.lag_seconds, self.grace_seconds, self.records_seconds)
+        if self.wait_ms < 0 or min(self.rate, self.least_rate, *times) <= 0:
             raise ValueError("times and rates are positive")
         if self.queue < self.most_pictures:
             raise ValueError("a request may have more pictures than the queue takes")

@@ -11,7 +11,7 @@ from assistant.service.gathering import Gatherer
 from assistant.service.keys import KeyRing
 from assistant.service.metrics import Metrics
 from assistant.service.quotas import CallerRates, InFlight
-from assistant.service.records import MemoryRecords, Records
+from assistant.service.records import HistoryRecords, MemoryRecords, Records
 from assistant.service.settings import ServiceSettings
 
 
@@ -28,7 +28,7 @@ class Service:
     ) -> None:
         self.inspector, self.settings, self.keys = inspector, settings, keys
         self.records: Records = records or MemoryRecords(settings.kept)
-        self.in_flight = InFlight(settings.most_requests, settings.most_bytes_together)
+        self.in_flight = InFlight(settings.most_requests, settings.most_bytes_together, settings.most_bytes)
         self.rates = CallerRates(settings.rate, settings.burst)
         self.products = LiveProducts(inspector.store, inspector.load)
         self.answerer = Answerer(inspector)
@@ -41,9 +41,14 @@ class Service:
             threads=settings.threads,
             tell=lambda count: self.metrics.note_gathered(count),
         )
-        self.metrics = Metrics(lambda: self.gatherer.waiting, lambda: self.in_flight.requests)
+        self.metrics = Metrics(lambda: self.gatherer.waiting, lambda: self.in_flight.requests, self._count_waiting)
+        # looking into records that may be slow holds up nobody but those who ask for them
+        self.reading_threads = ThreadPoolExecutor(4, thread_name_prefix="look-up")
         # products change one after the other
         self.changing_thread = ThreadPoolExecutor(1, thread_name_prefix="teach")
+
+    def _count_waiting(self) -> int:
+        return len(self.records.outbox.rows()) if isinstance(self.records, HistoryRecords) else 0
 
     def drain(self) -> None:
         """Take no new requests; those in flight go on."""
@@ -54,3 +59,6 @@ class Service:
         self.drain()
         self.gatherer.stop()
         self.changing_thread.shutdown(cancel_futures=True)
+        self.reading_threads.shutdown(wait=False, cancel_futures=True)
+        if close := getattr(self.records, "close", None):
+            close()

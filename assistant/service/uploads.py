@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from assistant.errors import ImageError
-from assistant.images.encoded import decode_base64
+from assistant.images.encoded import PIECE, decode_pieces
 from assistant.images.load import load_image
 from assistant.images.sources import shown_name
+from assistant.service.bodies import parse_json, take_body
 from assistant.service.problems import Problem
-from assistant.service.schemas import PictureIn
 
+T = TypeVar("T")
 Options = TypeVar("Options", bound=BaseModel)
 MOST_FIELDS = 32
 
@@ -67,33 +68,33 @@ async def read_upload(request: Request, options: type[Options], body: type[Optio
     `body` is `options` with fields of pictures. At most `most` pictures; Problem for what does not fit.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind not in ("application/json", "multipart/form-data"):
+        raise Problem(415, "Send pictures as multipart/form-data, or in base64 as application/json")
+    raw = await take_body(request)
     if kind == "application/json":
-        raw = await request.body()
         return await run_in_threadpool(_from_json, raw, options, body, most)
-    if kind == "multipart/form-data":
-        return await _from_form(request, options, body, most)
-    raise Problem(415, "Send pictures as multipart/form-data, or in base64 as application/json")
+    return await run_in_threadpool(_from_form, request.headers, raw, options, body, most)
 
 
-def _from_json(raw: bytes, options: type[Options], body: type[Options], most: int) -> Upload[Options]:
-    sent = body.model_validate_json(raw)
+def _from_json(raw: bytearray, options: type[Options], body: type[Options], most: int) -> Upload[Options]:
+    sent = parse_json(raw, body)
     pictures: dict[str, list[Picture]] = {}
     count = 0
     for field in _picture_fields(options, body):
-        value = getattr(sent, field)
+        value = getattr(sent.content, field)
         rows = value if isinstance(value, list) else [value] if value is not None else []
         count += len(rows)
         _check_count(count, most)
-        pictures[field] = [decode(row, i) for i, row in enumerate(rows)]
-    return Upload(sent, pictures)
+        pictures[field] = [decode(row.name, i, sent.pieces(row.data)) for i, row in enumerate(rows)]
+    return Upload(sent.content, pictures)
 
 
-async def _from_form(request: Request, options: type[Options], body: type[Options], most: int) -> Upload[Options]:
-    parser = _MemoryParser(
-        request.headers, request.stream(), max_files=most + 1, max_fields=MOST_FIELDS, max_part_size=10_000
-    )
+def _from_form(
+    headers: Headers, raw: bytearray, options: type[Options], body: type[Options], most: int
+) -> Upload[Options]:
+    parser = _MemoryParser(headers, _stream(raw), max_files=most + 1, max_fields=MOST_FIELDS, max_part_size=10_000)
     try:
-        form = await parser.parse()
+        form = _finish(parser.parse())
     except (MultiPartException, UnicodeError, LookupError, ValueError) as error:
         if parser.too_many:
             _check_count(most + 1, most)
@@ -105,8 +106,8 @@ async def _from_form(request: Request, options: type[Options], body: type[Option
         if isinstance(value, UploadFile):
             if name not in wanted:
                 raise Problem(422, f"{name[:40]} is no field for a picture; these are: {', '.join(wanted)}")
-            data = await value.read()
-            await value.close()
+            data = value.file.read()
+            value.file.close()
             pictures[name].append(Picture(_shown(value.filename, len(pictures[name])), data))
         elif name in fields:
             raise Problem(422, f"{name[:40]} is given twice")
@@ -140,13 +141,28 @@ def _check_count(count: int, most: int) -> None:
         raise Problem(422, f"A request may have at most {most} pictures")
 
 
-def decode(row: PictureIn, number: int) -> Picture:
-    """A picture from its base64; what is no base64 is told as its fault."""
-    name = _shown(row.name, number)
+def decode(name: str, number: int, pieces: Iterable[bytes]) -> Picture:
+    """A picture from its base64, which comes in pieces; what is no base64 is told as its fault."""
+    shown = _shown(name, number)
     try:
-        return Picture(name, decode_base64(row.data, name))
+        return Picture(shown, decode_pieces(pieces, shown))
     except ImageError as error:
-        return Picture(name, b"", str(error))
+        return Picture(shown, b"", str(error))
+
+
+async def _stream(raw: bytearray) -> AsyncIterator[bytes]:
+    for start in range(0, len(raw), PIECE):
+        yield bytes(raw[start : start + PIECE])
+
+
+def _finish(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that has nothing to wait for."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise RuntimeError("reading from memory does not wait")
 
 
 def _shown(name: str | None, number: int) -> str:

@@ -60,16 +60,15 @@ def keys(tmp_path):
 
 @pytest.fixture
 def live(inspector):
-    """live(keys=None, **settings): a real server in a thread, as (app, port, its uvicorn server)."""
-    import uvicorn
-
+    """live(keys=None, records=None, **settings): a real server in a thread, as (app, port, its uvicorn server)."""
     running = []
 
-    def start(keys=None, **settings):
-        app = create_app(inspector, ServiceSettings(**settings), keys=keys)
+    def start(keys=None, records=None, **settings):
+        app = create_app(
+            inspector, ServiceSettings(**{"grace_seconds": 5.0} | settings), keys=keys, records=records
+        )
         listener = server.bind("127.0.0.1", 0)
-        config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=5)
-        one = server.draining_server(uvicorn, app, config)
+        one = server.make_server(app)
         thread = threading.Thread(target=one.run, kwargs={"sockets": [listener]})
         thread.start()
         running.append((one, thread))
