@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 
-from assistant.errors import HistoryError
+from assistant.errors import HistoryError, HistoryFault
 from assistant.records.entries import Order, Query, as_name, as_searched, as_text, check_lot
 
 SCHEMA = 1
