@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -36,16 +37,30 @@ def learn(
     views: Views = "plain",
     tiles: Tiles = 1,
     memory: Memory = "nearest",
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Take the place of a product of that name; teach --undo brings it back."),
+    ] = False,
     device: Device = None,
 ) -> None:
     """Learn a product from one to a few good pictures, and keep it under its name."""
+    from assistant.errors import ProductError
     from assistant.products.config import LearnConfig
+    from assistant.products.store import TakenName
 
     config = LearnConfig(views, tiles, memory, aligned, read_mask(roi), read_mask(ignore), false_alarms)
     inspector = open_inspector(bundle, device)
-    product = learn_product(inspector, name, references, config)
-    inspector.save(product)
+    try:
+        product = inspector.store.learn(
+            name, lambda: learn_product(inspector, name, references, config), replace=replace
+        )
+    except TakenName as error:
+        raise ProductError(f"{error} --replace learns it anew, and `looktwice teach` adds to it.") from error
     console.print_product(product)
+    if product.past:
+        console.say(
+            f"It took the place of an earlier one; `looktwice teach {shlex.quote(name)} --undo` brings it back."
+        )
 
 
 def teach(

@@ -62,13 +62,16 @@ def compare(before: Product | Facts | None, after: Product) -> Difference | None
 def last_changes(product: Product) -> Sequence[Change]:
     """The changes that an undo takes back, several where they were made at once; none where there is no way back.
 
-    It is a "target" without a time where nothing but the false-alarm target moved.
+    It is a "target" without a time where nothing but the false-alarm target moved, and "replaced" where the
+    product was learned anew.
     """
     if not product.past:
         return ()
-    before = json.loads(product.past[-1].settings)["history"]
-    _, added = steps([Change(**row) for row in before], product.history)
-    return added or (Change("", "target"),)
+    before = json.loads(product.past[-1].settings)
+    _, added = steps([Change(**row) for row in before["history"]], product.history)
+    digests = [row["digest"] for row in before["references"]]
+    other = digests != [reference.digest for reference in product.references]
+    return added or (Change("", "replaced" if other else "target"),)
 
 
 def steps(old: Sequence[Change], new: Sequence[Change]) -> tuple[Sequence[Change], Sequence[Change]]:

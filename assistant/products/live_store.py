@@ -27,10 +27,6 @@ class MissingProduct(ProductError):
     """There is no product of that name, or the name cannot be a product's."""
 
 
-class TakenName(ProductError):
-    """There is a product of that name already."""
-
-
 class UnusableProduct(ProductError):
     """The product's file is damaged, or made with another bundle."""
 
@@ -77,11 +73,20 @@ class LiveProducts:
 
     def learn(self, name: str, make: Callable[[], Product], actor: str) -> Product:
         """Keep a new product; TakenName where there is one of that name. `actor`: who, for the audit log."""
-        with self._changing, self._store.held(name):
-            if self._store.path(name).is_file():
-                raise TakenName(f"There is a product {name!r} already.")
-            product = make()
-            self._keep(product, actor)
+        made: list[Product] = []
+
+        def make_once() -> Product:
+            made.append(make())
+            return made[0]
+
+        with self._changing:
+            try:
+                product = self._store.learn(name, make_once, actor)
+            except ProductError as error:
+                if not made:
+                    raise
+                raise UnkeptProduct(str(error)) from error
+            self._hold(name, self._state(name), product)
             return product
 
     def change(self, name: str, how: Callable[[Product], Product], actor: str) -> Product:

@@ -9,15 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assistant.errors import AuditError, ProductError
+from assistant.files import remove_left_overs
 from assistant.products.audit import AuditLog, Writer
 from assistant.products.audit_chain import Facts
 from assistant.products.changes import compare, facts
-from assistant.products.product import SUFFIX, Product, check_name, undo_path
+from assistant.products.product import SUFFIX, UNDO_SUFFIX, Product, check_name, undo_path
 
 LONGEST_WAIT = 120.0
 """Seconds that a change waits for another change of the same product."""
 
 LOCK_SUFFIX = ".lock"
+
+
+class TakenName(ProductError):
+    """There is a product of that name already."""
 
 
 class ProductStore:
@@ -50,6 +55,24 @@ class ProductStore:
                 details=done.details,
             ):
                 return product.save(path)
+
+    def learn(
+        self, name: str, make: Callable[[], Product], actor: str | None = None, replace: bool = False
+    ) -> Product:
+        """Make a product and keep it; TakenName, before anything is made, where there is one of that name.
+
+        With `replace` it takes the place of the other one, as one change that can be undone. The errors are those
+        of `make`, `save` and `held`.
+        """
+        with self.held(name):
+            before = self._kept(self.path(name))
+            if before is not None and not replace:
+                raise TakenName(f"There is a product {name!r} already{_holding(before)}.")
+            product = make()
+            if isinstance(before, Product):
+                product = before.followed_by(product)
+            self.save(product, actor)
+        return product
 
     def change(
         self,
@@ -142,6 +165,7 @@ class ProductStore:
     def _change(self, name: str) -> Iterator[Writer]:
         try:
             with self.log.hold() as writer:
+                remove_left_overs(self.folder, (SUFFIX, UNDO_SUFFIX))
                 yield writer
         except AuditError as error:
             raise ProductError(f"The product {name!r} cannot be kept or removed: {error}") from error
@@ -161,6 +185,15 @@ class ProductStore:
     def _names(self) -> Iterator[str]:
         for path in self.folder.glob(f"*{SUFFIX}"):
             yield path.name.removesuffix(SUFFIX)
+
+
+def _holding(kept: Product | Facts) -> str:
+    """What a product that is in the way holds, as the end of a sentence."""
+    if not isinstance(kept, Product):
+        return ", whose file is damaged"
+    references, defects = len(kept.references), len(kept.known.defects)
+    taught = f" and {defects} known defect{'s' if defects != 1 else ''}" if defects else ""
+    return f", with {references} reference{'s' if references != 1 else ''}{taught}"
 
 
 def default_folder() -> Path:

@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect
 
 import assistant
 from assistant.inspector import Inspector
-from assistant.products.live_store import MissingProduct, TakenName, UnkeptProduct, UnusableProduct
+from assistant.products.live_store import MissingProduct, UnkeptProduct, UnusableProduct
+from assistant.products.store import TakenName
 from assistant.service import about, answers, inspections, products
 from assistant.service.disconnects import ClientGone
 from assistant.service.documents import document, methods_of, problem_responses

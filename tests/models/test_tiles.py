@@ -213,7 +213,7 @@ def test_a_file_from_before_tiles_is_a_product_of_whole_pictures(inspector, good
     row = json.loads(settings)
     for later in ("tiles", "scoring", "trained", "memory"):
         del row[later]
-    save_file(tensors, tmp_path / "old", {"looktwice": json.dumps(row | {"schema": 2})})
+    save_file(tensors, tmp_path / "old", {"looktwice": json.dumps(row | {"schema": 2, "seal": "of before"})})
     old = Product.load(tmp_path / "old")
     assert old.tiles == 1
     with pytest.raises(ProductError, match="recalibrate"):  # its limits were set before scores had a configuration

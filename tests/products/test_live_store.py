@@ -12,10 +12,10 @@ from assistant.products.live_store import (
     MOST_LOADED,
     LiveProducts,
     MissingProduct,
-    TakenName,
     UnkeptProduct,
     UnusableProduct,
 )
+from assistant.products.store import TakenName
 
 ROOT = Path(assistant.__file__).parent
 

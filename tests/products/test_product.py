@@ -519,7 +519,7 @@ def test_a_folder_that_cannot_be_written_to_gives_one_sentence_and_keeps_the_old
         raise OSError(errno.ENOSPC if call == "fsync" else errno.EACCES, "it is not to be")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"{'pathlib.Path' if call == 'open' else 'os'}.{call}", fail)
+        patch.setattr("assistant.files.open" if call == "open" else f"os.{call}", fail, raising=call != "open")
         with pytest.raises(ProductError, match="'cloth' cannot be kept.*: it is not to be.$") as caught:
             store.save(make(seed=1))
     assert str(store.folder) not in str(caught.value)

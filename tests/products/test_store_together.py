@@ -11,15 +11,16 @@ from test_product import make
 
 from assistant.errors import ProductError
 from assistant.products import store as stores
+from assistant.products.changes import last_changes
 from assistant.products.live_store import LiveProducts
-from assistant.products.product import Change
-from assistant.products.store import ProductStore
+from assistant.products.product import Change, Reference
+from assistant.products.store import ProductStore, TakenName
 
 CHANGER = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from dataclasses import replace
-from assistant.products.product import Change
+from assistant.products.product import Change, Reference
 from assistant.products.store import ProductStore
 store = ProductStore(sys.argv[1])
 for i in range(int(sys.argv[4])):
@@ -71,6 +72,33 @@ def test_a_change_that_waits_too_long_is_refused_and_the_other_one_kept(store, m
             store.change("widget", noted("late"))
     before, after = store.change("widget", noted("in time"))
     assert len(after.history) == len(before.history) + 1 == len(store.load("widget").history)
+
+
+def test_a_product_is_not_replaced_unless_that_is_asked_for_and_comes_back(store):
+    store.change("widget", noted("much work"))
+    before = store.load("widget")
+    made = []
+
+    def anew():
+        others = (Reference(0, "c.png", 0.1, "c"), Reference(1, "d.png", 0.12, "d"))
+        made.append(make(name="widget", seed=5, entries=40, references=others))
+        return made[-1]
+
+    with pytest.raises(TakenName, match="'widget' already, with 2 references"):
+        store.learn("widget", anew)
+    assert not made and store.load("widget").history == before.history
+    replaced = store.learn("widget", anew, replace=True)
+    assert store.load("widget").history == () and last_changes(replaced)[0].what == "replaced"
+    _, back = store.change("widget", lambda product: product.undo())
+    assert back.state()[0] == before.state()[0] == store.load("widget").state()[0]
+    assert not list(store.strays())
+
+
+def test_a_damaged_product_is_in_the_way_too_and_says_so(store):
+    store.path("widget").write_bytes(b"nothing")
+    with pytest.raises(TakenName, match="whose file is damaged"):
+        store.learn("widget", lambda: make(name="widget"))
+    assert store.learn("widget", lambda: make(name="widget"), replace=True).past == ()
 
 
 def test_a_change_that_fails_lets_go_of_the_product(store):

@@ -183,7 +183,7 @@ def test_rows_read_back_with_their_picture_and_map(rows, folder):
     for row in rows[::10]:
         inspection = Inspection.from_dict(row["inspection"])
         assert inspection.to_dict() == row["inspection"] | {
-            "regions": inspection.to_dict()["regions"], "looks_like": (), "notices": ()
+            "regions": inspection.to_dict()["regions"], "looks_like": (), "notices": (), "scale": inspection.scale
         }  # fmt: skip
         with Image.open(root / row["image"]) as picture:
             assert picture.size == (inspection.width, inspection.height) and max(picture.size) <= 320
