@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assistant.errors import LooktwiceError
+from assistant.files import make_private
 from assistant.images.sources import shown_name
 from assistant.records.history import History
 
@@ -86,6 +87,7 @@ class UploadStore:
         for path in uploads:
             name = _free(shown_name(path), taken)
             taken.add(name.casefold())
+            make_private(target / name)
             kept.append(str(shutil.copyfile(path, target / name)))
         return kept
 

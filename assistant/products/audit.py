@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, get_args
 
 from assistant.errors import AuditError
+from assistant.files import make_private
 from assistant.products.audit_chain import (
     START,
     Action,
@@ -104,6 +105,7 @@ class Writer:
     def _write(self, content: bytes) -> None:
         try:
             fresh = not self.path.exists()
+            make_private(self.path)
             with open(self.path, "ab", buffering=0) as file:
                 while content:
                     content = content[file.write(content) :]

@@ -204,8 +204,8 @@ class Product:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if self.past:
-                write_atomically(undo_path(path), pack(self.past))
-            write_atomically(path, content)
+                write_atomically(undo_path(path), pack(self.past), private=True)
+            write_atomically(path, content, private=True)
             if not self.past:
                 undo_path(path).unlink(missing_ok=True)
             return path
