@@ -72,13 +72,12 @@ def _store(folder: Path | None) -> ProductStore:
 
 def _print_table(entries: deque[Entry]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("n", "time (UTC)", "who", "what", "product", "change")
     for entry in entries:
         cells = (entry.time[:19], entry.actor, entry.action, entry.product or "", describe(entry))
-        table.add_row(str(entry.n), *(escape(_printable(cell)) for cell in cells))
+        table.add_row(str(entry.n), *(console.escape(_printable(cell)) for cell in cells))
     Console().print(table if entries else "Nothing was changed yet.")
 
 

@@ -173,11 +173,10 @@ def _list(runs: tuple[Run, ...]) -> None:
             print(json.dumps(row))
         return
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("run", "state", "done", "product", "mode", "lot", "begun (UTC)")
     for row in rows:
         cells = (row["run"], row["state"], f"{row['done']} of {row['total']}", row["product"], row["mode"])
-        table.add_row(*(escape(str(cell)) for cell in (*cells, row["lot"], str(row["created"])[:19])))
+        table.add_row(*(console.escape(str(cell)) for cell in (*cells, row["lot"], str(row["created"])[:19])))
     Console().print(table if rows else "There is no run yet; see `looktwice batch --help`.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,12 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from assistant.images.sources import Census, find_images, shown_name
+from assistant.images.sources import Census, find_images, fit_to_print, shown_name
 from assistant.inspection import Answer, Inspection
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from assistant.products.store import ProductStore
     from assistant.products.summary import ReferenceRow
 
+_CONTROL = re.compile("[\x7f-\x9f]")
 COLOURS = {"good": "green", "review": "yellow", "defect": "red", "error": "magenta"}
+
+
+def escape(text: str) -> str:
+    """A text of somebody else's for a console: neither markup nor control characters do anything."""
+    return markup.escape(fit_to_print(text))
 
 
 class ProgressBar:
@@ -191,13 +198,15 @@ def print_answer(snapshots: Iterable[Answer]) -> Answer:
     live, shown = sys.stdout.isatty(), ""
     said = Answer("")
     for said in snapshots:
-        if live and said.text.startswith(shown):
-            print(said.text[len(shown) :], end="", flush=True)
-            shown = said.text
-    if shown and said.text != shown:
+        text = fit_to_print(said.text)
+        if live and text.startswith(shown):
+            print(text[len(shown) :], end="", flush=True)
+            shown = text
+    text = fit_to_print(said.text)
+    if shown and text != shown:
         print()  # what was shown does not stand: the whole answer follows
         shown = ""
-    print(said.text[len(shown) :])
+    print(text[len(shown) :])
     for notice in said.notices:
         say(notice)
     return said
@@ -223,6 +232,7 @@ def print_row(row: Mapping[str, Any]) -> None:
 
 
 def _write_line(line: str) -> None:
+    line = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)  # JSON itself escapes the others
     sys.stdout.buffer.write((line + "\n").encode("utf-8", errors="backslashreplace"))
     sys.stdout.buffer.flush()
 

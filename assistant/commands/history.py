@@ -166,7 +166,6 @@ def _row(one: KeptInspection) -> dict[str, Any]:
 
 def _print_table(rows: Sequence[KeptInspection]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("id", "time (UTC)", "lot", "product", "verdict", "score", "threshold", "picture")
@@ -177,25 +176,24 @@ def _print_table(rows: Sequence[KeptInspection]) -> None:
         table.add_row(
             str(one.id),
             f"{one.created:%Y-%m-%d %H:%M:%S}",
-            escape(one.lot),
-            escape(inspection.product or ""),
+            console.escape(one.lot),
+            console.escape(inspection.product or ""),
             f"[{console.COLOURS[verdict]}]{verdict}[/]",
             *numbers,
-            escape(shown_name(inspection.path)),
+            console.escape(shown_name(inspection.path)),
         )
     Console().print(table if rows else "No inspection in the history fits.")
 
 
 def _print_one(one: KeptInspection, turns: Sequence[Turn]) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
     from assistant.language.template import explain
 
     out, verdict = Console(highlight=False), one.inspection.outcome
-    name = escape(shown_name(one.inspection.path))
-    lot = f", lot {escape(one.lot)}" if one.lot else ""
+    name = console.escape(shown_name(one.inspection.path))
+    lot = f", lot {console.escape(one.lot)}" if one.lot else ""
     out.print(f"[{console.COLOURS[verdict]}]{verdict}[/] {name}, {one.created:%Y-%m-%d %H:%M:%S} UTC{lot}")
-    out.print(escape(explain(one.inspection).text))
+    out.print(console.escape(explain(one.inspection).text))
     for turn in turns:
-        out.print(f"\n[bold]{escape(turn.question)}[/]\n{escape(turn.answer.text)}")
+        out.print(f"\n[bold]{console.escape(turn.question)}[/]\n{console.escape(turn.answer.text)}")

@@ -21,6 +21,7 @@ from assistant.commands.inspect import ask, inspect
 from assistant.commands.measure import demo, evaluate, limits
 from assistant.commands.products import learn, products, teach
 from assistant.commands.serve import keys, open_app, serve
+from assistant.commands.signals import ends_when_told
 from assistant.commands.train import train
 from assistant.errors import LooktwiceError
 
@@ -43,13 +44,14 @@ def main() -> None:
     """Run the command line; every error that a user can cause ends in one sentence."""
     warnings.filterwarnings("ignore")
     try:
-        app(spread_paths(spread_numbers(renew(sys.argv[1:], console.say))), standalone_mode=True)
+        with ends_when_told():
+            app(spread_paths(spread_numbers(renew(sys.argv[1:], console.say))), standalone_mode=True)
     except LooktwiceError as error:
         console.complain(str(error))
         sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its exit
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.complain("Stopped. The rows written so far are whole.")
-        sys.exit(130)
+    except KeyboardInterrupt as told:
+        console.complain("Stopped. What was written so far is whole.")
+        sys.exit(getattr(told, "status", 130))

@@ -14,9 +14,19 @@ from typing import Any
 from assistant.errors import ImageError
 from assistant.images.kinds import EXTENSIONS, OTHER_EXTENSIONS, PEEKED, kind_of
 
-__all__ = ["EXTENSIONS", "Census", "find_images", "is_lazy", "read_file", "shown_name", "walk_sources"]
+__all__ = [
+    "EXTENSIONS",
+    "Census",
+    "find_images",
+    "fit_to_print",
+    "is_lazy",
+    "read_file",
+    "shown_name",
+    "walk_sources",
+]
 
 _LONGEST_NAME = 255
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def shown_name(text: str) -> str:
@@ -27,6 +37,14 @@ def shown_name(text: str) -> str:
     if len(printable) > _LONGEST_NAME:
         printable = printable[: _LONGEST_NAME - 3] + "..."
     return printable or "the picture"
+
+
+def fit_to_print(text: str) -> str:
+    """A text of somebody else's without what a terminal would obey: control characters become escapes in words.
+
+    Line ends and tabs stay.
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:

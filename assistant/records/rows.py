@@ -1,7 +1,7 @@
 """Files of inspections, a row each: CSV for spreadsheets, JSON lines for programs.
 
 Both are written row by row, so that a stopped run leaves whole rows. Cells are safe to open in a spreadsheet:
-text that would run as a formula is marked as text.
+text that would run as a formula is marked as text, and what a terminal would obey is written out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from assistant.images.sources import fit_to_print
 from assistant.inspection import Inspection
 
 Row = Inspection | Mapping[str, Any]
@@ -152,7 +153,8 @@ def _cell(value: Any) -> str | int | float:
 
 
 def _as_text(text: str) -> str:
-    # A spreadsheet may drop blanks and invisible characters before it looks for a formula.
-    start = "".join(letter for letter in text[:64] if letter.isprintable()).lstrip()[:1]
+    # A spreadsheet may drop blanks and invisible characters, however many, before it looks for a formula.
+    start = next((letter for letter in text if letter.isprintable() and not letter.isspace()), "")
     risky = text[:1] in ("\t", "\r", "\n") or (start and start in _FORMULA_STARTS)
-    return f"'{text}" if risky else text
+    plain = fit_to_print(text)
+    return f"'{plain}" if risky else plain

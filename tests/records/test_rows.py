@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assistant.images.sources import fit_to_print
 from assistant.inspection import Inspection, Region
 from assistant.records.rows import COLUMNS, JsonLines, write_csv, write_jsonl
 
@@ -62,6 +63,8 @@ def test_an_inspection_is_one_flat_row(tmp_path: Path) -> None:
         "\r=1",
         "\n=1",
         "  =1",
+        " " * 500 + "=1",
+        "\u00a0" * 70 + "+1",
         "\u200b=1",
         "＝1",
         "-5",
@@ -82,6 +85,21 @@ def test_ordinary_names_stay_as_they_are(tmp_path: Path, name: str) -> None:
     assert read_csv(file)[0]["path"] == name
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("a\x1b]0;owned\x07.png", r"a\x1b]0;owned\x07.png"),
+        ("\x9b31mred", r"\x9b31mred"),
+        ("\x1b=1", r"'\x1b=1"),
+        ("a\x00b\x7f", r"a\x00b\x7f"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_written_out(tmp_path: Path, name: str, kept: str) -> None:
+    file = tmp_path / "rows.csv"
+    write_csv([{"path": name}], file, ["path"])
+    assert read_csv(file)[0]["path"] == kept
+
+
 def test_negative_numbers_stay_numbers(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     write_csv([{"a": -0.5, "b": -3, "c": float("nan"), "d": None, "e": True, "f": [1, "x"]}], file, "abcdef")
@@ -96,7 +114,8 @@ def test_no_cell_starts_a_formula(text: str) -> None:
         with file.open(encoding="utf-8", newline="") as source:
             cell = list(csv.reader(source))[1:]
     (value,) = cell[0] if cell and cell[0] else ("",)
-    assert value in (text, f"'{text}")
+    plain = fit_to_print(text)
+    assert value in (plain, f"'{plain}")
     assert value.strip()[:1] not in tuple("=+-@")
 
 
