@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 
 from assistant.errors import HistoryError, HistoryFault
+from assistant.files import make_private
 from assistant.records.entries import Order, Query, as_name, as_searched, as_text, check_lot
 
 SCHEMA = 1
@@ -163,6 +164,9 @@ def _open(where: str | Path) -> sa.Engine:
         url = sa.URL.create("sqlite", database=os.path.abspath(path))
     engine = sa.create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
+        if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+            with suppress(OSError):  # SQLite says why in its own words
+                make_private(Path(url.database))  # and gives the files beside it the same mode
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
