@@ -158,3 +158,22 @@ def test_a_change_that_cannot_be_written_is_not_made(client, cloth, inspector, m
         patch.setattr(inspector.store, "save", refuse)
         assert client.patch(f"/v1/products/{cloth}", json={"target_false_alarm": 0.2}).status_code == 503
     assert client.get(f"/v1/products/{cloth}").json() == before
+
+
+def test_references_are_decoded_as_they_are_learned_and_let_go(client, good, monkeypatch):
+    import weakref
+
+    from assistant.service.uploads import Picture
+
+    alive, most, named = [], [], Picture.named
+
+    def count(picture):
+        image = named(picture)
+        alive.append(weakref.ref(image))
+        most.append(sum(one() is not None for one in alive))
+        return image
+
+    monkeypatch.setattr(Picture, "named", count)
+    made = learn(client, "cloth", [good(i, 64, 64) for i in range(24)])
+    assert made.status_code == 201 and len(made.json()["contents"]) == 24
+    assert len(most) == 24 and max(most) <= 12
