@@ -85,7 +85,7 @@ run("eval", folder / "set", "--shots", "0", "1", "--seeds", "1", "--out", folder
 """
 
 PAGE = """
-import socket
+import re, socket
 
 import httpx
 from assistant.face.frontend import load_frontend
@@ -96,7 +96,8 @@ inspector = assistant.inspector.Inspector.from_pretrained("tiny-cnn", device="cp
 with socket.create_server(("127.0.0.1", 0)) as free:
     port = free.getsockname()[1]
 page = load_frontend().launch(inspector, history=History(folder / "page.sqlite"), port=port, wait=False)
-assert "looktwice" in httpx.get(page.local_url).text
+text = httpx.get(page.local_url).text
+assert "looktwice" in text and not re.search('(src|href)="(https?:)?//', text), "the page loads from elsewhere"
 from gradio_client import Client
 Client(page.local_url, verbose=False)
 page.close()
