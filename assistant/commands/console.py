@@ -84,9 +84,16 @@ def gather(paths: Sequence[Path], census: Census | None = None) -> list[Path]:
     return pictures
 
 
-def row_printer() -> Callable[[Inspection], None]:
-    """What prints each result: JSON into a pipe, a line of a table on a terminal."""
-    return _print_line if sys.stdout.isatty() else _print_json
+def row_printer(as_json: bool = False) -> Callable[[Inspection], None]:
+    """What prints each result: JSON into a pipe or where asked for, a line of a table on a terminal."""
+    return _print_line if sys.stdout.isatty() and not as_json else _print_json
+
+
+def say_written(files: Mapping[str, Path | None], folder: Path | None = None) -> None:
+    """The files that were written, and the folder that was drawn into."""
+    written = [str(path) for path in (*files.values(), folder) if path is not None]
+    if written:
+        say(f"Written: {', '.join(written)}.")
 
 
 def say_left_out(census: Census) -> None:

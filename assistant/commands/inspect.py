@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +31,9 @@ from assistant.commands.references import find_product
 from assistant.errors import LooktwiceError
 from assistant.images.sources import Census
 from assistant.models.card import DEFAULT
+
+if TYPE_CHECKING:
+    from assistant.commands.outputs import Outputs
 
 
 def inspect(
@@ -70,17 +74,33 @@ def inspect(
         raise LooktwiceError("Give either --references or --product, not both.")
     if references and mode in ("zero-shot", "mutual"):
         raise LooktwiceError(f"Mode {mode!r} uses no references: leave out --references or --mode.")
-    outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
+    printed = out is None or str(out) in ("-", "/dev/stdout")
+    outputs = Outputs(None if printed else out, csv, overlays, report, open_kept(keep, lot), lot or "")
+    sources = console.gather(paths, census := Census())
+    _check_outputs(outputs, sources, paths, references or [], roi)
     config = LearnConfig(views, tiles, memory, aligned, read_mask(roi), target_false_alarm=false_alarms)
     inspector = open_inspector(bundle, device, at_once)
     known = find_product(inspector, references, product, config)
-    sources = console.gather(paths, census := Census())
     with console.progress("Inspecting", len(sources)) as bar:
         tell = console.comparing(bar, len(sources)) if mode == "mutual" else None
         results = inspector.inspect(sources, known, mode, target_false_alarm=false_alarms, tell=tell)
-        counts = write_results(results, outputs, console.row_printer() if out is None else None, bar.advance)
+        counts = write_results(
+            results, outputs, console.row_printer(out is not None) if printed else None, bar.advance
+        )
     console.print_summary(counts, mode, known is not None, census)
+    console.say_written(outputs.files, overlays)
     raise typer.Exit(1 if counts["error"] or not sources else 0)
+
+
+def _check_outputs(
+    outputs: Outputs, sources: Sequence[Path], paths: Sequence[Path], references: Sequence[Path], roi: Path | None
+) -> None:
+    """LooktwiceError where what is written would touch what is read."""
+    from assistant.commands.clashes import check_outputs
+    from assistant.images.sources import find_images
+
+    read = [*sources, *find_images(references), *([roi] if roi else [])]
+    check_outputs(outputs.files, {"--overlays": outputs.overlays}, read, [*paths, *references])
 
 
 def ask(
@@ -98,6 +118,7 @@ def ask(
     from assistant.products.config import LearnConfig
 
     outputs = Outputs(report=report)
+    _check_outputs(outputs, [image], [image], references or [], None)
     inspector = open_inspector(bundle, device, explainer=explainer)
     known = find_product(inspector, references, product, LearnConfig())
     result = inspector.inspect([image], known)[0]

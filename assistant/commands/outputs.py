@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -10,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assistant.errors import LooktwiceError
+from assistant.commands import console
+from assistant.errors import ImageError, LooktwiceError
+from assistant.files import write_atomically
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection
 from assistant.records.entries import Turn
@@ -47,6 +50,11 @@ class Outputs:
     def __post_init__(self) -> None:
         if self.report:
             check_target(self.report)
+
+    @property
+    def files(self) -> dict[str, Path | None]:
+        """The files that are written, by the options that name them."""
+        return {"--out": self.rows, "--csv": self.csv, "--report": self.report}
 
 
 def write_results(
@@ -98,10 +106,19 @@ def _keep(row: Inspection, outputs: Outputs, taken: set[Path]) -> Path | None:
     """Draw a result for those who keep it, and return the file of its overlay where there is one."""
     overlay = None
     if row.status == "ok" and (outputs.overlays or outputs.history):
-        overlay = draw_from_file(row)()
+        overlay = _draw(row)
     if outputs.history:
         outputs.history.add(row, lot=outputs.lot, preview=overlay)
     return _save(overlay, row, outputs.overlays, taken) if overlay and outputs.overlays else None
+
+
+def _draw(row: Inspection) -> Image | None:
+    """The overlay of a result, None where its picture has vanished or changed since it was judged."""
+    try:
+        return draw_from_file(row)()
+    except (ImageError, ValueError):
+        console.say(f"No overlay of {shown_name(row.path)}: the file is no longer what was judged.")
+        return None
 
 
 def _save(overlay: Image, row: Inspection, folder: Path, taken: set[Path]) -> Path:
@@ -110,7 +127,9 @@ def _save(overlay: Image, row: Inspection, folder: Path, taken: set[Path]) -> Pa
     file, number = folder / f"{stem}.png", 2
     while file in taken:
         file, number = folder / f"{stem}-{number}.png", number + 1
-    overlay.save(file)
+    content = io.BytesIO()
+    overlay.save(content, "PNG")
+    write_atomically(file, content.getvalue())  # a link of that name is replaced and not followed
     taken.add(file)
     return file
 
