@@ -25,8 +25,8 @@ cards = Path(sys.argv.pop(1)) / "cards"
 assistant.models.card.card_folder = assistant.detection.built_in.card_folder = lambda: cards
 plain = console.row_printer
 
-def slowly():
-    show = plain()
+def slowly(*given):
+    show = plain(*given)
     return lambda row: (show(row), time.sleep(0.3))
 
 console.row_printer = slowly
