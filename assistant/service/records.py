@@ -9,7 +9,6 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -127,8 +126,7 @@ class HistoryRecords:
         waiting = [record for record in waiting if _fits(record, query)]
         found = waiting[offset : offset + limit]
         start = max(0, offset - len(waiting))
-        with closing(self.history.every(query)) as every:
-            rows = list(islice(every, start, start + limit - len(found)))
+        rows = islice(self.history.every(query), start, start + limit - len(found))
         return found + [Record(str(kept.id), kept.inspection, kept.lot or None) for kept in rows]
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -150,7 +150,7 @@ def decode(name: str, number: int, pieces: Iterable[bytes]) -> Picture:
         return Picture(shown, b"", str(error))
 
 
-async def _stream(raw: bytearray) -> AsyncIterator[bytes]:
+async def _stream(raw: bytearray) -> AsyncGenerator[bytes, None]:
     for start in range(0, len(raw), PIECE):
         yield bytes(raw[start : start + PIECE])
 
