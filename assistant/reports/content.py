@@ -119,8 +119,7 @@ class Report:
     def limits(self) -> list[Limit]:
         """The thresholds that the pictures were judged by, those of most pictures first, twelve at most."""
         pictures = Counter(
-            (one.product or "", one.threshold, one.review_threshold, one.evidence)
-            for one in self.read
+            (one.product or "", one.threshold, one.review_threshold, one.evidence) for one in self.read
         )
         return [Limit(*judged, pictures=n) for judged, n in pictures.most_common(MOST_VALUES)]
 

@@ -46,9 +46,7 @@ def learn(backbone, seed):
     adapter = VisualAdapter(AdapterConfig(inputs, space, 8), states, types).eval()
     for parameter in adapter.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return TrainedAdapter(
-        adapter, directions, TypeScale(), bundle=backbone.card.name, weights=backbone.digest
-    )
+    return TrainedAdapter(adapter, directions, TypeScale(), bundle=backbone.card.name, weights=backbone.digest)
 
 
 def test_the_shipped_way_has_the_training_free_scores_and_another_map(backbones, folder):
