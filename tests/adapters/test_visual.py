@@ -1,4 +1,4 @@
-"""Visual adapters: a tower that aligns text starts unchanged; a focused map keeps its score and moves its weight."""
+"""Visual adapters: a tower that aligns text starts unchanged; a focused map keeps its score and moves weight."""
 
 import pytest
 import torch
