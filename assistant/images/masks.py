@@ -61,7 +61,7 @@ def check_shape(mask: NDArray[np.bool_], size: tuple[int, int], name: str) -> No
     skew = abs(width * size[1] / (height * size[0]) - 1)
     if not rounded and skew > _SKEW:
         raise ImageError(
-            f"{name} is {width} x {height}, another shape than the references of {size[0]} x {size[1]}"
+            f"{name} is {width} x {height}, another shape than the picture of {size[0]} x {size[1]}"
         )
 
 

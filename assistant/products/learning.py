@@ -25,7 +25,7 @@ from assistant.images.views import jittered_views, memory_views
 from assistant.models.backbone import Features
 from assistant.products.config import LearnConfig
 from assistant.products.kept_pictures import digest_of, draw, expand, shrink
-from assistant.products.masks import check_masks
+from assistant.products.masks import check_masks, fit_shape
 from assistant.products.product import Product, Reference, check_name, stale
 from assistant.progress import Tell, say_nothing
 
@@ -256,6 +256,13 @@ class _Shown:
     first: NDArray[np.uint8] | None = None
 
 
+def _check_shapes(config: LearnConfig, reference: LoadedImage) -> None:
+    """ProductError where a mask has another shape than the picture it is said to be drawn on."""
+    for mask, name in ((config.roi, "The region of interest"), (config.ignore, "The ignore mask")):
+        if mask is not None:
+            fit_shape(mask, reference, name)
+
+
 def _look_at(
     detector: Detector, pictures: Iterable[LoadedImage], config: LearnConfig, tell: Tell, count: int
 ) -> _Shown:
@@ -270,6 +277,8 @@ def _look_at(
         if digest in shown.digests:
             continue
         number = len(shown.digests)
+        if shown.first is None:
+            _check_shapes(config, picture)
         features = detector.encode(memory_views(picture.pixels, config.views), config.tiles)
         shown.names.append(picture.name)
         shown.digests.append(digest)

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from assistant.errors import ProductError
+from assistant.errors import ImageError, ProductError
+from assistant.images.load import LoadedImage
+from assistant.images.masks import check_shape
 
 Mask = NDArray[np.bool_]
 """[H, W], true in the place that it is about."""
@@ -33,6 +35,14 @@ def check_mask(mask: Mask, what: str = "region of interest", verb: str = "looked
     if not bool(tensor.any()):
         raise ProductError(f"The {what} is empty: nothing in it is marked to be {verb}.")
     return tensor
+
+
+def fit_shape(mask: Mask, picture: LoadedImage, name: str) -> None:
+    """ProductError where a mask is no smaller or larger picture of the same shape, width to height."""
+    try:
+        check_shape(mask, (picture.width, picture.height), name)
+    except ImageError as error:
+        raise ProductError(f"{error}.") from error
 
 
 def look_at(roi: Tensor | None, ignore: Tensor | None) -> Tensor | None:

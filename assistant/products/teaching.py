@@ -24,7 +24,7 @@ from assistant.inspection import Inspection
 from assistant.models.backbone import Features
 from assistant.products.kept_pictures import digest_of, draw, shrink
 from assistant.products.learning import calibrate_again, fitting, is_ready
-from assistant.products.masks import Mask, check_mask, check_masks
+from assistant.products.masks import Mask, check_mask, check_masks, fit_shape
 from assistant.products.product import Change, Product, Reference
 
 Kind = Literal["good", "defect"]
@@ -172,6 +172,8 @@ class Teacher:
         for i, picture in enumerate(pictures):
             if i and place is not None:
                 raise ProductError("A mask belongs to one picture: teach the defects one by one.")
+            if mask is not None:
+                fit_shape(mask, picture, "The mask of a defect")
             digest = digest_of(picture.pixels)
             if digest in {reference.digest for reference in product.references}:
                 raise ProductError(f"{picture.name} is known as a good part; remove that first.")

@@ -223,6 +223,6 @@ def test_a_mask_may_be_smaller_or_larger(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [(64, 96), (64, 64), (100, 50), (1920, 1080), (960, 600)])
 def test_a_mask_of_another_shape_is_refused(size: tuple[int, int]) -> None:
     sentence = refused(encode(layer(255, "L")), size)
-    assert sentence == f"mask.png is 96 x 64, another shape than the references of {size[0]} x {size[1]}"
+    assert sentence == f"mask.png is 96 x 64, another shape than the picture of {size[0]} x {size[1]}"
     with pytest.raises(ImageError, match="another shape"):
         check_shape(painted(), size, "the drawing")

@@ -34,3 +34,17 @@ def test_a_share_is_a_map_of_numbers_from_0_to_1():
     assert is_share(torch.tensor([[0.0, 0.5, 1.0]]))
     for wrong in (torch.ones(3), torch.empty(0, 2), torch.tensor([[1.1]]), torch.tensor([[float("nan")]])):
         assert not is_share(wrong)
+
+
+def test_a_mask_of_another_shape_than_the_references_is_refused_and_a_coarse_one_of_theirs_is_taken(inspector, good):
+    wide = np.concatenate([good(0), good(1)], axis=1)
+    height, width = wide.shape[:2]
+    inside = np.zeros((height // 4, width // 4), dtype=bool)
+    inside[2:-2, 2:-2] = True
+    assert inspector.learn("cloth", [wide], roi=inside).roi is not None
+    for field in ("roi", "ignore"):
+        with pytest.raises(ProductError, match="another shape than the picture of"):
+            inspector.learn("cloth", [wide], **{field: inside[:, : width // 8]})
+    product = inspector.learn("cloth", [wide, wide[::-1].copy()])
+    with pytest.raises(ProductError, match="mask of a defect is"):
+        inspector.teach(product, wide[:, ::-1].copy(), "defect", mask=inside.T)
