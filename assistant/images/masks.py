@@ -60,9 +60,7 @@ def check_shape(mask: NDArray[np.bool_], size: tuple[int, int], name: str) -> No
     rounded = abs(width * size[1] / size[0] - height) <= 1 or abs(height * size[0] / size[1] - width) <= 1
     skew = abs(width * size[1] / (height * size[0]) - 1)
     if not rounded and skew > _SKEW:
-        raise ImageError(
-            f"{name} is {width} x {height}, another shape than the picture of {size[0]} x {size[1]}"
-        )
+        raise ImageError(f"{name} is {width} x {height}, another shape than the picture of {size[0]} x {size[1]}")
 
 
 def _marked(pixels: NDArray[np.uint8], name: str) -> NDArray[np.bool_]:
