@@ -36,9 +36,7 @@ def test_a_share_is_a_map_of_numbers_from_0_to_1():
         assert not is_share(wrong)
 
 
-def test_a_mask_of_another_shape_than_the_references_is_refused_and_a_coarse_one_of_theirs_is_taken(
-    inspector, good
-):
+def test_a_mask_of_another_shape_is_refused_and_a_coarse_one_of_the_same_is_taken(inspector, good):
     wide = np.concatenate([good(0), good(1)], axis=1)
     height, width = wide.shape[:2]
     inside = np.zeros((height // 4, width // 4), dtype=bool)
