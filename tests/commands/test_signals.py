@@ -15,12 +15,13 @@ from assistant.records.history import History
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 
 import assistant.detection.built_in, assistant.models.card
 from assistant.commands import console, main
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored
 cards = Path(sys.argv.pop(1)) / "cards"
 assistant.models.card.card_folder = assistant.detection.built_in.card_folder = lambda: cards
 plain = console.row_printer

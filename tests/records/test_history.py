@@ -171,7 +171,8 @@ def test_a_search_finds_what_a_plain_filter_finds(tmp_path_factory, given_rows, 
         one = found(f"x/{name}.png", verdict if verdict != "error" else "good", at, product, score)
         if verdict == "error":
             one = Inspection(f"x/{name}.png", "error", "unreadable", product=product, created=at.isoformat())
-        kept.append((history.add(one, lot=lot), one.path, verdict, product or "", at, lot, one.score))
+        shown = None if verdict == "error" else one.score
+        kept.append((history.add(one, lot=lot), one.path, verdict, product or "", at, lot, shown))
     for query in asked:
         expected = plain_search(kept, query)
         pages = -(-len(expected) // size) or 1
