@@ -91,7 +91,7 @@ def row_printer(as_json: bool = False) -> Callable[[Inspection], None]:
 
 def say_written(files: Mapping[str, Path | None], folder: Path | None = None) -> None:
     """The files that were written, and the folder that was drawn into."""
-    written = [str(path) for path in (*files.values(), folder) if path is not None]
+    written = [str(path) for path in (*files.values(), folder) if path is not None and path.exists()]
     if written:
         say(f"Written: {', '.join(written)}.")
 
