@@ -95,7 +95,7 @@ class Way:
 
 
 @dataclass
-class Tally:
+class DrawFigures:
     """What one pass over a test set brought together."""
 
     labels: list[int] = field(default_factory=list)
@@ -161,7 +161,7 @@ def _way_of(row: Row, dataset: Dataset) -> Way | None:
 def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config: LearnConfig) -> Iterator[Row]:
     """A row for each way, in their order."""
     drawn = [way for way in ways if way.mode != "mutual"]
-    tallies: dict[Way, list[Tally]] = {way: [Tally() for _ in range(way.seeds)] for way in ways}
+    tallies: dict[Way, list[DrawFigures]] = {way: [DrawFigures() for _ in range(way.seeds)] for way in ways}
     pictures = [sample.image for sample in dataset.test]
     if drawn:
         products = _products(inspector, dataset, drawn, config)
@@ -191,7 +191,10 @@ def _products(
 
 
 def _count(
-    dataset: Dataset, found: Iterable[list[Inspection]], tallies: Sequence[Tally], advance: Callable[[], None]
+    dataset: Dataset,
+    found: Iterable[list[Inspection]],
+    tallies: Sequence[DrawFigures],
+    advance: Callable[[], None],
 ) -> None:
     outlined = any(sample.mask for sample in dataset.test)
     for sample, results in zip(dataset.test, found, strict=True):
@@ -209,7 +212,7 @@ def _mask(sample: Sample, found: Inspection) -> Any:
     return sample.load_mask(max(1, round(found.width * shrink)), max(1, round(found.height * shrink)))
 
 
-def _row(dataset: Dataset, way: Way, tallies: Sequence[Tally]) -> Row:
+def _row(dataset: Dataset, way: Way, tallies: Sequence[DrawFigures]) -> Row:
     first = tallies[0]  # the draws differ in references, not in the pictures tested
     pixels = [tally.pixels.results() for tally in tallies]
     rates = [verdict_rates(tally.labels, tally.verdicts) for tally in tallies]

@@ -32,7 +32,7 @@ WAYS = (("no example", 0, True), ("1", 1, True), ("2", 2, True), ("4", 4, True),
 
 
 @dataclass
-class Tally:
+class KnownFigures:
     """What one product found in one test set."""
 
     labels: list[int] = field(default_factory=list)
@@ -73,7 +73,7 @@ def measure_known(inspector: Inspector, dataset: Dataset, seeds: int) -> dict[st
         rest = [s for s in dataset.test if s not in examples]
         base = inspector.learn("references", [s.image for s in dataset.references(REFERENCES, seed)])
         products = [_teach(inspector, base, examples[:n], masked) for _, n, masked in WAYS]
-        tallies = [Tally() for _ in WAYS]
+        tallies = [KnownFigures() for _ in WAYS]
         for sample, rows in zip(rest, inspector.inspect_many([s.image for s in rest], products), strict=True):
             for tally, row in zip(tallies, rows, strict=True):
                 tally.add(sample, row)

@@ -66,7 +66,7 @@ def variants(
     yield "learned sentences on the vector", (rare[0], words)
 
 
-class Tally:
+class SetFigures:
     """Scores and pixel counts of one variant on one set."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ def measure(
     """Results of every variant on a set, by (detector's name, variant), one for each file of that name."""
     samples = [sample for sample in dataset.test if sample.label is not None]
     labels = [int(sample.label or 0) for sample in samples]
-    tallies: dict[tuple[str, str, int], Tally] = defaultdict(Tally)
+    tallies: dict[tuple[str, str, int], SetFigures] = defaultdict(SetFigures)
     for sample in samples:
         image = load_image(sample.image)
         features = backbone.encode([image.pixels])[0]

@@ -29,7 +29,7 @@ PATIENCE = 120.0  # seconds that a client waits for an answer
 
 
 @dataclass
-class Tally:
+class LoadFigures:
     """What the clients of one service saw: seconds of each answered request, and what went wrong how often."""
 
     gathering: str
@@ -37,7 +37,7 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     elapsed: float = 0.0
 
-    def take(self, other: Tally) -> None:
+    def take(self, other: LoadFigures) -> None:
         """Count what was seen in another round too."""
         self.gathering = other.gathering
         self.seconds += other.seconds
@@ -64,7 +64,7 @@ async def measure(
     seconds: float,
     key: str | None = None,
     product: str | None = None,
-) -> Tally:
+) -> LoadFigures:
     """Let `clients` ask a service for `seconds`, each with the pictures (name, file) in turn."""
     import httpx2
 
@@ -73,8 +73,8 @@ async def measure(
     async with httpx2.AsyncClient(
         base_url=address, headers=headers, limits=limits, timeout=PATIENCE, trust_env=False
     ) as client:
-        tally = Tally(await _gathering(client, address))
-        await _send(client, pictures[0], product, Tally(""))  # the first one warms the service up
+        tally = LoadFigures(await _gathering(client, address))
+        await _send(client, pictures[0], product, LoadFigures(""))  # the first one warms the service up
         start = time.perf_counter()
         until = start + seconds
         await asyncio.gather(*(_ask(client, pictures, i, product, until, tally) for i in range(clients)))
@@ -88,14 +88,14 @@ async def _ask(
     turn: int,
     product: str | None,
     until: float,
-    tally: Tally,
+    tally: LoadFigures,
 ) -> None:
     while time.perf_counter() < until:
         await _send(client, pictures[turn % len(pictures)], product, tally)
         turn += 1
 
 
-async def _send(client: Any, picture: tuple[str, bytes], product: str | None, tally: Tally) -> None:
+async def _send(client: Any, picture: tuple[str, bytes], product: str | None, tally: LoadFigures) -> None:
     import httpx2
 
     start = time.perf_counter()
@@ -131,7 +131,7 @@ async def _gathering(client: Any, address: str) -> str:
     return "off" if row["batch"] == 1 else f"up to {row['batch']}, {row['wait_ms']:g} ms"
 
 
-def print_tallies(tallies: Sequence[Tally], clients: int) -> None:
+def print_tallies(tallies: Sequence[LoadFigures], clients: int) -> None:
     """A row for each service."""
     columns = ("gathered requests", "pictures", "errors", "p50 ms", "p95 ms", "p99 ms", "pictures a second")
     table = Table(*columns, title=f"{clients} clients at once")
@@ -161,7 +161,7 @@ def main(
         raise typer.BadParameter("give the address of a service and a picture")
     pictures = [(shown_name(path.name), path.read_bytes()) for path in paths]
     key = key or os.environ.get("LOOKTWICE_KEY")
-    tallies = {one: Tally("") for one in addresses}
+    tallies = {one: LoadFigures("") for one in addresses}
     for _ in range(rounds):
         for one, tally in tallies.items():
             share = seconds / rounds

@@ -9,6 +9,10 @@ import socket
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("here")
 
 CARDS = {
     "tiny-cnn": {

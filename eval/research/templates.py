@@ -60,7 +60,7 @@ class Board:
 
 
 @dataclass
-class Tally:
+class BoardFigures:
     """What was found with one way of learning: for each board, in itself and in its mended self."""
 
     rows: list[tuple[Inspection, Inspection, tuple[Box, ...]]] = field(default_factory=list)
@@ -154,9 +154,9 @@ def inspect_boards(
 
 def measure_templates(
     inspector: Inspector, dataset: Dataset, limit: int | None, tiles: int = 1
-) -> dict[str, Tally]:
+) -> dict[str, BoardFigures]:
     """What templates find, by the way in which they were learned."""
-    tallies = {way: Tally() for way in ways_of(tiles)}
+    tallies = {way: BoardFigures() for way in ways_of(tiles)}
     boards = read_boards(dataset, limit)
     with console.progress(dataset.name, len(boards)) as step:
         for done, (board, found) in enumerate(

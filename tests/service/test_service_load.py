@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from assistant.errors import LooktwiceError
-from assistant.eval.load import Tally, measure, print_tallies
+from assistant.eval.load import LoadFigures, measure, print_tallies
 from assistant.records.entries import Query
 
 
@@ -35,16 +35,16 @@ def test_refusals_and_rows_of_others_are_errors(live, inspector, files, monkeypa
 
 
 def test_quantiles_of_few_and_of_many():
-    assert math.isnan(Tally("off").quantile(0.5)) and Tally("off", [0.2]).quantile(0.99) == 200
-    many = Tally("off", [i / 1000 for i in range(1, 1001)], elapsed=10.0)
+    assert math.isnan(LoadFigures("off").quantile(0.5)) and LoadFigures("off", [0.2]).quantile(0.99) == 200
+    many = LoadFigures("off", [i / 1000 for i in range(1, 1001)], elapsed=10.0)
     assert many.quantile(0.5) == pytest.approx(500, abs=2) and many.quantile(0.99) == pytest.approx(990, abs=2)
     assert many.pictures_a_second == 100
 
 
 def test_rounds_are_counted_together():
-    whole = Tally("")
+    whole = LoadFigures("")
     for seconds, error in ((0.1, "status 503"), (0.3, "status 503")):
-        whole.take(Tally("off", [seconds], Counter([error]), elapsed=2.0))
+        whole.take(LoadFigures("off", [seconds], Counter([error]), elapsed=2.0))
     assert (whole.gathering, whole.seconds, whole.errors["status 503"], whole.elapsed) == (
         "off",
         [0.1, 0.3],

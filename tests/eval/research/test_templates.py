@@ -9,7 +9,14 @@ import pytest
 from PIL import Image
 
 from assistant.eval.datasets import DatasetError, read_mvtec
-from assistant.eval.research.templates import Tally, inspect_boards, is_hit, measure_templates, mend, read_boards
+from assistant.eval.research.templates import (
+    BoardFigures,
+    inspect_boards,
+    is_hit,
+    measure_templates,
+    mend,
+    read_boards,
+)
 from assistant.images.load import load_image
 
 
@@ -92,7 +99,7 @@ def inspection(score, verdict, boxes=(), hot=()):
 
 
 def test_what_is_counted():
-    tally = Tally()
+    tally = BoardFigures()
     first = inspection(0.9, "defect", [(0, 0, 10, 10), (50, 50, 60, 60)], hot=[(0, 0), (3, 3), (7, 7)])
     tally.add(first, inspection(0.1, "good"), ((1, 1, 9, 9), (30, 30, 40, 40)))
     tally.add(inspection(0.2, "good"), inspection(0.5, "defect"), ((1, 1, 9, 9),))
@@ -112,7 +119,7 @@ def test_what_is_counted():
 def test_a_board_that_cannot_be_read_is_named():
     bad = SimpleNamespace(status="error", path="0_test.png", error="it is empty")
     with pytest.raises(DatasetError, match=r"0_test\.png cannot be read: it is empty"):
-        Tally().add(bad, inspection(0.1, "good"), ())
+        BoardFigures().add(bad, inspection(0.1, "good"), ())
 
 
 def test_a_template_finds_the_blots_of_its_board(inspector, boards, train_lookup):
