@@ -51,13 +51,9 @@ def check_outputs(
 
 
 def _check_each_other(outputs: Mapping[str, Path]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[FileId | str, str] = {}
     for option, path in outputs.items():
-        real = os.path.realpath(path)
-        same = seen.setdefault(real, option)
-        if same == option:
-            found = _file_id(path)
-            same = next((o for o, p in outputs.items() if found and o != option and _file_id(p) == found), option)
+        same = seen.setdefault(_file_id(path) or os.path.realpath(path), option)
         if same != option:
             raise LooktwiceError(f"{same} and {option} name one file: give each its own.")
 

@@ -132,8 +132,8 @@ class Calibration:
             return (1 + above) / (1 + len(self.scores))
         return self._tail(score)
 
-    def rarity(self, score: float) -> float:
-        """How rare a score is among good pictures, in (0, 1], by the curve wherever there is one.
+    def curve_p(self, score: float) -> float:
+        """The p-value of a score, in (0, 1], by the curve wherever there is one.
 
         Counting cannot tell a value beyond all good pictures from one just above them: by this number a strong
         defect is as strong against twenty references as against four. It is for severity, not for decisions.

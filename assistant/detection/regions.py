@@ -37,13 +37,13 @@ def find_regions(
     limit: float,
     width: int,
     height: int,
-    rarity: Callable[[float], float],
+    curve_p: Callable[[float], float],
     types: Callable[[NDArray[np.bool_]], tuple[DefectType, ...]] | None = None,
     beyond: float = 0.0,
 ) -> tuple[Region, ...]:
     """The connected places (8-neighbours) around where the map exceeds `limit`, the highest peak first.
 
-    `coarse`: the map [h, w] that covers the picture of `width` x `height` pixels. `rarity` turns a peak into
+    `coarse`: the map [h, w] that covers the picture of `width` x `height` pixels. `curve_p` turns a peak into
     how often a good picture reaches it. `types` ranks defect types for a mask on the coarse grid. `beyond`: how
     much higher than in the map peaks are. At most `MOST` regions, named R1, R2, ...
     """
@@ -75,7 +75,7 @@ def find_regions(
                 position=position_of(
                     (place.centroid[1] * width / w, place.centroid[0] * height / h), width, height
                 ),
-                severity=judge_severity(rarity(peak), fraction),
+                severity=judge_severity(curve_p(peak), fraction),
                 defect_types=ranked,
             )
         )

@@ -51,4 +51,4 @@ class Scored:
             own, local = self.whole, verdict
         limit = calibration.threshold if local == "defect" else calibration.review_threshold
         raised = np.where(shown > 0, shown + np.float32(own), shown)  # what is not looked at stays 0
-        return find_regions(raised, limit, *size, calibration.rarity, types, self.whole - own)
+        return find_regions(raised, limit, *size, calibration.curve_p, types, self.whole - own)

@@ -336,11 +336,11 @@ def test_a_strong_defect_is_as_rare_against_twenty_good_pictures_as_against_four
         assert (few.method, many.method) == ("predictive", "conformal")
         strong = 3 * max(scores) * float(random.uniform(1, 1.5))
         assert many.p_value(strong) == pytest.approx(1 / 21)  # what counting can say at most
-        assert many.rarity(strong) < 0.001 and few.rarity(strong) < 0.01
-        assert few.rarity(strong) == few.p_value(strong)
-        assert many.rarity(float(np.median(scores))) > 0.2
+        assert many.curve_p(strong) < 0.001 and few.curve_p(strong) < 0.01
+        assert few.curve_p(strong) == few.p_value(strong)
+        assert many.curve_p(float(np.median(scores))) > 0.2
 
 
-def test_without_a_curve_rarity_is_counted():
+def test_without_a_curve_the_p_value_is_counted():
     limits = built_in([0.1 + i / 1000 for i in range(60)], "sixty things")
-    assert limits.rarity(0.13) == limits.p_value(0.13)
+    assert limits.curve_p(0.13) == limits.p_value(0.13)
