@@ -32,11 +32,21 @@ from PIL import (
 from assistant.errors import ImageError
 from assistant.images.caps import SizeCaps, check_size
 from assistant.images.effort import check_effort, check_exif
+from assistant.images.kinds import PEEKED
 from assistant.images.layouts import unread_layout
 from assistant.images.memory import Claim
 from assistant.images.sources import read_file, shown_name
 
-Source: TypeAlias = str | Path | bytes | Image.Image | NDArray[Any]
+
+@dataclass(frozen=True, eq=False)
+class PictureFile:
+    """A picture file that lies in memory: its name, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+Source: TypeAlias = str | Path | bytes | PictureFile | Image.Image | NDArray[Any]
 ChannelOrder = Literal["rgb", "bgr"]
 
 _ORIENTATION = 0x0112
@@ -46,14 +56,13 @@ _SAMPLE_FORMAT = 339
 _PEAK, _PEAK_OF_WEBP, _PEAK_WITH_ALPHA, _PEAK_OF_WIDE_COLOUR = 10, 16, 18, 20
 # The readers are called by class and not through `Image.open`: that would check every size against a limit of
 # the host program's and may warn, which no thread can silence for itself alone.
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SIGNATURES: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
-    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
+    (_PNG, PngImagePlugin.PngImageFile),
     (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
     (b"BM", BmpImagePlugin.BmpImageFile),
-    (b"II*\0", TiffImagePlugin.TiffImageFile),
-    (b"MM\0*", TiffImagePlugin.TiffImageFile),
-    (b"II+\0", TiffImagePlugin.TiffImageFile),
-    (b"MM\0+", TiffImagePlugin.TiffImageFile),
+    *((signature, TiffImagePlugin.TiffImageFile) for signature in _TIFF),
 )
 _PILLOW_FORMATS = (None, "PNG", "JPEG", "MPO", "BMP", "TIFF", "WEBP")  # None: made or changed in memory
 _SCALAR_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -77,6 +86,8 @@ def name_of(source: object) -> str:
     """What to call a source: the last part of its path, fit to print, or "the picture"."""
     if isinstance(source, Image.Image):
         source = getattr(source, "filename", "")
+    if isinstance(source, PictureFile):
+        source = source.name
     if isinstance(source, bytes) or not isinstance(source, str | os.PathLike):
         return "the picture"
     return shown_name(os.fsdecode(source))
@@ -93,18 +104,37 @@ def read_planes(source: Source, name: str, caps: SizeCaps, order: ChannelOrder, 
         return _read_pillow(source, name, caps, claim)
     if isinstance(source, str | Path):
         return _read_bytes(read_file(Path(source), caps.max_bytes), name, caps, claim)
-    if isinstance(source, bytes):
-        return _read_bytes(source, name, caps, claim)
+    if isinstance(source, bytes | PictureFile):
+        return _read_bytes(_data_of(source), name, caps, claim)
     raise ImageError(f"a {type(source).__name__} is not a picture: give a path, bytes, a Pillow image or an array")
 
 
-def is_wide(source: Source, name: str, caps: SizeCaps) -> bool:
-    """Whether a source has samples of more than 8 bits, told from its header; ImageError as for `read_planes`."""
+def is_deep(source: Source, caps: SizeCaps) -> bool:
+    """Whether a source has samples of more than 8 bits, told from its header; False for what cannot be read."""
     if isinstance(source, np.ndarray):
-        return source.dtype != np.uint8 and source.dtype.kind != "b"
+        return not is_8_bit(source)
     if isinstance(source, Image.Image):
         return source.mode in _SCALAR_MODES
-    data = read_file(Path(source), caps.max_bytes) if isinstance(source, str | Path) else source
+    try:
+        start = read_file(Path(source), PEEKED) if isinstance(source, str | Path) else _data_of(source)[:PEEKED]
+        if start.startswith(_PNG):
+            return start[24:25] == b"\x10"  # the bit depth, which always lies there
+        return start.startswith(_TIFF) and _is_deep_tiff(source, name_of(source), caps)
+    except (ImageError, TypeError):
+        return False
+
+
+def is_8_bit(samples: NDArray[Any]) -> bool:
+    """Whether samples are black and white, or greys of 8 bits, which nothing has to scale."""
+    return samples.dtype == np.uint8 or samples.dtype.kind == "b"
+
+
+def _data_of(source: bytes | PictureFile) -> bytes:
+    return source.data if isinstance(source, PictureFile) else source
+
+
+def _is_deep_tiff(source: str | Path | bytes | PictureFile, name: str, caps: SizeCaps) -> bool:
+    data = read_file(Path(source), caps.max_bytes) if isinstance(source, str | Path) else _data_of(source)
     with _decoding(name, data):
         check_effort(data, name, caps)
         image = _open(data, name)

@@ -67,6 +67,14 @@ def opacity_to_8_bit(alpha: NDArray[Any], name: str) -> NDArray[np.uint8]:
     return to_8_bit(alpha, name)[0]
 
 
+def full_scale(samples: NDArray[Any], name: str) -> int | None:
+    """The value that means white in a picture whose depth is not known; None where the rule stretches it.
+
+    ImageError for NaN and infinity.
+    """
+    return _full_scale(samples, *_range(samples, name))
+
+
 def _range(samples: NDArray[Any], name: str) -> tuple[float, float]:
     low, high = float(samples.min()), float(samples.max())  # both carry a NaN along
     if not (math.isfinite(low) and math.isfinite(high)):

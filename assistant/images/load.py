@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -10,25 +11,38 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from assistant.images.caps import DEFAULT_CAPS, SizeCaps
-from assistant.images.decoding import ChannelOrder, Planes, Source, name_of, read_planes
+from assistant.images.decoding import ChannelOrder, PictureFile, Planes, Source, is_8_bit, name_of, read_planes
 from assistant.images.depth import opacity_to_8_bit, to_8_bit
 from assistant.images.memory import MEMORY
 from assistant.images.sources import shown_name
 from assistant.images.window import Window
 
-__all__ = ["DEFAULT_CAPS", "ChannelOrder", "LoadedImage", "SizeCaps", "Source", "Window", "load_image"]
+__all__ = [
+    "DEFAULT_CAPS",
+    "ChannelOrder",
+    "LoadedImage",
+    "PictureFile",
+    "SizeCaps",
+    "Source",
+    "Window",
+    "load_image",
+    "load_through",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedImage:
     """A picture as it is displayed: `pixels` [H, W, 3] uint8 RGB, C-contiguous and its own copy.
 
-    `name` is the base name, safe to print. `notices` say what was guessed or left out while reading.
+    `name` is the base name, safe to print. `notices` say what was guessed or left out while reading. `window` is
+    what it was read through, and `deep` whether it had more than 8 bits, so that this made a difference.
     """
 
     pixels: NDArray[np.uint8]
     name: str
     notices: tuple[str, ...] = ()
+    window: Window = Window()
+    deep: bool = False
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != np.uint8 or self.pixels.ndim != 3 or self.pixels.shape[2] != 3:
@@ -58,9 +72,9 @@ def load_image(
 ) -> LoadedImage:
     """Read one picture into upright 8-bit RGB, in the coordinates that a viewer displays.
 
-    `source` is a path, the bytes of a file, a Pillow image, or an array with the channels last: [H, W],
-    [H, W, 1], [H, W, 3] or [H, W, 4] of bool, integers or floats. Files are PNG, JPEG, BMP, TIFF or WebP by
-    their content, whatever the extension; of several frames the first is read, with a notice. EXIF
+    `source` is a path, the bytes of a file, with a name as a `PictureFile`, a Pillow image, or an array with the
+    channels last: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of bool, integers or floats. Files are PNG, JPEG, BMP,
+    TIFF or WebP by their content, whatever the extension; of several frames the first is read, with a notice. EXIF
     orientation is applied, colour profiles are not, transparency is put on white.
 
     `channel_order` is the order of an array's channels, "rgb" unless it or the window says "bgr" (as OpenCV has
@@ -88,6 +102,16 @@ def load_image(
         return _develop(planes, shown, bit_depth, window)
 
 
+def load_through(source: Source, windows: Sequence[Window]) -> tuple[LoadedImage, ...]:
+    """One picture as it is read through each of several windows, decoded once; ImageError as for `load_image`."""
+    shown = name_of(source)
+    own = isinstance(source, np.ndarray)  # the order of channels is said of arrays alone
+    orders: list[ChannelOrder] = [window.channel_order if own else "rgb" for window in windows]
+    with MEMORY.claim() as claim:
+        planes = {order: read_planes(source, shown, DEFAULT_CAPS, order, claim) for order in set(orders)}
+        return tuple(_develop(planes[o], shown, None, w) for o, w in zip(orders, windows, strict=True))
+
+
 def colours_of(
     planes: Planes, name: str, bit_depth: int | None = None, window: Window | None = None
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
@@ -112,7 +136,8 @@ def _develop(planes: Planes, name: str, bit_depth: int | None, window: Window) -
         if alpha.min() < 255:
             pixels = _on_white(pixels, alpha)
             notices += ("its transparent parts are shown on white",)
-    return LoadedImage(np.array(upright(pixels, planes.orientation), order="C"), name, notices)
+    shown = np.array(upright(pixels, planes.orientation), order="C")
+    return LoadedImage(shown, name, notices, window, not is_8_bit(planes.colour))
 
 
 def _on_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from assistant.errors import ImageError
-from assistant.images.load import LoadedImage, load_image
+from assistant.images.load import LoadedImage, PictureFile, Window, load_through
 from assistant.processes import Home
 
 AHEAD_BYTES = 64_000_000
@@ -21,26 +22,40 @@ AHEAD_BYTES = 64_000_000
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One picture of a run: where it comes from, and the picture or the sentence that says what is wrong."""
+    """One picture of a run: where it comes from, and the picture or the sentence that says what is wrong.
+
+    `images` has one for each window that it is read through; none where it cannot be read.
+    """
 
     path: str
-    image: LoadedImage | None
+    images: tuple[LoadedImage, ...] = ()
     error: str | None = None
     ms: float = 0.0
+
+    @property
+    def image(self) -> LoadedImage | None:
+        """The picture, through the first window."""
+        return self.images[0] if self.images else None
+
+    def through(self, place: int) -> Entry:
+        """The entry with the picture through the window at this place alone."""
+        return replace(self, images=self.images[place : place + 1])
 
 
 def read_ahead(
     sources: Iterable[Any],
     ahead: int = 8,
     workers: int = 2,
-    load: Callable[[Any], LoadedImage] = load_image,
+    load: Callable[[Any], tuple[LoadedImage, ...]] | None = None,
+    windows: Sequence[Window] = (Window(),),
 ) -> Iterator[Entry]:
     """Entries in the order of the sources; at most `ahead` pictures are decoded before they are asked for.
 
+    Each is decoded once and read through each of `windows`, unless `load` is another way to read it.
     Fewer are where pictures are large, those to come being taken for as large as the largest so far: as many as
     `AHEAD_BYTES` hold, and one for each worker at least. ProcessError where it goes on in a forked process.
     """
-    home = Home()
+    home, load = Home(), load or partial(load_through, windows=windows)
     numbered, largest = enumerate(sources), 1
     waiting: deque[Future[Entry]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
@@ -53,7 +68,7 @@ def read_ahead(
         try:
             while waiting:
                 entry = waiting.popleft().result()
-                largest = max(largest, entry.image.pixels.nbytes if entry.image else 0)
+                largest = max(largest, sum(image.pixels.nbytes for image in entry.images))
                 fill(max(workers, AHEAD_BYTES // largest))
                 yield entry
                 home.check()
@@ -69,10 +84,11 @@ def in_groups(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
         yield group
 
 
-def _read(number: int, source: Any, load: Callable[[Any], LoadedImage]) -> Entry:
+def _read(number: int, source: Any, load: Callable[[Any], tuple[LoadedImage, ...]]) -> Entry:
     path = str(source) if isinstance(source, str | Path) else f"image {number}"
+    path = source.name if isinstance(source, PictureFile) else path
     start = time.perf_counter()
     try:
         return Entry(path, load(source), ms=1000 * (time.perf_counter() - start))
     except ImageError as error:
-        return Entry(path, None, str(error))
+        return Entry(path, error=str(error))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from assistant.errors import ImageError
 from assistant.images.caps import DEFAULT_CAPS, SizeCaps
-from assistant.images.decoding import ChannelOrder, Planes, Source, is_wide, name_of, read_planes
-from assistant.images.depth import DEPTHS
+from assistant.images.decoding import ChannelOrder, Planes, Source, is_8_bit, is_deep, name_of, read_planes
+from assistant.images.depth import DEPTHS, full_scale
 from assistant.images.memory import MEMORY
 
 _TRIMMED = 0.001  # share of a picture's samples, at either end, that may be dead or hot
@@ -55,6 +55,8 @@ class Window:
         if self.black is not None and self.white is not None:
             if not (math.isfinite(self.black) and math.isfinite(self.white) and self.black < self.white):
                 raise ValueError(f"a window runs upwards, not from {self.black:g} to {self.white:g}")
+            if not 0 < 255 / (self.white - self.black) < math.inf:
+                raise ValueError(f"a window from {self.black:g} to {self.white:g} is too wide or too narrow")
 
     @property
     def levels(self) -> tuple[float, float] | None:
@@ -90,16 +92,38 @@ class Window:
         bits = stated.pop() if len(stated) == 1 else None
         full = _full_scale(low, high, whole, all(one.floating for one in ranges), bits)
         if full is not None and (high - low >= _WELL_USED * full or low == high):
-            depth = (full + 1).bit_length() - 1
-            if full > 1:
-                return cls(bit_depth=depth, channel_order=channel_order)
-            return cls(0.0, 1.0, channel_order=channel_order)
+            return cls._of_scale(full, channel_order)
         margin = _MARGIN * (high - low) or 0.5
         black = max(0.0, low - margin) if low >= 0 else low - margin
         white = high + margin
         if whole:
             black, white = float(math.floor(black)), float(math.ceil(white))
         return cls(black, white, channel_order=channel_order)
+
+    @classmethod
+    def of_single(
+        cls, source: Source, *, caps: SizeCaps = DEFAULT_CAPS, channel_order: ChannelOrder = "rgb"
+    ) -> Window:
+        """The depth at which a single picture is read, for those to come; without levels where it is stretched.
+
+        One picture does not show how far a series reaches, so nothing is narrowed. ImageError as for `load_image`.
+        """
+        name = name_of(source)
+        with MEMORY.claim() as claim:
+            planes = read_planes(source, name, caps, channel_order, claim)
+            full = None if is_8_bit(planes.colour) else full_scale(planes.colour, name)
+        if planes.bits is not None:
+            return cls(bit_depth=planes.bits, channel_order=channel_order)
+        if full is None:
+            return cls(channel_order=channel_order)
+        return cls._of_scale(full, channel_order)
+
+    @classmethod
+    def _of_scale(cls, full: int, order: ChannelOrder) -> Window:
+        """The window of a full scale, 1 for floats."""
+        if full > 1:
+            return cls(bit_depth=full.bit_length(), channel_order=order)
+        return cls(0.0, 1.0, channel_order=order)
 
     def apply(self, samples: NDArray[Any], name: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         """Samples of any shape as uint8 of the same shape, and a notice where they lie far outside the window.
@@ -111,11 +135,13 @@ class Window:
             raise ValueError("a window without levels cannot be applied")
         if samples.dtype.kind == "b":
             return samples.astype(np.uint8) * np.uint8(255), ()
-        if samples.dtype == np.uint8:
+        if is_8_bit(samples):
             return samples, (f"has 8 bits and was not read through the window of its series, {self}",)
         if samples.dtype.kind not in "uif":
             raise ImageError(f"{name} holds values of type {samples.dtype}, which are not pixels")
         black, white = self.levels
+        # As the depth rule has it, so that a window of a full scale gives the very same greys.
+        kind = np.float32 if samples.dtype.kind == "f" and black == 0 else np.float64
         scaled, outside = np.empty(samples.shape, np.uint8), 0
         low, high = math.inf, -math.inf
         for row in range(0, len(samples), _ROWS):
@@ -124,7 +150,7 @@ class Window:
                 raise ImageError(f"{name} holds values that are not finite numbers (NaN or infinity)")
             low, high = min(low, float(part.min())), max(high, float(part.max()))
             outside += int(np.count_nonzero((part < black) | (part > white)))
-            np.clip(part, black, white, out=part)
+            part = np.clip(part, black, white, out=part).astype(kind, copy=False)
             part -= black
             part *= 255 / (white - black)
             scaled[row : row + _ROWS] = np.rint(part, out=part)
@@ -171,19 +197,18 @@ def _measure(source: Source | Planes, caps: SizeCaps, order: ChannelOrder) -> _R
     """The range of a reference; None for one of 8 bits, or one that cannot be read."""
     if isinstance(source, Planes):
         return _range_of(source)
-    name = name_of(source)
+    if not is_deep(source, caps):
+        return None
     try:
-        if not is_wide(source, name, caps):
-            return None
         with MEMORY.claim() as claim:
-            return _range_of(read_planes(source, name, caps, order, claim))
+            return _range_of(read_planes(source, name_of(source), caps, order, claim))
     except ImageError:
         return None
 
 
 def _range_of(planes: Planes) -> _Range | None:
     samples = planes.colour
-    if samples.dtype == np.uint8 or samples.dtype.kind not in "uif" or samples.size == 0:
+    if is_8_bit(samples) or samples.dtype.kind not in "uif" or samples.size == 0:
         return None
     flat = samples.reshape(-1)[:: max(1, samples.size // _LOOKED_AT)].astype(np.float64)
     flat = flat[np.isfinite(flat)]

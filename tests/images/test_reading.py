@@ -13,7 +13,7 @@ from assistant.images.reading import in_groups, read_ahead
 
 
 def picture(source):
-    return LoadedImage(np.full((2, 3, 3), int(source) % 256, dtype=np.uint8), str(source))
+    return (LoadedImage(np.full((2, 3, 3), int(source) % 256, dtype=np.uint8), str(source)),)
 
 
 @pytest.mark.parametrize("ahead", [1, 3, 8, 50])
@@ -47,7 +47,7 @@ def test_fewer_are_read_ahead_where_they_are_large(monkeypatch, rows, ahead):
     def load(source):
         if source == 4:
             raise ImageError("broken")
-        return LoadedImage(np.zeros((rows, 30, 3), dtype=np.uint8), str(source))
+        return (LoadedImage(np.zeros((rows, 30, 3), dtype=np.uint8), str(source)),)
 
     entries = read_ahead(sources(), ahead=8, workers=2, load=load)
     for asked, _ in enumerate(entries, start=1):
