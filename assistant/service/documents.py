@@ -80,8 +80,10 @@ def takes_json(body: type[BaseModel]) -> dict[str, Any]:
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document of an app, made once."""
-    if app.openapi_schema is None:
+    """The OpenAPI document of an app, made once, and again when keys have come."""
+    keys = app.state.service.keys
+    asks_keys = keys is not None and keys.required
+    if app.openapi_schema is None or app.state.documents_keys != asks_keys:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         for model in (*_BODIES, *_OTHERS):
@@ -97,9 +99,9 @@ def document(app: FastAPI) -> dict[str, Any]:
             for field in body["properties"].values():
                 if field.get("type") == "array":
                     field["maxItems"] = most
-        if app.state.service.keys is None:
+        if not asks_keys:
             _open(made)
-        app.openapi_schema = made
+        app.openapi_schema, app.state.documents_keys = made, asks_keys
     return app.openapi_schema
 
 

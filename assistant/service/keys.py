@@ -50,6 +50,14 @@ class KeyRing:
         self.path = path
         self._seen: tuple[object, dict[str, Key]] | None = None
         self._lock = threading.Lock()
+        self._required = _may_be_there(path)
+
+    @property
+    def required(self) -> bool:
+        """Whether a key is asked for: from the moment that anything lies at the path, readable or not, and for
+        good, so that a file that goes away opens nothing."""
+        self._required = self._required or _may_be_there(self.path)
+        return self._required
 
     def keys(self) -> list[Key]:
         """All keys, the oldest first; LooktwiceError where the file cannot be read."""
@@ -76,7 +84,7 @@ class KeyRing:
         if role not in get_args(Role):
             raise LooktwiceError(f"There is no role {role!r}; the roles are {' and '.join(get_args(Role))}.")
         with self._changing():
-            known = self.keys() if self.path.exists() else []
+            known = self.keys() if _may_be_there(self.path) else []
             if any(key.name == plain and not key.revoked for key in known):
                 raise LooktwiceError(f"There is a key {plain!r} already; revoke it first.")
             id = secrets.token_hex(4)
@@ -87,7 +95,7 @@ class KeyRing:
     def revoke(self, name: str) -> Key:
         """Let a key open nothing any more, by name or id; LooktwiceError where there is none."""
         with self._changing():
-            known = self.keys() if self.path.exists() else []
+            known = self.keys() if _may_be_there(self.path) else []
             current = next((key for key in known if not key.revoked and name in (key.name, key.id)), None)
             if current is None:
                 raise LooktwiceError(f"There is no valid key {name[:LONGEST_NAME]!r}.")
@@ -101,7 +109,7 @@ class KeyRing:
     def _read(self) -> dict[str, Key]:
         try:
             file = os.stat(self.path)
-            state = (file.st_ino, file.st_mtime_ns, file.st_size)
+            state = (file.st_ino, file.st_mtime_ns, file.st_ctime_ns, file.st_size)
             with self._lock:
                 if self._seen and self._seen[0] == state:
                     return self._seen[1]
@@ -155,14 +163,23 @@ def default_path() -> Path:
     return Path(named).expanduser() if named else Path(platformdirs.user_config_dir("looktwice")) / "keys.json"
 
 
-def open_keys(path: Path | None = None) -> KeyRing | None:
-    """The keys in a file; None where there is no file, LooktwiceError where it cannot be read."""
-    path = path or default_path()
-    if not path.exists():
-        return None
-    ring = KeyRing(path)
-    ring.keys()
+def open_keys(path: Path | None = None) -> KeyRing:
+    """The keys of a file that may come later; LooktwiceError where there is one that cannot be read."""
+    ring = KeyRing(path or default_path())
+    if ring.required:
+        ring.keys()
     return ring
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether anything lies at a path, a link to nothing included, or it may not be looked at."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _now() -> str:

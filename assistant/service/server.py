@@ -58,11 +58,11 @@ def check_extra() -> None:
         raise LooktwiceError(f'The service needs {missing[0]}: run `pip install "looktwice[serve]"`.')
 
 
-def check_exposure(host: str, keys: KeyRing | None, ui: bool) -> None:
+def check_exposure(host: str, keys: KeyRing, ui: bool) -> None:
     """LooktwiceError where other machines could reach something that asks for no key."""
     if is_loopback(host):
         return
-    if keys is None:
+    if not keys.required:
         raise LooktwiceError(
             f"Without keys the service listens on this machine only, and {host} is open to others: make one with "
             "`looktwice keys add NAME --role engineer` first."
@@ -164,10 +164,10 @@ def mount_page(app: FastAPI, inspector: Inspector, host: str, port: int, history
     app.state.page = True
 
 
-def _greeting(host: str, port: int, keys: KeyRing | None) -> str:
+def _greeting(host: str, port: int, keys: KeyRing) -> str:
     shown = f"[{host}]" if ":" in host else host
     line = f"The service is at http://{shown}:{port} - Ctrl+C stops it."
-    if keys is None:
+    if not keys.required:
         line += (
             "\nThere are no keys: every program on this machine may inspect, teach and set targets, and no other "
             "machine can reach it. `looktwice keys add NAME --role operator` makes a key."

@@ -73,6 +73,56 @@ def test_a_file_of_keys_that_is_lost_or_damaged_lets_nobody_in(open_client, keys
     assert client.get("/v1/version").status_code == 401
 
 
+APPEARANCES = {
+    "a key": lambda path: KeyRing(path).add("later", "operator"),
+    "nothing in it": lambda path: path.touch(),
+    "broken": lambda path: path.write_text('{"schema": 1, "keys": [{"id"'),
+    "another schema": lambda path: path.write_text('{"schema": 2, "keys": []}'),
+    "a folder": lambda path: path.mkdir(),
+    "a link to nothing": lambda path: path.symlink_to(path.with_name("unmounted")),
+    "a loop": lambda path: path.symlink_to(path),
+}
+
+
+@pytest.mark.parametrize("appear", APPEARANCES.values(), ids=APPEARANCES)
+def test_a_file_of_keys_that_appears_closes_the_service_at_once_and_for_good(open_client, tmp_path, appear):
+    path = tmp_path / "later.json"
+    client = open_client(open_keys(path))
+    schemes = lambda: client.get("/openapi.json").json()["components"].get("securitySchemes")  # noqa: E731
+    assert client.get("/v1/products").status_code == 200 and not schemes()
+    token = appear(path)
+    for method, address in LOOK + CHANGE + USE:
+        assert client.request(method, address).status_code == 401
+    if isinstance(token, str):
+        assert client.get("/v1/products", headers=bearer(token)).status_code == 200 and schemes()
+    path.rmdir() if path.is_dir() else path.unlink()
+    assert client.get("/v1/products").status_code == 401
+    assert token is None or client.get("/v1/products", headers=bearer(str(token))).status_code == 401
+
+
+def test_a_file_of_keys_that_may_no_longer_be_read_lets_nobody_in(open_client, keys, monkeypatch):
+    ring, operator, _ = keys
+    client = open_client(ring)
+    assert client.get("/v1/version", headers=bearer(operator)).status_code == 200
+    ring.path.chmod(0o000)
+    monkeypatch.setattr(type(ring.path), "read_text", _refuse)  # root may read whatever the mode is
+    assert client.get("/v1/version", headers=bearer(operator)).status_code == 401
+    assert client.get("/v1/version").status_code == 401
+    with pytest.raises(LooktwiceError, match="missing or damaged"):
+        open_keys(ring.path)
+
+
+def test_a_folder_of_keys_that_may_not_be_looked_into_counts_as_keys(tmp_path, monkeypatch):
+    monkeypatch.setattr("assistant.service.keys.os.lstat", _refuse)
+    monkeypatch.setattr("assistant.service.keys.os.stat", _refuse)
+    with pytest.raises(LooktwiceError, match="missing or damaged"):
+        open_keys(tmp_path / "keys.json")
+
+
+def _refuse(*_, **__):
+    raise PermissionError(13, "Permission denied")
+
+
 def test_the_file_holds_no_token_and_belongs_to_its_owner(keys):
     ring, operator, engineer = keys
     content = ring.path.read_text()
@@ -97,7 +147,7 @@ def test_keys_have_a_name_of_their_own_and_a_role(keys, tmp_path):
     with pytest.raises(LooktwiceError, match="no valid key"):
         ring.revoke("otto")
     ring.add("otto", "engineer")
-    assert open_keys(tmp_path / "none.json") is None
+    assert not open_keys(tmp_path / "none.json").required
     (tmp_path / "bad.json").write_text(json.dumps({"schema": 9, "keys": []}))
     with pytest.raises(LooktwiceError, match="damaged"):
         open_keys(tmp_path / "bad.json")

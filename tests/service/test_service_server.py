@@ -21,6 +21,7 @@ from assistant.errors import LooktwiceError
 from assistant.inspection import Inspection
 from assistant.service import server
 from assistant.service.application import create_app
+from assistant.service.keys import KeyRing
 from assistant.service.settings import LOOPBACK, ServiceSettings
 
 
@@ -124,13 +125,13 @@ def test_a_body_that_does_not_arrive_is_given_up(live):
     until(lambda: app.state.service.in_flight.requests == 0)
 
 
-def test_other_machines_need_keys_and_get_no_page(keys):
-    ring, _, _ = keys
+def test_other_machines_need_keys_and_get_no_page(keys, tmp_path):
+    ring, none = keys[0], KeyRing(tmp_path / "none.json")
     for host in ("127.0.0.1", "localhost", "::1"):
-        server.check_exposure(host, None, ui=True)
+        server.check_exposure(host, none, ui=True)
     for host in ("0.0.0.0", "::", "192.168.1.7", "camera.example"):
         with pytest.raises(LooktwiceError, match="looktwice keys add"):
-            server.check_exposure(host, None, ui=False)
+            server.check_exposure(host, none, ui=False)
         server.check_exposure(host, ring, ui=False)
         with pytest.raises(LooktwiceError, match="--ui"):
             server.check_exposure(host, ring, ui=True)
