@@ -7,16 +7,18 @@ text that would run as a formula is marked as text, and what a terminal would ob
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from assistant.files import write_atomically
 from assistant.images.sources import fit_to_print
-from assistant.inspection import Inspection
+from assistant.inspection import Inspection, rank_score, say_rank
 
 Row = Inspection | Mapping[str, Any]
 
@@ -29,6 +31,7 @@ COLUMNS = (
     "threshold",
     "review_threshold",
     "p_value",
+    "rank",
     "mode",
     "product",
     "references",
@@ -47,16 +50,17 @@ _FORMULA_STARTS = "=+-@＝＋－＠"
 
 
 class CsvRows:
-    """A CSV file (UTF-8, comma, CRLF, header first), written row by row in a `with` block.
+    """A CSV file (UTF-8 with its mark, comma, CRLF, header first), written row by row in a `with` block.
 
     An `Inspection` becomes one flat row, see `flatten`; a mapping is taken as it is, keys outside `columns`
     left out. None and numbers that are not finite are empty cells, lists and dicts are JSON. Text that starts
-    like a formula gets a leading apostrophe; numbers keep their sign.
+    like a formula gets a leading apostrophe; numbers keep their sign. The mark tells spreadsheets that letters
+    are UTF-8.
     """
 
     def __init__(self, file: str | Path, columns: Iterable[str] = COLUMNS) -> None:
         self._names = tuple(columns)
-        self._sink = Path(file).open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._sink = Path(file).open("w", encoding="utf-8-sig", errors="backslashreplace", newline="")
         self._writer = csv.writer(self._sink)
         self._writer.writerow([_cell(name) for name in self._names])
 
@@ -89,6 +93,7 @@ def flatten(inspection: Inspection) -> dict[str, Any]:
     """One row of plain cells; regions become words such as "R1 top left slight 10,20,30,40"."""
     kept = inspection.to_dict()
     row = {name: kept.get(name) for name in COLUMNS}
+    row["rank"] = inspection.standing
     row["region_count"] = len(inspection.regions) if inspection.status == "ok" else None
     row["regions"] = "; ".join(
         f"{region.id} {region.position} {region.severity} {','.join(map(str, region.box))}"
@@ -142,6 +147,29 @@ def write_jsonl(rows: Iterable[Row], file: str | Path) -> int:
             lines.write(row)
             count += 1
     return count
+
+
+def write_ranks(file: str | Path, scores: Sequence[float]) -> None:
+    """Fill in the ranks of a finished run, in the file of `JsonLines` or `CsvRows` that holds its rows.
+
+    `scores` are those of its unrated pictures, sorted. The file is replaced whole, or stays as it was.
+    """
+    text = Path(file).read_bytes().decode("utf-8-sig")
+    if text.startswith("{"):
+        rows = map(json.loads, text.removesuffix("\n").split("\n"))
+        ranked = "".join(json.dumps(_ranked(row, scores), ensure_ascii=False) + "\n" for row in rows)
+        write_atomically(Path(file), ranked.encode("utf-8", errors="backslashreplace"))
+        return
+    cells = csv.DictReader(io.StringIO(text, newline=""))
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, cells.fieldnames or ())
+    writer.writeheader()
+    writer.writerows({**row, "rank": say_rank(_ranked(row, scores)["rank"])} for row in cells)
+    write_atomically(Path(file), table.getvalue().encode("utf-8-sig"))
+
+
+def _ranked(row: dict[str, Any], scores: Sequence[float]) -> dict[str, Any]:
+    return row | {"rank": rank_score(float(row["score"]), scores) if row["verdict"] == "unrated" else None}
 
 
 def _cell(value: Any) -> str | int | float:

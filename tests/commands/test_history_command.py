@@ -80,7 +80,7 @@ def test_one_is_shown_and_reported_with_its_conversation(run, tmp_path):
 def test_rows_go_to_a_file(run, tmp_path):
     status, _, err = run("export", tmp_path / "rows.csv", "--product", "cap")
     assert status == 0 and "2 rows in rows.csv" in err
-    assert (tmp_path / "rows.csv").read_text().startswith("id,lot,path")
+    assert (tmp_path / "rows.csv").read_text("utf-8-sig").startswith("id,lot,path")
 
 
 def test_a_lot_is_reported_with_pictures_conversations_and_errors(run, tmp_path):

@@ -222,7 +222,7 @@ def test_an_export_has_the_rows_of_a_run(history, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text("utf-8").split("\n") if line]
     assert [(line.pop("id"), line.pop("lot")) for line in lines] == [(i + 1, "L1") for i in range(len(NAMES))]
     assert [Inspection.from_dict(line) for line in lines] == ones
-    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as file:
         cells = list(csv.DictReader(file))
     assert cells[5]["path"] == "'=cmd().png" and cells[0]["lot"] == "L1" and cells[0]["verdict"] == "good"
     with pytest.raises(HistoryError, match="cannot be written"):

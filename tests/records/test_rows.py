@@ -36,7 +36,7 @@ def inspection(path: str = "a.png", **changes: Any) -> Inspection:
 
 
 def read_csv(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8", newline="") as source:
+    with file.open(encoding="utf-8-sig", newline="") as source:
         return list(csv.DictReader(source))
 
 
@@ -50,6 +50,14 @@ def test_an_inspection_is_one_flat_row(tmp_path: Path) -> None:
     assert first["regions"] == "R1 top left slight 10,20,30,40"
     assert (second["status"], second["error"], second["score"]) == ("error", "This file is empty.", "")
     assert second["region_count"] == ""
+
+
+def test_a_table_begins_with_the_mark_by_which_spreadsheets_know_its_letters(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    write_csv([inspection("Gehäuse_größer.png"), inspection("部品.png")], file)
+    content = file.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbfpath,status,") and content.count(b"\xef\xbb\xbf") == 1
+    assert [row["path"] for row in read_csv(file)] == ["Gehäuse_größer.png", "部品.png"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_an_inspection_is_one_flat_row(tmp_path: Path) -> None:
 def test_text_that_looks_like_a_formula_is_marked_as_text(tmp_path: Path, name: str) -> None:
     file = tmp_path / "rows.csv"
     write_csv([{"path": name, name: 1}], file, ["path", name])
-    with file.open(encoding="utf-8", newline="") as source:
+    with file.open(encoding="utf-8-sig", newline="") as source:
         header, row = csv.reader(source)
     assert header[1] == row[0] == "'" + name
 
@@ -111,7 +119,7 @@ def test_no_cell_starts_a_formula(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.csv"
         write_csv([{"path": text}], file, ["path"])
-        with file.open(encoding="utf-8", newline="") as source:
+        with file.open(encoding="utf-8-sig", newline="") as source:
             cell = list(csv.reader(source))[1:]
     (value,) = cell[0] if cell and cell[0] else ("",)
     plain = fit_to_print(text)
