@@ -3,9 +3,17 @@
 Everything else that goes wrong is a bug and keeps its own type and traceback.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class LooktwiceError(Exception):
     """Base of every error that is the input's fault and not the program's."""
+
+
+class NothingToInspect(LooktwiceError):
+    """A folder in which no picture is: the request makes sense, and there is nothing to do."""
 
 
 class ImageError(LooktwiceError):
@@ -46,3 +54,21 @@ class ProcessError(LooktwiceError):
 
 class HistoryFault(HistoryError):
     """A history that is away, locked or damaged: whoever asks is not to blame, and may ask again."""
+
+
+MOST_NAMED = 12
+"""Names that a sentence lists."""
+
+
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
+    """The sentence about a name that is not among the known ones: the nearest of them, or else which there are."""
+    import difflib
+
+    by_letters = {one.casefold(): one for one in reversed(known)}
+    near = difflib.get_close_matches(name[:80].casefold(), by_letters, n=3, cutoff=0.6)
+    if near:
+        meant = " or ".join(repr(by_letters[one]) for one in near)
+        return f"There is no {kind} {name[:80]!r}. Did you mean {meant}?"
+    listed = ", ".join(known[:MOST_NAMED]) or "none yet"
+    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    return f"There is no {kind} {name[:80]!r}; the {kind}s are: {listed}{more}."

@@ -16,7 +16,7 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from assistant.errors import WeightsError
+from assistant.errors import WeightsError, unknown_name
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -228,7 +228,7 @@ def card_names() -> list[str]:
 def load_card(name: str) -> Bundle:
     """The card of a bundle; WeightsError where there is no such bundle or its card is not right."""
     if name not in (known := card_names()):
-        raise WeightsError(f"There is no bundle {name!r}; the bundles are {', '.join(known)}.")
+        raise WeightsError(unknown_name("bundle", name, known))
     text = (card_folder() / f"{name}.toml").read_text(encoding="utf-8")
     try:
         card = read_card(text)

@@ -134,7 +134,7 @@ class LiveProducts:
         try:
             file = os.stat(self._store.path(name))
         except (ProductError, OSError, ValueError):
-            raise MissingProduct(f"There is no product {name[:80]!r}.") from None
+            raise MissingProduct(self._store.missing(name)) from None
         return file.st_ino, file.st_mtime_ns, file.st_size
 
     def _summary(self, name: str) -> ProductRow | None:

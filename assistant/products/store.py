@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assistant.errors import AuditError, ProductError
+from assistant.errors import AuditError, ProductError, unknown_name
 from assistant.files import remove_left_overs
 from assistant.products.audit import AuditLog, Writer
 from assistant.products.audit_chain import Facts
@@ -119,8 +119,7 @@ class ProductStore:
         """The product of that name; ProductError lists the ones there are."""
         path = self.path(name)
         if not path.is_file():
-            known = ", ".join(self.names()) or "none yet"
-            raise ProductError(f"There is no product {name!r}; the products are: {known}.")
+            raise ProductError(self.missing(name))
         product = Product.load(path)
         if product.name != name:
             raise ProductError(f"The file of the product {name!r} holds {product.name!r} instead.")
@@ -130,11 +129,11 @@ class ProductStore:
         """Remove a product; ProductError where there is none. `actor` as in `save`."""
         path = self.path(name)
         if not path.is_file():
-            raise ProductError(f"There is no product {name!r}.")
+            raise ProductError(self.missing(name))
         with self._change(name) as writer:
             before = self._kept(path)
             if before is None:
-                raise ProductError(f"There is no product {name!r}.")
+                raise ProductError(self.missing(name))
             before = facts(before) if isinstance(before, Product) else before
             with writer.recording("delete product", name, actor=actor, before=before):
                 path.unlink()
@@ -156,6 +155,10 @@ class ProductStore:
                     f"The product {name!r} is not as the log left it: it was changed without the log, or a crash "
                     "came between its last entry and the change."
                 )
+
+    def missing(self, name: str) -> str:
+        """The sentence about a product that is not there: what may have been meant, or which there are."""
+        return unknown_name("product", name, self.names())
 
     def names(self) -> list[str]:
         """The names of the products, sorted."""

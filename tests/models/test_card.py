@@ -145,9 +145,9 @@ def test_a_section_that_is_not_a_table_is_refused():
         read_card('schema = 1\nimage = "x"\n')
 
 
-@pytest.mark.parametrize("name", ["nothing", "../../etc/passwd", "", "CON", "a" * 300, "Pocket"])
+@pytest.mark.parametrize("name", ["nothing", "../../etc/passwd", "", "CON", "a" * 300])
 def test_an_unknown_bundle_is_refused_in_one_sentence_that_lists_the_known(name):
-    with pytest.raises(WeightsError, match="the bundles are pocket, max, standard"):
+    with pytest.raises(WeightsError, match="the bundles are: pocket, max, standard"):
         load_card(name)
 
 
