@@ -31,10 +31,11 @@ from PIL import (
 
 from assistant.errors import ImageError
 from assistant.images.caps import SizeCaps, check_size
+from assistant.images.decoders import DECODERS
 from assistant.images.effort import check_effort, check_exif
 from assistant.images.kinds import PEEKED
 from assistant.images.layouts import unread_layout
-from assistant.images.memory import Claim
+from assistant.images.memory import Budget, Claim
 from assistant.images.sources import read_file, shown_name
 
 
@@ -179,7 +180,15 @@ def _read_bytes(data: bytes, name: str, caps: SizeCaps, claim: Claim) -> Planes:
         # Half a part must never pass as a good one, and the switch belongs to the host program.
         raise ImageError(f"{name} may be cut short, and ImageFile.LOAD_TRUNCATED_IMAGES hides that")
     with _decoding(name, data):
-        check_effort(data, name, caps)
+        work = check_effort(data, name, caps)
+    if DECODERS.want(data, work):
+        return Planes(**DECODERS.decode(data, name, caps, claim))
+    return decode_file(data, name, caps, claim)
+
+
+def decode_file(data: bytes, name: str, caps: SizeCaps, budget: Budget) -> Planes:
+    """The samples of a file whose effort was checked; ImageError where it is damaged, foreign or too large."""
+    with _decoding(name, data):
         image = _open(data, name)
         check_size(*image.size, name, caps)
         rawmode = _rawmode(image)
@@ -188,7 +197,7 @@ def _read_bytes(data: bytes, name: str, caps: SizeCaps, claim: Claim) -> Planes:
             traits = _tiff_traits(image, name)
         if isinstance(image, BmpImagePlugin.BmpImageFile):
             _mend_bmp(image, data, name)
-        claim.take(_peak(image, rawmode))
+        budget.take(_peak(image, rawmode))
         wide = _sixteen_bit_colour(image, data, rawmode)
         image.load()
         notices = []

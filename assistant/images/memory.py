@@ -1,4 +1,4 @@
-"""The memory that decoding may take in one process, whatever number of threads decode.
+"""The memory that decoding may take in one process and its decoding processes, whatever number of threads decode.
 
 Large pictures are decoded one after another; small ones share a pool of their own and never wait for a large
 one. So decoding takes at most one large picture (1 GB at the 50 million pixels of the caps) and `POOL_BYTES`.
@@ -10,12 +10,20 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 LARGE_BYTES = 256_000_000
 """A picture that takes more than this while it is decoded is large: one of 25 million pixels of 8-bit colour."""
 
 POOL_BYTES = 512_000_000
 """What all small pictures together take at most while they are decoded."""
+
+
+class Budget(Protocol):
+    """Where decoding says how much memory it takes, and waits until it may."""
+
+    def take(self, size: int) -> None:
+        """Wait until `size` bytes may be taken."""
 
 
 class DecodingMemory:
