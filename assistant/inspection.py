@@ -10,7 +10,9 @@ import dataclasses
 import io
 import json
 import math
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -19,19 +21,26 @@ from numpy.typing import NDArray
 from assistant.errors import ImageError
 from assistant.images.geometry import Position, to_picture
 from assistant.images.sources import shown_name
+from assistant.images.window import Window
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from assistant.images.load import Source
+    from assistant.images.judged import JudgedPicture
+    from assistant.images.load import LoadedImage, Source
 
 SCHEMA = 1
 
 Mode = Literal["zero-shot", "few-shot", "mutual"]
 AskedMode = Literal["auto", "zero-shot", "few-shot", "mutual"]
-Verdict = Literal["good", "review", "defect"]
-Outcome = Literal["good", "review", "defect", "error"]
-Severity = Literal["slight", "moderate", "severe"]
+Verdict = Literal["good", "review", "defect", "unrated"]
+Outcome = Literal["good", "review", "defect", "unrated", "error"]
+Severity = Literal["slight", "moderate", "severe", "unrated"]
+
+UNRATED = (
+    "nothing is known of this product: give one to a few good parts as references, or inspect a whole lot together"
+)
+"""Why a picture is unrated, and what to do for a decision: the origin that its evidence names."""
 
 EARLIER_NAMES = {"batch": "mutual"}
 """What modes and methods were called until 0.2: in rows that were kept then, and accepted for one release."""
@@ -58,9 +67,9 @@ class Region:
 
     `id` is "R1", "R2", ... from the highest peak down. `box` is (x0, y0, x1, y1) in pixels of the displayed
     picture, x1 and y1 exclusive. `area` counts pixels, `area_fraction` divides by the picture's, in (0, 1].
-    `peak` is the largest value of the anomaly map inside, in the same unit as the score. `defect_types` is
-    ranked, labels of known defects first, and empty where there is none and the image tower cannot tell types
-    apart.
+    `peak` is the largest value of the anomaly map inside, in the same unit as the score. `severity` is "unrated"
+    where the picture is. `defect_types` is ranked, labels of known defects first, and empty where there is none
+    and the image tower cannot tell types apart.
     """
 
     id: str
@@ -94,9 +103,9 @@ class Evidence:
     """Where a threshold comes from, so that a reader can judge how far to trust it.
 
     `method` names the rule (see `detection.calibration`), `origin` says it in one sentence. `n` is the number
-    of different good pictures behind it, 0 for a built-in limit. `target_false_alarm` is the share of good
-    pictures that the threshold is set to reject. `smallest_p` is 1 / (n + 1): a p-value below it rests on the
-    fitted curve and not on counting.
+    of different good pictures behind it, 0 for a built-in limit, and for none (method "none").
+    `target_false_alarm` is the share of good pictures that the threshold is set to reject. `smallest_p` is
+    1 / (n + 1): a p-value below it rests on the fitted curve and not on counting.
     """
 
     method: str
@@ -112,8 +121,13 @@ WHOLE_DIFFERS = (
 """The notice of an inspection whose verdict would be milder by the map alone."""
 
 
+_LIMITS = ("p_value", "threshold", "review_threshold")
+"""What an unrated picture has none of."""
+
 _NUMBERS = ("score", "p_value", "threshold", "review_threshold", "width", "height", "scale")
 """What a picture that could not be read has none of."""
+
+_UNWRITTEN = {"coarse_map", "judged"}
 
 
 @dataclass(frozen=True)
@@ -125,11 +139,17 @@ class Inspection:
     estimates how often a good picture scores this high. A picture that could not be read has status "error", a
     sentence in `error`, no verdict, NaN for every score and limit and 0 for its sizes, all of them null in JSON.
 
+    Without references, other pictures or limits of one's own there is nothing to decide by: the verdict is
+    "unrated", limits and `p_value` are NaN, null in JSON, and `evidence.origin` says what to do. `rank` is then
+    (place, of how many) among the unrated pictures of a finished run, 1 being the strangest.
+
     `coarse_map` is the anomaly map [h, w] float32 on the tower's grid, in the unit of the score; it covers
-    the whole displayed picture of `width` x `height` pixels. It is left out of the JSON. Where the picture as a
+    the whole displayed picture of `width` x `height` pixels. `judged` is that picture, while it is held. Both are
+    left out of the JSON. Where the picture as a
     whole differs from references that are alike, the score is higher than the map shows, and so are the peaks of
-    regions; `notices` say so where it decides. `scale` is the pair
-    of map values that the fixed colour scale of the product runs between.
+    regions; `notices` say so where it decides. `scale` is the pair of map values that the fixed colour scale of
+    the product runs between. `window` is what the picture was read through, that of its product or of its batch;
+    the JSON leaves it out where there is none.
     """
 
     path: str
@@ -154,8 +174,11 @@ class Inspection:
     references: int = 0
     created: str | None = None
     ms: float | None = None
+    rank: tuple[int, int] | None = None
+    window: Window | None = None
     schema: int = SCHEMA
     coarse_map: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    judged: JudgedPicture | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.status == "error":
@@ -168,28 +191,46 @@ class Inspection:
             raise ValueError(f"no such mode as {self.mode!r}")
         if self.verdict not in get_args(Verdict):
             raise ValueError(f"no such verdict as {self.verdict!r}")
-        for name in ("score", "p_value", "threshold", "review_threshold"):
+        decided = () if self.verdict == "unrated" else _LIMITS
+        for name in ("score", *decided):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"{name} is {value}, which is not a finite number")
+        if not decided and not all(math.isnan(getattr(self, name)) for name in _LIMITS):
+            raise ValueError("an unrated inspection has no limits and no p-value")
 
     def __repr__(self) -> str:
         name = shown_name(self.path)
         if self.status == "error":
             return f"<Inspection of {name}: error, {self.error}>"
         regions = f"{len(self.regions)} region{'' if len(self.regions) == 1 else 's'}"
-        limits = f"score {self.score:.4g}, limit {self.threshold:.4g}"
+        limits = f"score {self.score:.4g}"
+        if self.verdict != "unrated":
+            limits += f", limit {self.threshold:.4g}"
+        elif self.rank:
+            limits += f", {self.standing}"
         return f"<Inspection of {name}: {self.verdict}, {limits}, {regions}>"
 
     def overlay(self, picture: Source | None = None) -> Image.Image:
         """The picture with map, boxes and verdict drawn on it, see `draw_overlay`.
 
-        Drawn on `picture`, by default the file that was judged; ImageError where that is gone or of another size.
+        Drawn on `picture`, by default on what was judged; ImageError where that is neither in memory nor in its file.
         A row read from JSON has no map: its boxes and its verdict are drawn.
         """
         from assistant.overlay import draw_from
 
         return draw_from(self, picture)
+
+    def picture(self, source: Source | None = None) -> LoadedImage:
+        """The picture as it was judged: from memory or, where it is not held any more, from where it lay.
+
+        With `source`, that is read in its place. ImageError where it cannot be read, or has changed since.
+        """
+        from assistant.images.load import load_image
+
+        if source is None and self.judged:
+            return self.judged.get()
+        return load_image(self.path if source is None else source, window=self.window)
 
     def _repr_html_(self) -> str:
         from assistant.overlay import to_html
@@ -216,13 +257,24 @@ class Inspection:
         """The verdict, or "error" for a picture that could not be read."""
         return self.verdict or "error"
 
+    @property
+    def standing(self) -> str:
+        """The rank as people read it, "3 of 40"; "" where there is none."""
+        return say_rank(self.rank)
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict without the map; `from_dict` reverses it."""
-        row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "coarse_map"}
+        row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in _UNWRITTEN}
         row["regions"] = [dataclasses.asdict(region) for region in self.regions]
         row["evidence"] = dataclasses.asdict(self.evidence) if self.evidence else None
+        if self.window:
+            row["window"] = self.window.to_dict()
+        else:
+            del row["window"]
         if self.status == "error":
             row |= dict.fromkeys(_NUMBERS)
+        elif self.verdict == "unrated":
+            row |= dict.fromkeys(_LIMITS)
         first = ("schema", "path", "status", "error", "mode", "score", "p_value", "threshold", "verdict")
         return {name: row[name] for name in first} | row
 
@@ -235,7 +287,7 @@ class Inspection:
         """Rebuild from `to_dict`; ValueError on a newer schema or an unknown key. Earlier names are brought up."""
         if row.get("schema") != SCHEMA:
             raise ValueError(f"schema {row.get('schema')!r} is not {SCHEMA}, the one this version reads")
-        names = {f.name for f in dataclasses.fields(cls)} - {"coarse_map"}
+        names = {f.name for f in dataclasses.fields(cls)} - _UNWRITTEN
         if unknown := sorted(set(row) - names):
             raise ValueError(f"unknown keys in an inspection: {', '.join(unknown)}")
         fields = dict(row)
@@ -245,19 +297,41 @@ class Inspection:
         fields["evidence"] = (
             Evidence(**evidence | {"method": present_name(evidence["method"])}) if evidence else None
         )
+        fields["window"] = Window.from_dict(row["window"]) if row.get("window") else None
         for name in ("looks_like", "notices"):
             fields[name] = tuple(row.get(name, ()))
         for name in _NUMBERS:
             if fields.get(name) is None:
-                fields.pop(name, None)  # a picture that could not be read
-        if "scale" in fields:
-            fields["scale"] = tuple(fields["scale"])
+                fields.pop(name, None)  # a picture that could not be read, or is unrated
+        for name in ("scale", "rank"):
+            if fields.get(name) is not None:
+                fields[name] = tuple(fields[name])
         return cls(**fields)
 
     @classmethod
     def from_json(cls, line: str) -> Inspection:
         """Rebuild from `to_json`."""
         return cls.from_dict(json.loads(line))
+
+
+def rank_score(score: float, scores: Sequence[float]) -> tuple[int, int] | None:
+    """The rank of a score among the sorted scores of all unrated pictures of a run; None for a single one."""
+    return (len(scores) - bisect_right(scores, score) + 1, len(scores)) if len(scores) > 1 else None
+
+
+def rank_unrated(rows: Sequence[Inspection]) -> list[Inspection]:
+    """The rows of a finished run, each unrated one with its `rank` in it."""
+    scores = sorted(row.score for row in rows if row.verdict == "unrated")
+
+    def place(row: Inspection) -> Inspection:
+        return replace(row, rank=rank_score(row.score, scores)) if row.verdict == "unrated" else row
+
+    return list(map(place, rows))
+
+
+def say_rank(rank: tuple[int, int] | None) -> str:
+    """A rank as "3 of 40"; "" where there is none."""
+    return f"{rank[0]} of {rank[1]}" if rank else ""
 
 
 def present_name(word: Any) -> Any:

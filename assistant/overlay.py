@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from assistant.errors import ImageError
 from assistant.images.geometry import to_picture
-from assistant.images.load import Source, load_image
+from assistant.images.load import Source
 from assistant.images.sources import shown_name
 
 if TYPE_CHECKING:  # it shows itself by what stands here
@@ -31,10 +31,11 @@ THINNEST_SIDE = 64
 # and the common kinds of color blindness.
 _ANCHORS = ((38, 24, 120), (112, 22, 150), (190, 45, 120), (238, 95, 70), (252, 165, 45), (252, 240, 110))
 _FADE = 0.2  # share of the scale over which the color comes in, so that the map has no hard edge
-_VERDICTS = {
+VERDICT_COLORS = {
     "good": ((0, 114, 92), (255, 255, 255)),
     "review": ((240, 180, 20), (0, 0, 0)),
     "defect": ((190, 25, 40), (255, 255, 255)),
+    "unrated": ((104, 112, 122), (255, 255, 255)),
 }
 _BAR = (24, 27, 32)
 _INK = (235, 238, 242)
@@ -80,7 +81,7 @@ def draw_from(inspection: Inspection, picture: Source | None = None) -> Image.Im
     """
     if inspection.status == "error":
         raise ImageError(f"There is nothing to draw: {inspection.error}")
-    pixels = load_image(inspection.path if picture is None else picture).pixels
+    pixels = inspection.picture(picture).pixels
     try:
         return draw_overlay(pixels, inspection)
     except ValueError as error:
@@ -99,9 +100,14 @@ def to_html(inspection: Inspection) -> str:
         picture = f'<img src="data:image/jpeg;base64,{shown}" alt="{name}" style="max-width:100%;width:640px">'
     except ImageError as error:
         picture = html.escape(f"No picture: {error}; inspection.overlay(picture) draws on one.")
-    fill, ink = (f"rgb{color}" for color in _VERDICTS[inspection.verdict or "review"])
+    fill, ink = (f"rgb{color}" for color in VERDICT_COLORS[inspection.verdict or "review"])
     verdict = f'<b style="background:{fill};color:{ink};padding:2px 8px">{inspection.outcome.upper()}</b>'
-    numbers = f"score {inspection.score:#.3g}, limit {inspection.threshold:#.3g}, p {inspection.p_value:.2g}"
+    numbers = f"score {inspection.score:#.3g}"
+    if inspection.verdict == "unrated":
+        numbers += f", {inspection.standing}" if inspection.rank else ""
+        numbers += f"; {inspection.evidence.origin}" if inspection.evidence else ""
+    else:
+        numbers += f", limit {inspection.threshold:#.3g}, p {inspection.p_value:.2g}"
     if inspection.product:
         numbers += f", product {html.escape(inspection.product)}"
     notices = "".join(f"<br>{html.escape(notice)}" for notice in inspection.notices)
@@ -228,7 +234,8 @@ def _under_bar(photo: Image.Image, inspection: Inspection) -> Image.Image:
     font = ImageFont.load_default(size)
     pad = size // 2
     verdict = (inspection.verdict or "").upper()
-    words = f"score {inspection.score:#.3g}   limit {inspection.threshold:#.3g}"
+    words = f"score {inspection.score:#.3g}"
+    words += "" if inspection.verdict == "unrated" else f"   limit {inspection.threshold:#.3g}"
     badge_width = round(font.getlength(verdict)) + 2 * pad
     text_width = badge_width + round(font.getlength(words)) + 2 * pad
     bar = round(2.1 * size)
@@ -236,7 +243,7 @@ def _under_bar(photo: Image.Image, inspection: Inspection) -> Image.Image:
     canvas = Image.new("RGB", (width, photo.height + bar), _BAR)
     canvas.paste(photo, ((width - photo.width) // 2, bar))
     draw = ImageDraw.Draw(canvas)
-    fill, ink = _VERDICTS[inspection.verdict or "review"]
+    fill, ink = VERDICT_COLORS[inspection.verdict or "review"]
     draw.rectangle((0, 0, badge_width - 1, bar - 1), fill=fill)
     draw.text((badge_width / 2, bar / 2), verdict, font=font, fill=ink, anchor="mm")
     draw.text((badge_width + pad, bar / 2), words, font=font, fill=_INK, anchor="lm")

@@ -73,7 +73,7 @@ def overkill_at_escape(labels: ArrayLike, scores: ArrayLike, escape: float = 0.0
 
 @dataclass(frozen=True)
 class VerdictRates:
-    """What the shipped verdicts did, each a share in [0, 1], or NaN where its class is absent.
+    """What the shipped verdicts did, each a share in [0, 1], or NaN where its class is absent or unrated.
 
     `overkill` is the share of good pictures called "defect", `escape` the share of defects called "good" and
     `review` the share of all pictures sent to a person. `balanced_accuracy` is the mean over both classes of
@@ -87,11 +87,13 @@ class VerdictRates:
 
 
 def verdict_rates(labels: ArrayLike, verdicts: Sequence[str]) -> VerdictRates:
-    """Compare verdicts "good", "review" or "defect" with `labels` [N] of 0 and 1; ValueError on any other."""
+    """Compare verdicts with `labels` [N] of 0 and 1; "unrated" ones are left out. ValueError on any other word."""
     given = np.asarray(verdicts, dtype=object)
     if unknown := sorted({str(v) for v in given} - set(get_args(Verdict))):
         raise ValueError(f"no such verdict as {', '.join(unknown)}")
     truth, _ = _checked(labels, np.zeros(given.shape))
+    rated = given != "unrated"
+    given, truth = given[rated], truth[rated]
     good, defects = given[~truth], given[truth]
     right = (_share(good == "good") + _share(defects == "defect")) / 2
     return VerdictRates(_share(good == "defect"), _share(defects == "good"), right, _share(given == "review"))

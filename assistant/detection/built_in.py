@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from assistant.detection.calibration import Calibration, Prior, built_in
+from assistant.detection.unrated import Unrated
 from assistant.errors import CalibrationError
 from assistant.files import write_atomically
 from assistant.models.cache import cache_root
@@ -19,12 +20,16 @@ from assistant.models.card import card_folder
 
 SCHEMA = 1
 
+USUAL_TARGET = 0.05
+"""The rate of the limits that only order and colour."""
+
 
 @dataclass(frozen=True)
 class BuiltInLimits:
     """Zero-shot scores of good pictures, what these pictures are, and what products teach about few ones.
 
-    `weights` is the digest of the towers the scores were made with.
+    `weights` is the digest of the towers the scores were made with. `own`: the user measured them, so they decide;
+    shipped ones do where they are asked to.
     """
 
     bundle: str
@@ -32,16 +37,24 @@ class BuiltInLimits:
     source: str
     zero_shot: tuple[float, ...]
     prior: Prior = field(default_factory=Prior)
+    own: bool = field(default=False, compare=False)
     schema: int = SCHEMA
 
     def calibration(self, target: float) -> Calibration:
         """The calibration for a picture about whose product nothing is known."""
         return built_in(self.zero_shot, self.source, target=target)
 
+    def without_product(self, target: float, decide: bool = False) -> Calibration | Unrated:
+        """What a picture is judged by, about whose product nothing is known; `decide`: shipped limits may."""
+        if self.own or decide:
+            return self.calibration(target)
+        return Unrated(target, self.calibration(USUAL_TARGET))
+
     def save(self, path: Path) -> Path:
         """Write the file, atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        row = asdict(self) | {"zero_shot": [float(f"{v:.5g}") for v in sorted(self.zero_shot)]}
+        row = {name: value for name, value in asdict(self).items() if name != "own"}
+        row |= {"zero_shot": [float(f"{v:.5g}") for v in sorted(self.zero_shot)]}
         return write_atomically(path, json.dumps(row, indent=1).encode())
 
 
@@ -60,14 +73,15 @@ def load_limits(bundle: str, weights: str) -> BuiltInLimits:
     source = mine if mine.is_file() else shipped
     if not source.is_file():
         raise CalibrationError(
-            f"The bundle {bundle!r} has no limits for pictures of unknown products yet: give references, use "
+            f"The bundle {bundle!r} has no limits for pictures of unknown products: give references, use "
             f"mutual mode, or measure them with `looktwice limits NAME=DIR --bundle {bundle}`."
         )
     try:
         row = json.loads(source.read_text(encoding="utf-8"))
         if row.pop("schema") != SCHEMA:
             raise ValueError("another schema")
-        limits = BuiltInLimits(**{**row, "zero_shot": tuple(row["zero_shot"]), "prior": Prior(**row["prior"])})
+        read = {"zero_shot": tuple(row["zero_shot"]), "prior": Prior(**row["prior"]), "own": source == mine}
+        limits = BuiltInLimits(**{**row, **read})
     except (ValueError, TypeError, KeyError) as error:
         raise CalibrationError(f"The limits of the bundle {bundle!r} are damaged; measure them again.") from error
     if limits.weights != weights:

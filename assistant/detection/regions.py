@@ -8,10 +8,12 @@ Severity is a rule and not a model:
 severe    p < 0.001 at the region's peak and at least 1 % of the picture, or at least 5 % of it
 moderate  p < 0.01 at the peak, or at least 1 % of the picture
 slight    anything else above the limit
+unrated   nobody knows how often good pictures reach the peak: p is NaN
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -84,6 +86,8 @@ def find_regions(
 
 def judge_severity(p: float, fraction: float) -> Severity:
     """Severity of a region from the p-value of its peak and its share of the picture, by the rule above."""
+    if math.isnan(p):
+        return "unrated"
     if fraction >= 0.05 or (fraction >= 0.01 and p < 0.001):
         return "severe"
     return "moderate" if fraction >= 0.01 or p < 0.01 else "slight"

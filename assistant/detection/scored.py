@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from assistant.detection.calibration import Calibration
 from assistant.detection.reader import Types
 from assistant.detection.regions import find_regions
+from assistant.detection.unrated import Unrated
 from assistant.inspection import Region
 
 
@@ -21,7 +23,8 @@ class Scored:
     Where references are alike as whole pictures, `whole` is how much of `value` comes from the picture as a whole
     and so from no place in the map, and `usual` how much of it good pictures have in the mean, since no two are
     the same. Where a product knows defects, `contrast` [h, w] in [-1, 1] says how much nearer a patch is to one of
-    them than to anything good; the map was raised where it is positive.
+    them than to anything good; the map was raised where it is positive. `distance`: how far half of what is looked
+    at is from good parts at least; a defect takes less, so it tells of the picture as a whole. NaN without a product.
     """
 
     map: Tensor
@@ -29,19 +32,27 @@ class Scored:
     whole: float = 0.0
     usual: float = 0.0
     contrast: Tensor | None = None
+    distance: float = math.nan
 
-    def whole_differs(self, calibration: Calibration) -> bool:
+    def whole_differs(self, calibration: Calibration | Unrated) -> bool:
         """Whether the map alone would give another verdict."""
         return calibration.verdict(self.value - self.whole) != calibration.verdict(self.value)
 
     def regions(
-        self, shown: NDArray[np.float32], calibration: Calibration, size: tuple[int, int], types: Types | None
+        self,
+        shown: NDArray[np.float32],
+        calibration: Calibration | Unrated,
+        size: tuple[int, int],
+        types: Types | None,
     ) -> tuple[Region, ...]:
         """What is strange in a picture of `size` (width, height), by the map [h, w] as shown; none in a good one.
 
         Places that are strange by themselves are cut out as in a picture that is usual as a whole. Where there is
-        none, all that the whole raises over the limit is one.
+        none, all that the whole raises over the limit is one. Where nothing is known of the product, the strangest
+        places are regions, whatever they may be.
         """
+        if isinstance(calibration, Unrated):
+            return find_regions(shown, calibration.cut(float(shown.max())), *size, calibration.curve_p, types)
         verdict = calibration.verdict(self.value)
         if verdict == "good":
             return ()

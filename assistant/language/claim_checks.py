@@ -108,7 +108,7 @@ def _judge_whole(words: str, i: Inspection, cited: tuple[str, ...]) -> Iterator[
         yield "comparison", ()
     rare = numbers(i)[1] < 1e-6
     for higher in _MOST_GOOD.findall(words):
-        if (numbers(i)[1] > 0.5) != (higher not in ("lower", "below", "less")):
+        if i.verdict == "unrated" or (numbers(i)[1] > 0.5) != (higher not in ("lower", "below", "less")):
             yield "number", ()
     if any(hint in words and hint not in state_hint(i) for hint in _HINTS) or (
         "in a million" in words and not rare
@@ -141,6 +141,8 @@ _MEASURED = re.compile(r"\b(?:box|x|y|px|pixels?|coordinates?|wide|tall|high|wid
 def _agrees(stance: Stance, i: Inspection) -> bool:
     if stance.verdict == "unusual":
         return i.verdict != "good" or bool(i.regions)
+    if i.verdict == "unrated":
+        return stance.verdict == "unrated"
     if i.verdict == "review":
         return stance.verdict in ("review", "possible") or (not stance.firm and stance.verdict != "other")
     return stance.verdict == i.verdict or (stance.verdict == "possible" and i.verdict == "defect")
@@ -162,7 +164,7 @@ def _on_wrong_side(words: str, i: Inspection) -> bool:
 def _lies(place: str, denied: bool, regions: Sequence[Region], i: Inspection) -> bool:
     inside = [_within(place, r.position) for r in regions]
     if denied:
-        return i.verdict == "good" or not any(inside)
+        return i.verdict in ("good", "unrated") or not any(inside)
     return any(inside)
 
 

@@ -169,6 +169,8 @@ def is_off_by_degree(words: str, i: Inspection) -> bool:
         return False
     score, _, threshold, review = numbers(i)
     for found in _DEGREE.finditer(words):
+        if i.verdict == "unrated":
+            return True
         limits = [review] if found["limit"].startswith("review") else [threshold]
         limits = [threshold, review] if found["limit"].startswith("limit") else limits
         gaps = [abs(score - limit) / abs(limit) for limit in limits if limit]

@@ -27,9 +27,10 @@ def state_evidence(inspection: Inspection) -> str:
     if i.status == "error":
         return "Verdict: none. The picture could not be read."
     score, _, threshold, review = numbers(i)
+    unrated, limits = i.verdict == "unrated", f", threshold {number(threshold)}, review limit {number(review)}"
     lines = [
         f"Verdict: {i.verdict}.",
-        f"Score {number(score)}, threshold {number(threshold)}, review limit {number(review)}.",
+        f"Score {number(score)}{', no threshold' if unrated else limits}.",
         state_hint(i),
         _state_comparison(i),
         f"Picture: {i.width} x {i.height} px." if i.width and i.height else "",
@@ -52,6 +53,8 @@ def state_all(inspections: tuple[Inspection, ...]) -> str:
 
 def state_hint(inspection: Inspection) -> str:
     """How unusual the score is, in words that follow from the p-value by a fixed rule."""
+    if inspection.verdict == "unrated":
+        return "No p-value: nothing is known of this product, so no decision can be made without references."
     p = numbers(inspection)[1]
     who = next((words for limit, words in _LEVELS if p < limit), "many good parts")
     rests = inspection.evidence.n if inspection.evidence else 0

@@ -97,7 +97,8 @@ def figures_of(i: Inspection) -> Figures:
     gaps = [abs(score - limit) for limit in (threshold, review)]
     shares = [p, *ratios]
     rare = [1 / p, float(round(1 / p))] if p > 1e-9 else []
-    counts = [float(i.references), float(len(i.regions))]
+    counts = [float(i.references), float(len(i.regions)), *map(float, i.rank or ())]
+    place = [i.rank[0] / i.rank[1]] if i.rank else []
     if e := i.evidence:
         shares += [e.target_false_alarm, e.smallest_p]
         rare += [1 / value for value in (e.smallest_p, e.target_false_alarm) if value]
@@ -107,7 +108,7 @@ def figures_of(i: Inspection) -> Figures:
         plain=_positive(
             [score, p, threshold, review, *gaps, *rare, *([i.ms, i.ms / 1000] if i.ms else []), *shares]
         ),
-        percents=_positive(100 * share for share in shares),
+        percents=_positive(100 * share for share in (*shares, *place)),
         pixels=_positive([*sides, math.prod(sides)]),
         ratios=_positive(ratios),
         counts=_positive(counts),

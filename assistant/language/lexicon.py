@@ -42,7 +42,7 @@ mentioned note noted describe described description explain name named call call
 answered reply think believe guess know known knows knowing understand see saw seen seeing look looked
 looking view viewed show shown showing find found finding reveal indicate suggest imply mean meant word
 agree disagree argue claim confirm conclude conclusion decide decided decision judge judged judgement
-judgment consider considered deem regard rate rated treat read record recorded recording evidence result
+judgment consider considered deem regard rate rated unrated treat read record recorded recording evidence result
 outcome summary sum short brief detail information info basis reason support supported back backed verdict
 inspection inspect inspected inspector inspecting check checked double examine examined examination detect
 detected detector detection determine determined determination identify identified recognise recognize

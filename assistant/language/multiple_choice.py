@@ -69,8 +69,9 @@ def decide(inspection: Inspection, question: str, options: Options) -> Choice:
     """The option that fits the record best, by the first rule that applies.
 
     A part is defective where its verdict is "defect", and for this yes or no "review" counts as good, as it is
-    not turned away. Places are those of the strongest region, or of the strangest place where there is no region.
-    The guess is the first option that the verdict does not rule out. ValueError where nothing is offered.
+    not turned away. Of an unrated part neither is said. Places are those of the strongest region, or of the
+    strangest place where there is no region. The guess is the first option that the verdict does not rule out.
+    ValueError where nothing is offered.
     """
     if not options:
         raise ValueError("a choice has at least one option")
@@ -121,6 +122,8 @@ def _presence(i: Inspection, asked: str, options: Options) -> str:
     if not {"yes", "no"} <= says.keys():
         return ""
     there = i.verdict == "defect"
+    if i.verdict == "unrated":
+        return ""
     if _place(asked) != (None, None):
         there = there and any(_lies(_place(r.position), _place(asked)) for r in i.regions)
     elif _NOTHING.search(asked) or (_SOUND.search(asked) and not _DEFECT.search(asked)):
@@ -132,7 +135,7 @@ def _presence(i: Inspection, asked: str, options: Options) -> str:
 
 def _nothing(i: Inspection, asked: str, options: Options) -> str:
     """The one option that says that nothing is wrong, where the verdict is not "defect"."""
-    if i.verdict == "defect" or not _DEFECT.search(asked):
+    if i.verdict in ("defect", "unrated") or not _DEFECT.search(asked):
         return ""
     clean = [letter for letter, text in options.items() if _NOTHING.search(text.casefold())]
     return clean[0] if len(clean) == 1 else ""

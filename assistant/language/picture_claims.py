@@ -21,6 +21,7 @@ _CLASS = {
     "good": "good|fine|ok|okay|acceptable|normal|clean",
     "defect": "defective|defects?|bad|faulty|rejected|anomalous|broken|damaged",
     "review": "review|borderline|for review|in review",
+    "unrated": "unrated",
 }
 _WORDS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _TALLY = re.compile(
@@ -39,15 +40,26 @@ _WORST = re.compile(
     r"\b(?:worst|most (?:severe|serious|defective|anomalous|suspicious|unusual)|strangest|highest score)\b"
 )
 _BEST = re.compile(r"\b(?:best|cleanest|least (?:severe|serious|suspicious|unusual)|lowest score)\b")
-_RANK = {"defect": 2, "review": 1, "good": 0}
+_RANK = {"defect": 2, "review": 1, "good": 0, "unrated": 0}
 
 
 def rank(i: Inspection) -> tuple[float, float, float]:
-    """How bad an inspection is, comparable over products: by verdict, then p-value, then score over threshold."""
+    """How bad an inspection is, comparable over products: by verdict, then p-value, then score over threshold.
+
+    Unrated ones rank by score alone, and only among each other: `comparable` says which.
+    """
     if i.status == "error":
         return (-1.0, 0.0, 0.0)
+    if i.verdict == "unrated":
+        return (0.0, 0.0, i.score)
     score, p, threshold, _ = numbers(i)
     return (float(_RANK[i.verdict or "good"]), -p, score / threshold if threshold > 0 else score - threshold)
+
+
+def comparable(inspections: Sequence[Inspection]) -> list[int]:
+    """The indices of the pictures that rank among each other: the rated ones, else all that could be read."""
+    rated = [n for n, i in enumerate(inspections) if i.verdict not in (None, "unrated")]
+    return rated or [n for n, i in enumerate(inspections) if i.status == "ok"]
 
 
 def bind_pictures(words: str, inspections: Sequence[Inspection]) -> Iterator[tuple[tuple[int, ...], str]]:
@@ -94,13 +106,14 @@ def leads(words: str, n: int, inspections: Sequence[Inspection]) -> bool:
     """Whether picture `n`, from 0, is the worst or best of all where words call it so; True where they do not."""
     if re.search(r"\br\d|\bnot\b", words):
         return True
+    ranked = [inspections[one] for one in comparable(inspections)]
     if _WORST.search(words):
-        chosen = max(inspections, key=rank)
+        chosen = max(ranked, key=rank, default=inspections[n])
     elif _BEST.search(words):
-        chosen = min((i for i in inspections if i.status == "ok"), key=rank, default=inspections[n])
+        chosen = min(ranked, key=rank, default=inspections[n])
     else:
         return True
-    ties = rank(inspections[n]) == rank(chosen)
+    ties = rank(inspections[n]) == rank(chosen) and inspections[n].status == chosen.status
     extreme = max if _WORST.search(words) else min
     scores = [i.score for i in inspections if i.status == "ok"]
     return ties or ("score" in words and inspections[n].score == extreme(scores))

@@ -14,8 +14,21 @@ FEW = 20  # good pictures; fewer than this and the answer says how little they c
 CLOSE = 0.05  # a score this near to the threshold, relative to it, is called close
 
 
+FOR_A_DECISION = "For a decision, give one to a few good parts as references, or inspect a whole lot together."
+
+
+def _state_unrated(i: Inspection) -> Sentences:
+    """That there is no decision, what there is instead, and what to do."""
+    rank = f" (place {i.standing}, the strangest first)" if i.rank else ""
+    score = number(numbers(i)[0])
+    said = f"No decision can be made without references: the verdict is unrated, with a score of {score}{rank}."
+    return [said, FOR_A_DECISION]
+
+
 def state_verdict(i: Inspection, opening: str = "The") -> Sentences:
     """The verdict and where the score lies; `opening` is what stands before "verdict"."""
+    if i.verdict == "unrated":
+        return _state_unrated(i)
     score, _, threshold, review = numbers(i)
     over = _relate(score, threshold, "threshold")
     if i.verdict != "defect":
@@ -30,6 +43,8 @@ def state_verdict(i: Inspection, opening: str = "The") -> Sentences:
 
 def state_rarity(i: Inspection) -> Sentences:
     """How many good parts would score this high, and how far that figure can be trusted."""
+    if i.verdict == "unrated":
+        return ["Which share of good parts would score this high is not known."]
     p, evidence = numbers(i)[1], i.evidence
     if p < 1e-6:
         share = "fewer than one in a million good parts"
@@ -56,6 +71,8 @@ def state_origin(i: Inspection) -> Sentences:
     """Where the threshold comes from, and the share of good parts that it is set to turn away."""
     if i.evidence is None:
         return ["The record does not say where the threshold comes from."]
+    if i.verdict == "unrated":
+        return ["There is no threshold, since nothing is known of this product."]
     return [
         f"Where the threshold comes from: {plain(i.evidence.origin).rstrip('.')}.",
         f"It is set to turn away about {percent(i.evidence.target_false_alarm)} of good parts.",
@@ -101,6 +118,8 @@ def report_error(i: Inspection) -> Sentences:
 def advise(i: Inspection) -> Sentences:
     """What to do with the part, which follows from the verdict alone."""
     spot = refer(i.regions[0]) if i.regions else "the whole picture"
+    if i.verdict == "unrated":
+        return [FOR_A_DECISION, f"The place to look at is {spot}."]
     if i.verdict == "good":
         doubt = f" If in doubt, {spot} is the place to look at." if i.regions else ""
         return [f"Let it pass: nothing in this picture asks for more.{doubt}"]
@@ -110,7 +129,7 @@ def advise(i: Inspection) -> Sentences:
 
 
 def numbers(i: Inspection) -> tuple[float, float, float, float]:
-    """Score, p-value, threshold and review threshold, which every readable picture has."""
+    """Score, p-value, threshold and review threshold; the last three are NaN where a picture is unrated."""
     score, p, threshold, review = (
         math.nan if value is None else value for value in (i.score, i.p_value, i.threshold, i.review_threshold)
     )

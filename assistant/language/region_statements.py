@@ -29,6 +29,8 @@ def measure(r: Region) -> str:
 
 def grade(r: Region) -> str:
     """How strong a region is."""
+    if r.severity == "unrated":
+        return f"{refer(r)} has a peak of {number(r.peak)}; how severe that is cannot be told without references."
     return f"{refer(r)} is {r.severity}, with a peak of {number(r.peak)}."
 
 
@@ -53,6 +55,8 @@ def say_none(i: Inspection) -> Sentences:
     """That there is no region, in the tone that the verdict allows."""
     if i.verdict == "good":
         return ["Nothing exceeded the limit anywhere, so there is no region to speak of."]
+    if i.verdict == "unrated":
+        return ["There is no region to speak of."]
     return ["No single region exceeded the limit: the score speaks for the picture as a whole."]
 
 
@@ -76,7 +80,8 @@ def describe_each(*describe: Callable[[Region], str]) -> Callable[[Inspection, A
             chosen = [r for r in i.regions if set(ask.position.split()) <= set(r.position.split())]
         if not chosen:
             return search_position(i, ask) if i.regions else say_none(i)
-        said = ["The verdict is good, so this is about the strangest places only."] if i.verdict == "good" else []
+        quiet = i.verdict in ("good", "unrated")
+        said = [f"The verdict is {i.verdict}, so this is about the strangest places only."] if quiet else []
         said += [line for r in chosen[:LISTED] for tell in describe if (line := tell(r))]
         if len(chosen) > LISTED:
             said.append(f"{len(chosen) - LISTED} more came out weaker than these.")
@@ -90,8 +95,9 @@ def search_position(i: Inspection, ask: Ask) -> Sentences:
     there = [r for r in i.regions if set(ask.position.split()) <= set(r.position.split())]
     # to "is the top left ok?" neither word would say what is meant, and a region alone makes no defect
     plain = ask.premise == "good" or (there and ask.premise == "bad" and i.verdict != "defect")
+    plain = plain or i.verdict == "unrated"
     if there:
-        strange = "the strangest there is " if i.verdict == "good" else ""
+        strange = "the strangest there is " if i.verdict in ("good", "unrated") else ""
         said = f"{at(ask.position)}: {strange}{list_names([_sketch(r) for r in there])}."
         return [f"{said[0].upper()}{said[1:]}" if plain else f"Yes, {said}"]
     return [f"{'Nothing' if plain else 'No, nothing'} stands out {at(ask.position)}.", *sketch_regions(i)]
@@ -102,12 +108,15 @@ def _present(i: Inspection, names: Sequence[str]) -> Sentences:
     if not names:
         return say_none(i)
     n = len(names)
+    which = "strangest place is" if n == 1 else f"{n} strangest places are"
+    if i.verdict == "unrated":
+        return [f"The {which} {list_names(names)}."]
     if i.verdict == "good":
-        which = "the strangest place is" if n == 1 else f"the {n} strangest places are"
-        return [f"The picture as a whole stays within its limit; {which} {list_names(names)}."]
+        return [f"The picture as a whole stays within its limit; the {which} {list_names(names)}."]
     return [f"{'One region stands' if n == 1 else f'{n} regions stand'} out: {list_names(names)}."]
 
 
 def _sketch(r: Region) -> str:
     share = percent(r.area_fraction)
-    return f"{refer(r)} {at(r.position)} ({r.severity}, {r.area} px, {share} of the picture)"
+    graded = "" if r.severity == "unrated" else f"{r.severity}, "
+    return f"{refer(r)} {at(r.position)} ({graded}{r.area} px, {share} of the picture)"

@@ -39,6 +39,10 @@ def repair(topic: str, ids: Sequence[str], i: Inspection) -> Sentences:
     return _WHOLE.get(topic, state_verdict)(i)
 
 
+def _state_review_limit(i: Inspection) -> Sentences:
+    return [] if i.verdict == "unrated" else [f"The review limit is {number(numbers(i)[3])}."]
+
+
 def _describe(i: Inspection, chosen: Sequence[Region], tell: Callable[[Region], str]) -> Sentences:
     if not chosen:
         return say_none(i)
@@ -60,5 +64,5 @@ _WHOLE: dict[str, Callable[[Inspection], Sentences]] = {
     "region": lambda i: ["This inspection has no such region.", *count_regions(i)],
     "certainty": lambda i: state_rarity(i)[:1],
     "comparison": state_comparison,
-    "number": lambda i: [*state_verdict(i), f"The review limit is {number(numbers(i)[3])}."],
+    "number": lambda i: [*state_verdict(i), *_state_review_limit(i)],
 }

@@ -127,6 +127,8 @@ def _state_score(i: Inspection, ask: Ask) -> Sentences:
 
 def _weigh(i: Inspection, _: Ask) -> Sentences:
     said = [*state_rarity(i), *state_verdict(i), *state_origin(i)]
+    if i.verdict == "unrated":
+        return said
     said.append("The p-value tells how unusual the score is; it is not the chance of a wrong verdict.")
     if i.verdict == "good":
         said.append("That nothing more was found is no proof that nothing is there.")
@@ -171,7 +173,7 @@ _REPLIES: dict[str, Callable[[Inspection, Ask], Sentences]] = {
     "severity": describe_each(grade),
     "region": describe_each(locate, measure, grade, name_type),
     "type": _name_types,
-    "count": lambda i, _: count_regions(i),
+    "count": lambda i, _: [*count_regions(i), *(state_verdict(i) if i.verdict == "unrated" else [])],
     "position": search_position,
     "identity": _identify,
     "record": lambda i, ask: [*state_record(i), *(state_verdict(i) if ask.premise else [])],

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 from assistant.inspection import Answer, Inspection
 from assistant.language.intents import BAD, GOOD
-from assistant.language.picture_claims import rank
-from assistant.language.picture_statements import numbers
+from assistant.language.picture_claims import comparable, rank
+from assistant.language.picture_statements import FOR_A_DECISION, numbers
 from assistant.language.question_clauses import is_foreign, normalize
 from assistant.language.question_reading import History
 from assistant.language.region_statements import locate
@@ -156,12 +156,13 @@ def _tally(inspections: Sequence[Inspection], chosen: Sequence[int]) -> Sentence
     unread = sum(i.status == "error" for i in rows)
     parts = [
         f"{counts[verdict]} {'has' if counts[verdict] == 1 else 'have'} the verdict {verdict}"
-        for verdict in ("defect", "review", "good")
+        for verdict in ("defect", "review", "good", "unrated")
         if counts[verdict]
     ]
     parts += [f"{unread} could not be read"] if unread else []
     joined = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
-    return [f"Of {_number_all(chosen)}: {joined}." if chosen else f"Of {len(rows)} pictures, {joined}."]
+    said = f"Of {_number_all(chosen)}: {joined}." if chosen else f"Of {len(rows)} pictures, {joined}."
+    return [said, FOR_A_DECISION] if counts["unrated"] else [said]
 
 
 def _list(inspections: Sequence[Inspection], chosen: Sequence[int]) -> Sentences:
@@ -177,21 +178,27 @@ def _row(inspections: Sequence[Inspection], n: int) -> str:
     if i.status == "error":
         return f"{name}, could not be read."
     score, _, threshold, _ = numbers(i)
-    return f"{name}: the verdict is {i.verdict}, score {number(score)}, threshold {number(threshold)}."
+    limit = "" if i.verdict == "unrated" else f", threshold {number(threshold)}"
+    return f"{name}: the verdict is {i.verdict}, score {number(score)}{limit}."
 
 
 def _extreme(choose: Callable[..., int], word: str) -> Callable[[Sequence[Inspection], Sequence[int]], Sentences]:
     def reply(inspections: Sequence[Inspection], chosen: Sequence[int]) -> Sentences:
-        readable = [n for n in chosen or range(len(inspections)) if inspections[n].status == "ok"]
+        asked = list(chosen or range(len(inspections)))
+        readable = [asked[n] for n in comparable([inspections[one] for one in asked])]
         if not readable:
             return ["None of these pictures could be read."]
         n = choose(readable, key=lambda one: rank(inspections[one]))
         i = inspections[n]
         score, p, threshold, _ = numbers(i)
         among = f" of these {len(chosen)}" if len(chosen) > 1 else ""
+        figures, which = f"a score of {number(score)}", word
+        if i.verdict == "unrated":
+            which = {"worst": "strangest", "best": "least strange"}[word]
+        else:
+            figures += f", a threshold of {number(threshold)} and a p-value of {number(p)}"
         said = [
-            f"The {word}{among} is {name_picture(inspections, n)}: the verdict is {i.verdict}, with a score of "
-            f"{number(score)}, a threshold of {number(threshold)} and a p-value of {number(p)}."
+            f"The {which}{among} is {name_picture(inspections, n)}: the verdict is {i.verdict}, with {figures}."
         ]
         if i.verdict != "good" and i.regions:
             said.append(cite_picture(locate(i.regions[0]), n))
@@ -228,11 +235,14 @@ def _compare(inspections: Sequence[Inspection], chosen: Sequence[int]) -> Senten
     if len(readable) == 2:
         first, second = sorted(readable, key=lambda n: rank(inspections[n]), reverse=True)
         same = rank(inspections[first]) == rank(inspections[second])
-        said.append(
-            "By verdict and p-value they come out the same."
-            if same
-            else f"By verdict and p-value, picture {first + 1} is the worse one."
-        )
+        unrated = [inspections[n].verdict for n in readable].count("unrated")
+        by, worse = ("score alone", "stranger") if unrated else ("verdict and p-value", "worse")
+        if unrated == 1:
+            said.append("One of them is unrated, so they cannot be ranked.")
+        elif same:
+            said.append(f"By {by} they come out the same.")
+        else:
+            said.append(f"By {by}, picture {first + 1} is the {worse} one.")
         for n in (first, second):
             i = inspections[n]
             if i.verdict != "good" and i.regions:

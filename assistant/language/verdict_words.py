@@ -164,6 +164,7 @@ CLASSES = {
         "defect defective defects reject rejected fail failed bad ng faulty anomalous scrap".split(), "defect"
     ),
     **dict.fromkeys("review borderline unclear uncertain unknown undecided inconclusive".split(), "review"),
+    "unrated": "unrated",
 }
 REVIEW = re.compile(
     r"\b(?:gr[ea]y zone|unsettled|(?:needs?|requires?|asks for|sent (?:to|for)|marked for|under|up for"

@@ -129,7 +129,7 @@ def resolve(words: str, question: str, i: Inspection) -> tuple[str, str]:
         # on a record in review, neither word answers whether a part is good, and neither may stand there
         claims = {_meant(reply, clause, tagged) for clause in about}
         if all(claim is None for claim in claims):
-            return ("verdict" if i.verdict == "review" or i.status == "error" else ""), rest
+            return ("verdict" if i.verdict in ("review", "unrated") or i.status == "error" else ""), rest
         return ("" if any(_holds(claim, i) for claim in claims if claim) else "verdict"), rest
     if len(asked) > 1:
         return "", words

@@ -12,15 +12,17 @@ from assistant.errors import LooktwiceError
 from assistant.files import write_atomically
 from assistant.images.sources import shown_name
 from assistant.reports.content import MOST_SHOWN, Entry, Lot, Report, report_inspection, report_lot
-from assistant.reports.pictures import Picture, draw_from_file, read_from_file
+from assistant.reports.pictures import THUMBNAIL_SIDE, Picture, as_jpeg, draw_from_file, read_from_file
 
 __all__ = [
     "FORMATS",
     "MOST_SHOWN",
+    "THUMBNAIL_SIDE",
     "Entry",
     "Lot",
     "Picture",
     "Report",
+    "as_jpeg",
     "check_target",
     "draw_from_file",
     "read_from_file",

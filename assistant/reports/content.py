@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from assistant.inspection import Evidence, Inspection
+from assistant.inspection import UNRATED, Evidence, Inspection, rank_unrated
 from assistant.records.entries import Turn
 from assistant.reports.pictures import Picture
 from assistant.reports.words import LABELS, kind_of, say_origin, say_setting, say_size, say_time
@@ -93,9 +93,9 @@ class Report:
 
     @cached_property
     def counts(self) -> list[tuple[str, int]]:
-        """How many pictures of each key of `LABELS`, the worst first; "error" only where there are any."""
+        """How many pictures of each key of `LABELS`, the worst first; "unrated" and "error" only if any."""
         number = Counter(map(kind_of, (*self.read, *self.unread)))
-        return [(kind, number[kind]) for kind in LABELS if number[kind] or kind != "error"]
+        return [(kind, number[kind]) for kind in LABELS if number[kind] or kind in ("defect", "review", "good")]
 
     @cached_property
     def facts(self) -> list[tuple[str, str]]:
@@ -119,23 +119,26 @@ class Report:
     def limits(self) -> list[Limit]:
         """The thresholds that the pictures were judged by, those of most pictures first, twelve at most."""
         pictures = Counter(
-            (one.product or "", one.threshold, one.review_threshold, one.evidence) for one in self.read
+            (one.product or "", one.threshold, one.review_threshold, one.evidence) for one in self._decided
         )
         return [Limit(*judged, pictures=n) for judged, n in pictures.most_common(MOST_VALUES)]
 
     @cached_property
     def more_limits(self) -> int:
         """How many different thresholds `limits` leaves out."""
-        return len({(one.product, one.threshold, one.review_threshold, one.evidence) for one in self.read}) - len(
-            self.limits
-        )
+        judged = {(one.product, one.threshold, one.review_threshold, one.evidence) for one in self._decided}
+        return len(judged) - len(self.limits)
+
+    @property
+    def _decided(self) -> list[Inspection]:
+        """The inspections that limits decided."""
+        return [one for one in self.read if one.verdict != "unrated"]
 
     @cached_property
     def span(self) -> tuple[float, float]:
         """The range of scores and limits, with some room: the scale that all score bars share."""
-        values = [
-            v for one in self.read for v in (one.score, one.threshold, one.review_threshold) if v is not None
-        ]
+        values = [one.score for one in self.read]
+        values += [v for one in self._decided for v in (one.threshold, one.review_threshold)]
         low, high = min(values, default=0.0), max(values, default=1.0)
         room = 0.05 * (high - low) or 1.0
         return low - room, high + room
@@ -157,6 +160,8 @@ class Report:
     def remarks(self) -> list[str]:
         """The notes, and what the report leaves out."""
         said = list(self.notes)
+        if unrated := len(self.read) - len(self._decided):
+            said.append(f"{unrated:,} unrated: {UNRATED}.")
         if self.rest:
             said.append(
                 f"The {len(self.full):,} pictures with the highest scores are shown in full, "
@@ -180,6 +185,11 @@ class Lot:
         self._rest: list[tuple[float, int, Inspection]] = []
         self._unread: list[Inspection] = []
 
+    def shows(self, inspection: Inspection) -> bool:
+        """Whether an inspection would be shown in full, were there no more to come."""
+        score = inspection.score
+        return inspection.status == "ok" and (len(self._full) < self._most or score > self._full[0][0])
+
     def add(self, entry: Entry | Inspection) -> None:
         """One more inspection."""
         entry = entry if isinstance(entry, Entry) else Entry(entry)
@@ -193,14 +203,17 @@ class Lot:
             heapq.heappush(self._full, ranked)
             return
         score, order, lowest = heapq.heappushpop(self._full, ranked)
-        self._rest.append((score, order, replace(lowest.inspection, coarse_map=None)))
+        self._rest.append((score, order, replace(lowest.inspection, coarse_map=None, judged=None)))
 
     def report(self, title: str = "Inspection report", *, lot: str = "", notes: Sequence[str] = ()) -> Report:
         """The report on all that was added."""
+        full = [entry for *_, entry in sorted(self._full, key=lambda one: one[:2], reverse=True)]
+        rest = [one for *_, one in sorted(self._rest, key=lambda one: one[:2], reverse=True)]
+        ranked = rank_unrated([*(entry.inspection for entry in full), *rest])
         return Report(
             title=title,
-            full=tuple(entry for *_, entry in sorted(self._full, key=lambda one: one[:2], reverse=True)),
-            rest=tuple(one for *_, one in sorted(self._rest, key=lambda one: one[:2], reverse=True)),
+            full=tuple(replace(entry, inspection=one) for entry, one in zip(full, ranked, strict=False)),
+            rest=tuple(ranked[len(full) :]),
             unread=tuple(sorted(self._unread, key=lambda one: one.path)),
             notes=tuple(notes),
             written=datetime.now(UTC),

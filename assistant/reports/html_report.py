@@ -16,8 +16,8 @@ from urllib.parse import quote
 from assistant.inspection import Answer, Inspection, Region
 from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
-from assistant.reports.html_style import BAR, ENTRY, HISTOGRAM, PAGE, STYLE
-from assistant.reports.pictures import Picture, as_jpeg
+from assistant.reports.html_style import BAR, BAR_LIMITS, ENTRY, HISTOGRAM, PAGE, STYLE
+from assistant.reports.pictures import THUMBNAIL_SIDE, Picture, as_jpeg
 from assistant.reports.tables import Table, tabulate_limits, tabulate_rest, tabulate_unread
 from assistant.reports.words import (
     LABELS,
@@ -31,7 +31,6 @@ from assistant.reports.words import (
     visible,
 )
 
-THUMBNAIL_SIDE = 480
 SINGLE_SIDE = 1200
 
 
@@ -98,7 +97,7 @@ def _histogram(histogram: Histogram) -> str:
     rects = []
     for number, bar in enumerate(histogram.bars):
         top = 127.0
-        for kind in ("good", "review", "defect"):
+        for kind in ("unrated", "good", "review", "defect"):
             if n := bar.get(kind, 0):
                 tall = 105 * n / most
                 top -= tall
@@ -163,10 +162,11 @@ def _bar(one: Inspection, span: tuple[float, float]) -> str:
     def along(value: float) -> str:
         return f"{4 + 168 * (value - low) / (high - low):.1f}"
 
-    label = f"score {amount(score)}, threshold {amount(limit)}, review from {amount(review)}"
-    return BAR.substitute(
-        label=label, near=along(review), limit=along(limit), score=along(score), verdict=one.verdict
-    )
+    label, limits = f"score {amount(score)}", ""
+    if one.verdict != "unrated":
+        label += f", threshold {amount(limit)}, review from {amount(review)}"
+        limits = BAR_LIMITS.substitute(near=along(review), limit=along(limit))
+    return BAR.substitute(label=label, limits=limits, score=along(score), verdict=one.verdict)
 
 
 def _region(region: Region) -> str:

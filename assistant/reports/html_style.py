@@ -22,13 +22,15 @@ a { color: var(--link); }
 .badge { display: inline-block; padding: .05rem .6rem; border-radius: .3rem; color: #fff; font-weight: 600;
   white-space: nowrap; }
 .badge.good { background: var(--good); } .badge.defect { background: var(--defect); }
-.badge.error { background: var(--error); } .badge.review { background: var(--review); color: #000; }
+.badge.unrated, .badge.error { background: var(--error); }
+.badge.review { background: var(--review); color: #000; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; }
 .facts { margin: 1rem 0; padding: 1rem; background: var(--card); border-radius: .5rem; }
 .notes { margin: 1rem 0; padding-left: 1.2rem; }
 .histogram { display: block; width: 100%; max-width: 46rem; height: auto; margin: .5rem 0; }
 .histogram text { fill: var(--soft); font-size: 11px; }
+.bar-unrated { fill: var(--error); }
 .bar-good { fill: var(--good); } .bar-review { fill: var(--review); } .bar-defect { fill: var(--defect); }
 article { display: grid; grid-template-columns: 20rem 17rem 1fr; gap: 0 1.5rem; padding: 1rem 0;
   border-top: 1px solid var(--line); }
@@ -48,6 +50,7 @@ th { color: var(--soft); font-weight: 500; text-align: left; white-space: nowrap
 th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 .track { stroke: var(--line); stroke-width: 4; } .limit { stroke: var(--ink); stroke-width: 2; }
 .near { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 2 2; }
+.dot-unrated { fill: var(--error); }
 .dot-good { fill: var(--good); } .dot-review { fill: var(--review); } .dot-defect { fill: var(--defect); }
 @media (max-width: 60rem) { article, .single { grid-template-columns: 1fr; gap: .75rem; }
   .single .figures { flex-direction: column; margin: 0; } article img { max-height: none; }
@@ -87,9 +90,11 @@ ENTRY = Template("""<article class="$kind">
 </article>""")
 
 BAR = Template("""<svg viewBox="0 0 176 26" role="img" aria-label="$label"><title>$label</title>
-<line class="track" x1="4" x2="172" y1="13" y2="13"/><line class="near" x1="$near" x2="$near" y1="4" y2="22"/>
-<line class="limit" x1="$limit" x2="$limit" y1="2" y2="24"/>
+<line class="track" x1="4" x2="172" y1="13" y2="13"/>$limits
 <circle class="dot-$verdict" cx="$score" cy="13" r="5"/></svg>""")
+
+BAR_LIMITS = Template("""<line class="near" x1="$near" x2="$near" y1="4" y2="22"/>
+<line class="limit" x1="$limit" x2="$limit" y1="2" y2="24"/>""")
 
 HISTOGRAM = Template("""<svg class="histogram" viewBox="0 0 640 150" role="img" aria-label="$label">
 <title>$label</title>

@@ -20,7 +20,7 @@ from assistant.reports.words import LABELS, as_name
 MARGIN, WIDTH = 15.0, 180.0  # millimetres of an A4 page
 CELL = 8.0  # points of the letters in a table
 INK, SOFT, LINE = (28, 33, 39), (91, 101, 112), (221, 225, 230)
-COLOURS = {"good": (0, 114, 92), "review": (240, 180, 20), "defect": (190, 25, 40), "error": SOFT}
+COLOURS = {"good": (0, 114, 92), "review": (240, 180, 20), "defect": (190, 25, 40), "unrated": SOFT, "error": SOFT}
 
 Colour = tuple[int, int, int]
 Row = Sequence[str]

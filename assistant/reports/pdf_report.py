@@ -15,7 +15,7 @@ from assistant.inspection import Inspection, Region
 from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
 from assistant.reports.pdf_pages import COLOURS, INK, LINE, MARGIN, SOFT, WIDTH, Sheet, draw_table
-from assistant.reports.pictures import as_jpeg
+from assistant.reports.pictures import THUMBNAIL_SIDE, as_jpeg
 from assistant.reports.tables import tabulate_limits, tabulate_rest, tabulate_unread
 from assistant.reports.words import (
     amount,
@@ -29,7 +29,6 @@ from assistant.reports.words import (
 )
 
 SIDE = 1000
-THUMBNAIL_SIDE = 480
 
 _BESIDE = 3  # regions that stand beside the picture, the others below
 _MISSING = (
@@ -93,7 +92,7 @@ def _draw_histogram(sheet: Sheet, histogram: Histogram) -> None:
     wide = WIDTH / len(histogram.bars)
     for number, bar in enumerate(histogram.bars):
         top = floor
-        for kind in ("good", "review", "defect"):
+        for kind in ("unrated", "good", "review", "defect"):
             if n := bar.get(kind, 0):
                 top -= tall * n / most
                 sheet.set_fill_color(*COLOURS[kind])
@@ -206,14 +205,13 @@ def _draw_bar(sheet: Sheet, one: Inspection, span: tuple[float, float], x: float
     low, high = span
     wide, y = 52.0, sheet.get_y() + 2.5
     near, limit, score = (
-        x + wide * ((value or 0.0) - low) / (high - low)
-        for value in (one.review_threshold, one.threshold, one.score)
+        x + wide * (value - low) / (high - low) for value in (one.review_threshold, one.threshold, one.score)
     )
-    for colour, thick, where in (
-        (LINE, 1.0, (x, y, x + wide, y)),
-        (SOFT, 0.3, (near, y - 1.8, near, y + 1.8)),
-        (INK, 0.5, (limit, y - 2.2, limit, y + 2.2)),
-    ):
+    lines = [(LINE, 1.0, (x, y, x + wide, y))]
+    if one.verdict != "unrated":
+        lines.append((SOFT, 0.3, (near, y - 1.8, near, y + 1.8)))
+        lines.append((INK, 0.5, (limit, y - 2.2, limit, y + 2.2)))
+    for colour, thick, where in lines:
         sheet.set_draw_color(*colour)
         sheet.set_line_width(thick)
         sheet.line(*where)

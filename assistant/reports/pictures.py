@@ -13,6 +13,9 @@ from PIL import Image
 from assistant.errors import LooktwiceError
 from assistant.inspection import Inspection
 
+THUMBNAIL_SIDE = 480
+"""The longer side of a picture in a report on many."""
+
 Still = str | Path | bytes | Image.Image | NDArray[np.uint8]
 
 Picture = Still | Callable[[], Still | None] | None
@@ -24,10 +27,9 @@ def draw_from_file(inspection: Inspection) -> Callable[[], Image.Image]:
     """The overlay of an inspection, drawn when it is asked for from the picture at its path."""
 
     def draw() -> Image.Image:
-        from assistant.images.load import load_image
         from assistant.overlay import draw_overlay
 
-        return draw_overlay(load_image(inspection.path).pixels, inspection)
+        return draw_overlay(inspection.picture().pixels, inspection)
 
     return draw
 
@@ -36,9 +38,7 @@ def read_from_file(inspection: Inspection) -> Callable[[], NDArray[np.uint8]]:
     """The picture at the path of an inspection as it is displayed, read when it is asked for."""
 
     def read() -> NDArray[np.uint8]:
-        from assistant.images.load import load_image
-
-        return load_image(inspection.path).pixels
+        return inspection.picture().pixels
 
     return read
 

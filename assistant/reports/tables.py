@@ -47,13 +47,14 @@ def tabulate_rest(report: Report) -> Table:
             as_name(one.product or ""),
             kind_of(one),
             amount(one.score),
-            amount(one.threshold),
-            f"{one.p_value:.3g}",
+            "" if one.verdict == "unrated" else amount(one.threshold),
+            one.standing if one.verdict == "unrated" else f"{one.p_value:.3g}",
             str(len(one.regions)),
         )
         for one in report.rest
     )
-    names = ("Picture", "Product", "Verdict", "Score", "Threshold", "p-value", "Regions")
+    last = "p-value or rank" if any(one.verdict == "unrated" for one in report.rest) else "p-value"
+    names = ("Picture", "Product", "Verdict", "Score", "Threshold", last, "Regions")
     return Table("Other pictures", names, rows)
 
 

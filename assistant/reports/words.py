@@ -12,7 +12,7 @@ from assistant.inspection import UNKNOWN, Evidence, Inspection, Region
 LONGEST_TEXT = 6000
 LONGEST_NAME = 300
 
-LABELS = {"defect": "defect", "review": "review", "good": "good", "error": "not read"}
+LABELS = {"defect": "defect", "review": "review", "unrated": "unrated", "good": "good", "error": "not read"}
 """What the badges of a report say, the worst first."""
 
 _JOINERS = "\u200c\u200d"  # without these some scripts cannot be written
@@ -55,6 +55,8 @@ def amount(value: float | None) -> str:
 
 def say_numbers(one: Inspection) -> list[tuple[str, str]]:
     """The numbers behind a verdict, each with its name."""
+    if one.verdict == "unrated":
+        return [("Score", amount(one.score)), *([("Rank", one.standing)] if one.rank else [])]
     said = [
         ("Score", amount(one.score)),
         ("Threshold", amount(one.threshold)),
@@ -66,13 +68,15 @@ def say_numbers(one: Inspection) -> list[tuple[str, str]]:
 
 def say_doubt(one: Inspection) -> str:
     """That a p-value rests on the fitted curve, where it is smaller than counting supports; else ""."""
-    if not one.evidence or one.p_value >= one.evidence.smallest_p:
+    if not one.evidence or one.verdict == "unrated" or one.p_value >= one.evidence.smallest_p:
         return ""
     return f"The p-value rests on the fitted curve: counting supports {one.evidence.smallest_p:.3g} at best."
 
 
 def say_origin(evidence: Evidence) -> str:
     """Where a threshold comes from: its sentence, the rule, and what it rests on."""
+    if evidence.method == "none":
+        return f"none: {evidence.origin}"
     return (
         f"{evidence.origin} (rule: {evidence.method}; good pictures behind it: {evidence.n}; set to reject "
         f"{100 * evidence.target_false_alarm:.3g} % of good pictures)"
@@ -99,7 +103,8 @@ def name_region(region: Region) -> str:
     """A region's place, severity and the defects it resembles, in one line."""
     named = [kind for kind in region.defect_types[:3] if kind.name != UNKNOWN]
     types = ", ".join(f"{as_name(kind.name)} {100 * kind.probability:.0f}\u00a0%" for kind in named)
-    return f"{region.position}, {region.severity}" + (f"; resembles {types}" if types else "")
+    graded = "" if region.severity == "unrated" else f", {region.severity}"
+    return f"{region.position}{graded}" + (f"; resembles {types}" if types else "")
 
 
 def measure_region(region: Region) -> str:
