@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-fast lint app bench clean
+.PHONY: demo test test-fast lint app bench lock clean
 
 demo: $(READY)
 	@$(BIN)/looktwice pull pocket
@@ -29,6 +29,12 @@ app: $(READY)
 bench: $(READY)
 	@$(BIN)/looktwice pull pocket
 	$(BIN)/looktwice eval ../shared/data elpv:mono elpv:poly textiles --mode mutual --limit 160 --out results.json
+
+# After `make clean test`: the versions of everything installed, without what only tells builds of one version apart.
+lock: $(READY)
+	@echo '# Versions that the tests passed with, on Python 3.11 and Linux; made by `make lock`.' > requirements.lock
+	$(BIN)/python -m pip list --disable-pip-version-check --format=freeze --exclude-editable \
+		| sed 's/+.*//' | LC_ALL=C sort -f >> requirements.lock
 
 # The first time this takes a few minutes, most of it for torch.
 $(READY): pyproject.toml
