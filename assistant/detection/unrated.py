@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from assistant.detection.calibration import Calibration
 from assistant.inspection import UNRATED, Evidence, Verdict
 
-RISING = 0.85
+RISING = 0.9
 """Where nothing else is known, regions start at this share of the map's own peak."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import HistoryError
-from assistant.inspection import Answer, Inspection
+from assistant.inspection import Answer, Inspection, rank_score
 from assistant.records.entries import (
     MOST_ROWS,
     KeptInspection,
@@ -166,7 +166,8 @@ class History:
         if ending not in (".csv", ".jsonl"):
             raise HistoryError("The history is exported to a .csv or a .jsonl file.")
         as_cells = flatten if ending == ".csv" else Inspection.to_dict
-        rows = ({"id": k.id, "lot": k.lot, **as_cells(k.inspection)} for k in self.every(query))
+        found = map(self._ranker(query), self.every(query))
+        rows = ({"id": k.id, "lot": k.lot, **as_cells(k.inspection)} for k in found)
         try:
             if ending == ".csv":
                 return write_csv(rows, file, ("id", "lot", *COLUMNS))
@@ -235,6 +236,20 @@ class History:
     def close(self) -> None:
         """Close the file or the connections."""
         self.database.close()
+
+    def _ranker(self, query: Query) -> Callable[[KeptInspection], KeptInspection]:
+        """What gives the unrated pictures of a run that is done their ranks in it; others stay as they are."""
+        if not query.run or self.runs.get(query.run).state != "done":
+            return lambda kept: kept
+        scores = sorted(self.scores(Query(run=query.run)).get("unrated", ()))
+
+        def rank(kept: KeptInspection) -> KeptInspection:
+            one = kept.inspection
+            if one.verdict != "unrated":
+                return kept
+            return replace(kept, inspection=replace(one, rank=rank_score(one.score, scores)))
+
+        return rank
 
     def _at(self, run: str | None, place: int | None) -> int | None:
         from assistant.records.database import INSPECTIONS

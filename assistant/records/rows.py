@@ -154,18 +154,19 @@ def write_ranks(file: str | Path, scores: Sequence[float]) -> None:
 
     `scores` are those of its unrated pictures, sorted. The file is replaced whole, or stays as it was.
     """
-    text = Path(file).read_bytes().decode("utf-8-sig")
+    file = Path(file).resolve()  # a link stays one
+    text = file.read_bytes().decode("utf-8-sig")
     if text.startswith("{"):
         rows = map(json.loads, text.removesuffix("\n").split("\n"))
         ranked = "".join(json.dumps(_ranked(row, scores), ensure_ascii=False) + "\n" for row in rows)
-        write_atomically(Path(file), ranked.encode("utf-8", errors="backslashreplace"))
+        write_atomically(file, ranked.encode("utf-8", errors="backslashreplace"))
         return
     cells = csv.DictReader(io.StringIO(text, newline=""))
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, cells.fieldnames or ())
     writer.writeheader()
     writer.writerows({**row, "rank": say_rank(_ranked(row, scores)["rank"])} for row in cells)
-    write_atomically(Path(file), table.getvalue().encode("utf-8-sig"))
+    write_atomically(file, table.getvalue().encode("utf-8-sig"))
 
 
 def _ranked(row: dict[str, Any], scores: Sequence[float]) -> dict[str, Any]:
