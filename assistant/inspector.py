@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from assistant.detection.built_in import BuiltInLimits, load_limits
-from assistant.detection.calibration import Prior, calibrate_mutual, check_target, require_several
+from assistant.detection.built_in import BuiltInLimits, load_limits, user_limits
+from assistant.detection.calibration import Calibration, Prior, calibrate_mutual, check_target, require_several
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.detector import Detector
 from assistant.detection.judge import Judge
@@ -28,11 +28,12 @@ from assistant.detection.reader import Reader
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
 from assistant.detection.threads import PictureThreads
+from assistant.detection.unrated import Unrated
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
 from assistant.images.load import LoadedImage, Source
 from assistant.images.reading import Entry, in_groups, read_ahead
 from assistant.images.sources import is_lazy, walk_sources
-from assistant.inspection import EARLIER_NAMES, Answer, AskedMode, Inspection, Mode, present_name
+from assistant.inspection import EARLIER_NAMES, Answer, AskedMode, Inspection, Mode, present_name, rank_unrated
 from assistant.language.conversation import converse, prompt_for
 from assistant.language.explainer import Explainer
 from assistant.models.backbone import Backbone, Features
@@ -139,6 +140,7 @@ class Inspector:
         mode: AskedMode = "auto",
         *,
         target_false_alarm: float = 0.05,
+        zero_shot_limits: bool = False,
         tell: Callable[[float], None] | None = None,
     ) -> Inspection: ...
     @overload
@@ -149,6 +151,7 @@ class Inspector:
         mode: AskedMode = "auto",
         *,
         target_false_alarm: float = 0.05,
+        zero_shot_limits: bool = False,
         tell: Callable[[float], None] | None = None,
     ) -> Inspection | Generator[Inspection]: ...
     @overload
@@ -159,6 +162,7 @@ class Inspector:
         mode: AskedMode = "auto",
         *,
         target_false_alarm: float = 0.05,
+        zero_shot_limits: bool = False,
         tell: Callable[[float], None] | None = None,
     ) -> list[Inspection]: ...
     @overload
@@ -169,6 +173,7 @@ class Inspector:
         mode: AskedMode = "auto",
         *,
         target_false_alarm: float = 0.05,
+        zero_shot_limits: bool = False,
         tell: Callable[[float], None] | None = None,
     ) -> Generator[Inspection]: ...
     def inspect(
@@ -178,6 +183,7 @@ class Inspector:
         mode: AskedMode = "auto",
         *,
         target_false_alarm: float = 0.05,
+        zero_shot_limits: bool = False,
         tell: Callable[[float], None] | None = None,
     ) -> Results:
         """Inspect one picture, a list of them, a folder, or what an iterator gives.
@@ -186,7 +192,8 @@ class Inspector:
         a folder or an iterator gives a lazy iterator. `mode` "auto" is few-shot with a product and zero-shot
         without. "mutual" scores the pictures against each other and needs all of them before the first result; its
         progress in [0, 1] goes to `tell`. `target_false_alarm` counts where there is no product; a product has its
-        own.
+        own. Zero-shot verdicts are "unrated", unless the bundle's limits were measured by the user or
+        `zero_shot_limits` lets the shipped ones decide. Of a list, unrated pictures have their `rank`.
 
         A picture that cannot be read becomes an Inspection with status "error". LooktwiceError where the
         request itself makes no sense.
@@ -196,23 +203,30 @@ class Inspector:
         if chosen == "mutual":
             results = self._run_mutual(sources, target_false_alarm, tell)
         else:
-            results = (row for [row] in self._run(sources, [known], target_false_alarm))
+            limits = [self.limits_for(known, target_false_alarm, zero_shot_limits)]
+            results = (row for [row] in self._run(sources, [known], limits))
         if is_lazy(images):
             return results
-        return list(results) if isinstance(images, list | tuple) else next(results)
+        return rank_unrated(list(results)) if isinstance(images, list | tuple) else next(results)
 
     def inspect_many(
-        self, images: Pictures, products: Sequence[Product | None], *, target_false_alarm: float = 0.05
+        self,
+        images: Pictures,
+        products: Sequence[Product | None],
+        *,
+        target_false_alarm: float = 0.05,
+        zero_shot_limits: bool = False,
     ) -> Generator[list[Inspection]]:
         """Inspect pictures against several products, encoding each picture once; lazily.
 
         `images` as in `inspect`. Gives, for each picture, what `inspect` finds with each of `products`, None
-        being zero-shot.
+        being zero-shot, as `zero_shot_limits` has it.
         """
         self.backbone.home.check()
         check_target(target_false_alarm)
         known = [ready(product, self.detector) if product else None for product in products]
-        return self._run(walk_sources(images), known, target_false_alarm)
+        limits = [self.limits_for(product, target_false_alarm, zero_shot_limits) for product in known]
+        return self._run(walk_sources(images), known, limits)
 
     def teach(
         self,
@@ -278,6 +292,19 @@ class Inspector:
         """The bundle's built-in limits; CalibrationError where it has none."""
         return load_limits(self.backbone.card.name, self.backbone.digest)
 
+    def limits_for(
+        self, product: Product | None, target: float, zero_shot_limits: bool = False
+    ) -> Calibration | Unrated:
+        """What decides on a picture; CalibrationError where limits are asked to that are missing or stale."""
+        if product:
+            return product.calibration
+        try:
+            return self.limits.without_product(target, zero_shot_limits)
+        except CalibrationError:
+            if zero_shot_limits or user_limits(self.backbone.card.name).is_file():
+                raise
+            return Unrated(target)
+
     def _prior(self) -> Prior:
         try:
             return self.limits.prior
@@ -304,9 +331,11 @@ class Inspector:
         return mode, ready(known, self.detector) if known else None
 
     def _run(
-        self, sources: Iterable[Source], products: Sequence[Product | None], target: float
+        self,
+        sources: Iterable[Source],
+        products: Sequence[Product | None],
+        limits: Sequence[Calibration | Unrated],
     ) -> Generator[list[Inspection]]:
-        limits = [p.calibration if p else self.limits.calibration(target) for p in products]
         tilings: defaultdict[int, list[int]] = defaultdict(list)
         for i, product in enumerate(products):
             tilings[product.tiles if product else 1].append(i)

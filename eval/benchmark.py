@@ -50,13 +50,15 @@ def run_benchmark(
     limit: int | None = None,
     views: str = "plain",
     memory: str = "nearest",
+    zero_shot_limits: bool = False,
     out: Path | None = None,
     tell: Tell | None = None,
 ) -> list[Row]:
     """Measure every dataset at every number of references, over `seeds` draws of them.
 
     0 in `shots` is zero-shot, which has no draw and so one seed; `mutual` adds mutual mode. `limit` caps the
-    test pictures of a dataset, classes in proportion. `views` and `memory` are those of `Inspector.learn`. Rows
+    test pictures of a dataset, classes in proportion. `views` and `memory` are those of `Inspector.learn`.
+    Zero-shot pictures are unrated, and so without overkill and escape, unless `zero_shot_limits` decide. Rows
     come by dataset, in the order of `shots`, mutual last. With `out`, the rows are written there after each
     dataset, and those found there already, made under the same settings, are taken over; the settings cover
     weights, limits and version, and not what a developer changes in the code between two runs. `tell` hears a
@@ -69,6 +71,8 @@ def run_benchmark(
     config = LearnConfig(views=views, memory=memory)
     if memory != "nearest":
         settings["memory"] = f"{memory} {inspector.detector.trained.digest}"
+    if zero_shot_limits:
+        settings["zero_shot_limits"] = True
     kept = read_rows(out, settings) if out else []
     rows: list[Row] = []
     for dataset in cut:
@@ -76,7 +80,7 @@ def run_benchmark(
         missing = [way for way in wanted if way not in done]
         if tell:
             tell(f"{dataset.name}: {len(dataset.test)} pictures, {len(missing)} of {len(wanted)} rows to measure.")
-        fresh = dict(zip(missing, _measure(inspector, dataset, missing, config), strict=True))
+        fresh = dict(zip(missing, _measure(inspector, dataset, missing, config, zero_shot_limits), strict=True))
         rows += [(done | fresh)[way] for way in wanted]
         if out and fresh:
             known = {(row.dataset, row.mode, row.shots) for row in rows}
@@ -138,7 +142,7 @@ def _check(datasets: Sequence[Dataset], ways: Sequence[Way]) -> None:
 
 def _settings(inspector: Inspector, seeds: int, limit: int | None, views: str) -> dict[str, Any]:
     try:
-        limits = json.dumps(asdict(inspector.limits), sort_keys=True)
+        limits = json.dumps({**asdict(inspector.limits), "own": None}, sort_keys=True)
     except CalibrationError:
         limits = ""
     return {
@@ -158,7 +162,9 @@ def _way_of(row: Row, dataset: Dataset) -> Way | None:
     return Way(row.mode, row.shots, row.seeds) if same else None
 
 
-def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config: LearnConfig) -> Iterator[Row]:
+def _measure(
+    inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config: LearnConfig, zero_shot_limits: bool
+) -> Iterator[Row]:
     """A row for each way, in their order."""
     drawn = [way for way in ways if way.mode != "mutual"]
     tallies: dict[Way, list[DrawFigures]] = {way: [DrawFigures() for _ in range(way.seeds)] for way in ways}
@@ -166,7 +172,7 @@ def _measure(inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config
     if drawn:
         products = _products(inspector, dataset, drawn, config)
         with console.progress(dataset.name, len(pictures)) as step:
-            found = inspector.inspect_many(iter(pictures), products)
+            found = inspector.inspect_many(iter(pictures), products, zero_shot_limits=zero_shot_limits)
             _count(dataset, found, [tally for way in drawn for tally in tallies[way]], step.advance)
     for way in (way for way in ways if way.mode == "mutual"):
         with console.progress(f"{dataset.name}, mutual", len(pictures)) as step:

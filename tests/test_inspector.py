@@ -572,7 +572,7 @@ def pocket(good):
     detector, backbone = inspector.detector, inspector.backbone
     seen = backbone.encode([good(1000 + i) for i in range(39)])
     scores = tuple(detector.score(features, None).value for features in seen)
-    inspector.__dict__["limits"] = BuiltInLimits("pocket", backbone.digest, "39 woven pictures", scores)
+    inspector.__dict__["limits"] = BuiltInLimits("pocket", backbone.digest, "39 woven pictures", scores, own=True)
     return inspector
 
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.commands import console
-from assistant.commands.options import Bundle, Device, Mode, ProductName, References, Target, open_inspector
+from assistant.commands.options import (
+    Bundle,
+    Device,
+    Mode,
+    ProductName,
+    References,
+    Target,
+    ZeroShotLimits,
+    open_inspector,
+)
 from assistant.commands.references import learn_product
 from assistant.errors import HistoryError, LooktwiceError
 from assistant.images.sources import Census
@@ -35,6 +44,7 @@ def batch(
     mode: Mode = "auto",
     lot: Annotated[str, typer.Option("--lot", help="The lot's name, for the history.")] = "",
     false_alarms: Target = 0.05,
+    zero_shot_limits: ZeroShotLimits = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or killed.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Continue although the product changed since.")] = False,
     list_runs: Annotated[bool, typer.Option("--list", help="List the newest runs.")] = False,
@@ -62,13 +72,16 @@ def batch(
         run, inspector, known = _continued(kept, paths or [], device)
     else:
         inspector = open_inspector(bundle, device)
-        run, known = _planned(inspector, kept, paths or [], references, product, mode, lot, false_alarms)
+        run, known = _planned(
+            inspector, kept, paths or [], references, product, mode, lot, false_alarms, zero_shot_limits
+        )
     counts = _show(inspector, kept, run, known, anyway)
     if out:
         from assistant.records.entries import Query
 
         kept.export(Query(run=run.id, order="place"), out)
-    raise typer.Exit(1 if counts["error"] else 0)
+    _show_strangest(kept, run.id)
+    raise typer.Exit(console.exit_status(counts))
 
 
 def _show(inspector: Inspector, history: History, run: Run, product: Product | None, anyway: bool) -> Counter[str]:
@@ -95,6 +108,14 @@ def _show(inspector: Inspector, history: History, run: Run, product: Product | N
     return counts
 
 
+def _show_strangest(history: History, run: str) -> None:
+    from assistant.records.entries import Query
+
+    page = history.search(Query(run=run, verdicts=("unrated",), order="score"), size=console.STRANGEST)
+    if page.total > 1:
+        console.print_strangest([(k.inspection.score, k.inspection.path) for k in page.rows], page.total)
+
+
 def _planned(
     inspector: Inspector,
     history: History,
@@ -104,6 +125,7 @@ def _planned(
     mode: AskedMode,
     lot: str,
     false_alarms: float,
+    zero_shot_limits: bool,
 ) -> tuple[Run, Product | None]:
     from assistant.records.batches import plan_batch
 
@@ -116,7 +138,16 @@ def _planned(
         known = _learn(inspector, more["references"], false_alarms)
     census = Census()
     run = plan_batch(
-        inspector, history, paths, known, mode, target_false_alarm=false_alarms, lot=lot, more=more, census=census
+        inspector,
+        history,
+        paths,
+        known,
+        mode,
+        target_false_alarm=false_alarms,
+        zero_shot_limits=zero_shot_limits,
+        lot=lot,
+        more=more,
+        census=census,
     )
     console.say_left_out(census)
     console.say(f"Run {run.id}: {run.total} picture(s).")

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from assistant.images.sources import Census, find_images, fit_to_print, shown_name
-from assistant.inspection import Answer, Inspection
+from assistant.inspection import UNRATED, Answer, Inspection
 
 if TYPE_CHECKING:
     from assistant.products.product import Product
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from assistant.products.summary import ReferenceRow
 
 _CONTROL = re.compile("[\x7f-\x9f]")
-COLOURS = {"good": "green", "review": "yellow", "defect": "red", "error": "magenta"}
+COLOURS = {"good": "green", "review": "yellow", "defect": "red", "unrated": "cyan", "error": "magenta"}
+
+STRANGEST = 5
+"""Unrated pictures that are named after a run."""
 
 
 def escape(text: str) -> str:
@@ -108,11 +111,29 @@ def print_summary(counts: Counter[str], mode: str, compared: bool, census: Censu
     words = [f"[{COLOURS[name]}]{counts[name]} {name}[/]" for name in COLOURS if counts[name]]
     left_out = f"; not read: {escape(str(census))}" if census and census.left_out else ""
     err.print(f"{sum(counts.values())} pictures: {', '.join(words) or 'none'}{left_out}.", soft_wrap=True)
-    if not compared and mode in ("auto", "zero-shot") and sum(counts.values()) >= 8:
-        err.print(
+    if counts["unrated"]:
+        say(
+            f"Unrated: {UNRATED} (--references GOOD, or --mode mutual). --zero-shot-limits decides by what good "
+            "pictures of other products score."
+        )
+    elif not compared and mode in ("auto", "zero-shot") and sum(counts.values()) >= 8:
+        say(
             "Each picture was judged by itself. If they show one product, --references GOOD or --mode mutual "
             "sees much more."
         )
+
+
+def print_strangest(strangest: Sequence[tuple[float, str]], count: int) -> None:
+    """The unrated pictures of a finished run with the highest scores, of `count` in all, by (score, path)."""
+    for place, (score, path) in enumerate(strangest, start=1):
+        say(f"{place} of {count} by score: {score:.4f}  {shown_name(path)}")
+
+
+def exit_status(counts: Counter[str]) -> int:
+    """1 where a picture was not read or there was none, else 3 where one is unrated, else 0."""
+    if counts["error"] or not sum(counts.values()):
+        return 1
+    return 3 if counts["unrated"] else 0
 
 
 def print_product(one: Product) -> None:
@@ -250,10 +271,12 @@ def _print_line(row: Inspection) -> None:
     if row.status == "error":
         out.print(f"[magenta]error [/]  {name}: {escape(row.error or '')}", highlight=False)
         return
-    places = ", ".join(f"{r.id} {r.position} ({r.severity})" for r in row.regions[:3])
+    graded = (f"{r.id} {r.position}" + f" ({r.severity})" * (r.severity != "unrated") for r in row.regions[:3])
+    places = ", ".join(graded)
     verdict = f"[{COLOURS[row.outcome]}]{row.verdict:<7}[/]"
+    limits = "" if row.verdict == "unrated" else f" / {row.threshold:.4f}  p {row.p_value:.2g}"
     out.print(
-        f"{verdict} {row.score:.4f} / {row.threshold:.4f}  p {row.p_value:.2g}  {name}  {places}",
+        f"{verdict} {row.score:.4f}{limits}  {name}  {places}",
         highlight=False,
         soft_wrap=True,
     )

@@ -24,6 +24,7 @@ from assistant.commands.options import (
     Target,
     Tiles,
     Views,
+    ZeroShotLimits,
     open_inspector,
     read_mask,
 )
@@ -53,6 +54,7 @@ def inspect(
     keep: Keep = False,
     lot: LotName = None,
     false_alarms: Target = 0.05,
+    zero_shot_limits: ZeroShotLimits = False,
     roi: Roi = None,
     aligned: Aligned = None,
     views: Views = "plain",
@@ -63,9 +65,10 @@ def inspect(
 ) -> None:
     """Inspect pictures: score, threshold, verdict and regions for each, one JSON row a picture.
 
-    Without references each picture is judged by itself; with --references or --product it is compared with
-    good parts; with --mode mutual the pictures are compared with each other. On a terminal a table is shown;
-    into a pipe go the JSON rows.
+    Without references each picture is looked at by itself and stays unrated: a score, a rank and the strangest
+    places. With --references or --product it is compared with good parts, with --mode mutual the pictures are
+    compared with each other. On a terminal a table is shown; into a pipe go the JSON rows. The exit status is 3
+    where pictures are unrated, 1 where one was not read.
     """
     from assistant.commands.outputs import Outputs, write_results
     from assistant.products.config import LearnConfig
@@ -83,13 +86,20 @@ def inspect(
     known = find_product(inspector, references, product, config)
     with console.progress("Inspecting", len(sources)) as bar:
         tell = console.comparing(bar, len(sources)) if mode == "mutual" else None
-        results = inspector.inspect(sources, known, mode, target_false_alarm=false_alarms, tell=tell)
+        results = inspector.inspect(
+            sources if mode == "mutual" else iter(sources),
+            known,
+            mode,
+            target_false_alarm=false_alarms,
+            zero_shot_limits=zero_shot_limits,
+            tell=tell,
+        )
         counts = write_results(
             results, outputs, console.row_printer(out is not None) if printed else None, bar.advance
         )
     console.print_summary(counts, mode, known is not None, census)
     console.say_written(outputs.files, overlays)
-    raise typer.Exit(1 if counts["error"] or not sources else 0)
+    raise typer.Exit(console.exit_status(counts))
 
 
 def _check_outputs(

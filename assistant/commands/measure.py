@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from assistant.commands import console
-from assistant.commands.options import Bundle, Device, Memory, Views, open_inspector
+from assistant.commands.options import Bundle, Device, Memory, Views, ZeroShotLimits, open_inspector
 from assistant.errors import LooktwiceError
 from assistant.models.card import DEFAULT
 
@@ -27,6 +27,7 @@ def evaluate(
     bundle: Bundle = DEFAULT,
     views: Views = "plain",
     memory: Memory = "nearest",
+    zero_shot_limits: ZeroShotLimits = False,
     device: Device = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the results as JSON; continue one that is there.")
@@ -67,6 +68,7 @@ def evaluate(
         limit=limit,
         views=views,
         memory=memory,
+        zero_shot_limits=zero_shot_limits,
         out=out,
         tell=console.say,
     )

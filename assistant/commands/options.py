@@ -25,6 +25,12 @@ ProductName = Annotated[str | None, typer.Option("--product", help="A product le
 Target = Annotated[
     float, typer.Option("--false-alarms", help="Share of good pictures that may be called defective.")
 ]
+ZeroShotLimits = Annotated[
+    bool,
+    typer.Option(
+        "--zero-shot-limits", help="Without good pictures, decide by what those of other products score."
+    ),
+]
 Roi = Annotated[
     Path | None, typer.Option("--roi", help="Mask picture of a reference: white where to look, black elsewhere.")
 ]

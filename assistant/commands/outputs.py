@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,10 +67,12 @@ def write_results(
     """Write every result to each output and count them by verdict, errors under "error".
 
     `show` gets each result, `advance` is called after each.
-    Rows reach the disk one by one, so a run that is stopped leaves whole rows. LooktwiceError where an output
+    Rows reach the disk one by one, so a run that is stopped leaves whole rows; the ranks of unrated pictures are
+    filled in at the end, when they are known. LooktwiceError where an output
     cannot be written.
     """
     counts: Counter[str] = Counter()
+    unrated: list[tuple[float, str]] = []
     lot = Lot()
     taken: set[Path] = set()
     try:
@@ -77,6 +80,8 @@ def write_results(
             rows = _through(results, outputs, stack)
             for row in rows:
                 counts[row.outcome] += 1
+                if row.verdict == "unrated":
+                    unrated.append((row.score, row.path))
                 file = _keep(row, outputs, taken)
                 if outputs.report:
                     lot.add(Entry(row, file or draw_from_file(row)))
@@ -84,6 +89,8 @@ def write_results(
                     show(row)
                 if advance:
                     advance()
+        if len(unrated) > 1:
+            _rank(unrated, outputs)
         if outputs.report:
             write_report(lot.report(lot=outputs.lot), outputs.report)
     except BrokenPipeError:
@@ -110,6 +117,17 @@ def _keep(row: Inspection, outputs: Outputs, taken: set[Path]) -> Path | None:
     if outputs.history:
         outputs.history.add(row, lot=outputs.lot, preview=overlay)
     return _save(overlay, row, outputs.overlays, taken) if overlay and outputs.overlays else None
+
+
+def _rank(unrated: Sequence[tuple[float, str]], outputs: Outputs) -> None:
+    """Fill in, at the end of a run, which place each unrated picture has, and show the strangest."""
+    from assistant.records.rows import write_ranks
+
+    scores = sorted(score for score, _ in unrated)
+    for file in (outputs.rows, outputs.csv):
+        if file and file.is_file():  # a pipe cannot be written twice
+            write_ranks(file, scores)
+    console.print_strangest(heapq.nlargest(console.STRANGEST, unrated), len(unrated))
 
 
 def _draw(row: Inspection) -> Image | None:

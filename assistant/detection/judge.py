@@ -14,6 +14,7 @@ from assistant.detection.good_parts import GoodParts
 from assistant.detection.reader import Reader, Types
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
+from assistant.detection.unrated import Unrated
 from assistant.images.reading import Entry
 from assistant.inspection import WHOLE_DIFFERS, DefectType, Inspection, Mode
 from assistant.models.backbone import Features
@@ -31,7 +32,7 @@ class Judge:
         return SeenPicture.of(entry, features, self.reader.read(features))
 
     def judge(
-        self, seen: SeenPicture, features: Features, product: GoodParts | None, calibration: Calibration
+        self, seen: SeenPicture, features: Features, product: GoodParts | None, calibration: Calibration | Unrated
     ) -> Inspection:
         """What is found in a picture against a product and its limits; None: zero-shot."""
         scored = self.detector.score(features, product)
@@ -44,7 +45,7 @@ class Judge:
         seen: SeenPicture,
         scored: Scored,
         mode: Mode,
-        calibration: Calibration,
+        calibration: Calibration | Unrated,
         product: GoodParts | None = None,
         types: Types | None = None,
     ) -> Inspection:
@@ -55,6 +56,8 @@ class Judge:
         types = types or self.reader.ranker(seen.reading)
         share, looked_at = self.detector.top_share(product), product.looked_at if product else None
         shown = self.reader.focus(scored.map, seen.reading, share, looked_at).float().cpu().numpy()
+        peak = float(shown.max())
+        middle = calibration.colour(peak) if isinstance(calibration, Unrated) else calibration.threshold
         backbone, differs = self.detector.backbone, scored.whole_differs(calibration)
         return Inspection(
             path=seen.path,
@@ -68,7 +71,7 @@ class Judge:
             width=seen.width,
             height=seen.height,
             evidence=calibration.evidence,
-            scale=(0.75 * calibration.threshold, 1.75 * calibration.threshold),
+            scale=(0.75 * middle, 1.75 * middle),
             looks_like=backbone.recognise(seen.vector),
             notices=seen.notices + ((WHOLE_DIFFERS,) if differs else ()),
             bundle=backbone.card.name,

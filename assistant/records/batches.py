@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,15 +60,16 @@ def plan_batch(
     *,
     target_false_alarm: float = 0.05,
     lot: str = "",
+    zero_shot_limits: bool = False,
     more: Mapping[str, Any] | None = None,
     census: Census | None = None,
     confined: bool = False,
 ) -> Run:
     """A new run over the pictures and folders at `paths`, in the history as "stopped" until `run_batch` does it.
 
-    `product`, `mode` and `target_false_alarm` as for `Inspector.inspect`. `more` is kept in the run's settings,
-    for whoever has to find the product again. `census` counts what folders hold and is not read; `confined` as for
-    `find_images`. LooktwiceError where there is no picture or the request makes no sense.
+    `product`, `mode`, `target_false_alarm` and `zero_shot_limits` as for `Inspector.inspect`. `more` is kept in
+    the run's settings, for whoever has to find the product again. `census` counts what folders hold and is not
+    read; `confined` as for `find_images`. LooktwiceError where there is no picture or the request makes no sense.
     """
     inspector.inspect([], product, mode, target_false_alarm=target_false_alarm)  # says what makes no sense
     census = census or Census()
@@ -82,7 +83,8 @@ def plan_batch(
         "target_false_alarm": target_false_alarm,
         "product": product.name if product else None,
         "bundle": inspector.backbone.card.name,
-        "basis": _basis(inspector, product, present_name(mode), target_false_alarm),
+        "zero_shot_limits": zero_shot_limits,
+        "basis": _basis(inspector, product, present_name(mode), target_false_alarm, zero_shot_limits),
     }
     return history.runs.finish(history.runs.start(sources, settings, lot).id)
 
@@ -130,7 +132,14 @@ def _inspect_rest(
     places = list(enumerate(run.sources)) if mode == "mutual" and rest else rest
     target = run.settings["target_false_alarm"]
     sources = watch.watched(Path(source) for _, source in places)
-    rows = inspector.inspect(sources, product, mode, target_false_alarm=target, tell=watch.tell)
+    rows = inspector.inspect(
+        sources,
+        product,
+        mode,
+        target_false_alarm=target,
+        zero_shot_limits=run.settings.get("zero_shot_limits", False),
+        tell=watch.tell,
+    )
     start, before = time.monotonic(), run.total - len(rest)
     try:
         with closing(rows):
@@ -187,8 +196,9 @@ def _as_planned(inspector: Inspector, run: Run, product: Product | None, anyway:
         raise LooktwiceError(f"The run {run.id} was not planned as a batch.")
     if product is None and settings["product"] is not None:
         product = inspector.load(settings["product"])
+    decide = settings.get("zero_shot_limits", False)
     if not anyway and settings["basis"] != _basis(
-        inspector, product, settings["mode"], settings["target_false_alarm"]
+        inspector, product, settings["mode"], settings["target_false_alarm"], decide
     ):
         what = f"The product {settings['product']!r}" if settings["product"] else "The bundle or its limits"
         raise ProductError(
@@ -198,14 +208,14 @@ def _as_planned(inspector: Inspector, run: Run, product: Product | None, anyway:
     return product
 
 
-def _basis(inspector: Inspector, product: Product | None, mode: AskedMode, target: float) -> str:
+def _basis(inspector: Inspector, product: Product | None, mode: AskedMode, target: float, decide: bool) -> str:
     """A digest of what scores and limits rest on: the weights, and a product or the bundle's limits."""
     parts = [inspector.backbone.digest]
     if product:
         # References that were given as files are learned again, later and otherwise the same.
         parts.append(replace(product, created="").sealed().seal)
     elif mode != "mutual":
-        parts.append(json.dumps(inspector.limits.calibration(target).to_dict(), sort_keys=True))
+        parts.append(json.dumps(asdict(inspector.limits_for(None, target, decide)), sort_keys=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

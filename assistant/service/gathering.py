@@ -29,11 +29,12 @@ class InspectArguments:
     product: Product | None = None
     mode: AskedMode = "auto"
     target: float = 0.05
+    zero_shot_limits: bool = False
 
     @property
-    def kind(self) -> tuple[int, str, float]:
+    def kind(self) -> tuple[int, str, float, bool]:
         """What pictures have in common that may be inspected in one call."""
-        return id(self.product), self.mode, self.target
+        return id(self.product), self.mode, self.target, self.zero_shot_limits
 
 
 @dataclass(eq=False)
@@ -145,7 +146,11 @@ class Gatherer:
         try:
             rows = iter(
                 self.inspector.inspect(
-                    files, arguments.product, arguments.mode, target_false_alarm=arguments.target
+                    files,
+                    arguments.product,
+                    arguments.mode,
+                    target_false_alarm=arguments.target,
+                    zero_shot_limits=arguments.zero_shot_limits,
                 )
             )
             results = [[next(rows) for _ in task.files] for task in tasks]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from assistant.errors import LooktwiceError
-from assistant.inspection import EARLIER_NAMES, Inspection, Outcome, present_name
+from assistant.inspection import EARLIER_NAMES, Inspection, Outcome, present_name, rank_unrated
 from assistant.records import entries
 from assistant.service.access import Operator, Served
 from assistant.service.disconnects import wait_for_all
@@ -115,7 +115,9 @@ async def _inspect(request: Request, service: Service, upload: Upload[InspectOpt
     """One Inspection a picture, named as the pictures are."""
     options, pictures = upload.options, upload.pictures["pictures"]
     product = await run_in_threadpool(service.products.get, options.product) if options.product else None
-    arguments = InspectArguments(product, present_name(options.mode), options.target_false_alarm)
+    arguments = InspectArguments(
+        product, present_name(options.mode), options.target_false_alarm, options.zero_shot_limits
+    )
     _check(arguments)
     sound = [picture for picture in pictures if not picture.fault]
     files = [tuple(p.data for p in sound)] if arguments.mode == "mutual" else [(p.data,) for p in sound]
@@ -125,7 +127,8 @@ async def _inspect(request: Request, service: Service, upload: Upload[InspectOpt
         raise busy("Too many pictures are waiting") from None
     results = await wait_for_all(request, futures)
     rows = iter(_settle(results, [len(some) for some in files if some]))
-    return [_named(picture, None if picture.fault else next(rows)) for picture in pictures]
+    named = [_named(picture, None if picture.fault else next(rows)) for picture in pictures]
+    return rank_unrated(named)  # pictures of other requests were looked at in the same call
 
 
 def _check(arguments: InspectArguments) -> None:

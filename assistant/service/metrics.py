@@ -47,7 +47,7 @@ class Metrics:
         self.seconds.labels(route).observe(seconds)
 
     def note_picture(self, verdict: str) -> None:
-        """Count a picture: good, review, defect or error."""
+        """Count a picture: good, review, defect, unrated or error."""
         self.pictures.labels(verdict).inc()
 
     def note_gathered(self, count: int) -> None:

@@ -59,12 +59,16 @@ class PictureIn(BaseModel):
 
 
 class InspectOptions(BaseModel):
-    """How to inspect. A product has a target of its own; without one, `target_false_alarm` counts."""
+    """How to inspect. A product has a target of its own; without one, `target_false_alarm` counts.
+
+    Without a product a picture is "unrated", unless `zero_shot_limits` lets other products' good pictures decide.
+    """
 
     model_config = _asked({"product": PRODUCT})
     product: ProductName | None = None
     mode: AnyMode = "auto"
     target_false_alarm: Target = 0.05
+    zero_shot_limits: bool = False
     lot: Lot | None = None
 
 
@@ -180,12 +184,17 @@ _INSPECTION = {
     "references": 24,
     "created": _TAKEN,
     "ms": 101.1,
+    "rank": None,
 }
 
 
 # `Inspection.to_dict` with an id and a lot: an Inspection always has its numbers, and here they may be null.
 class InspectionRow(BaseModel):
-    """What was found in one picture; a picture that cannot be read has status "error" and no numbers."""
+    """What was found in one picture; a picture that cannot be read has status "error" and no numbers.
+
+    One with the verdict "unrated" has a score and no limits; `rank` is its place among those of the request and
+    their number, 1 being the strangest, and `evidence.origin` says what to do for a decision.
+    """
 
     model_config = _given(_INSPECTION)
     id: str
@@ -213,6 +222,7 @@ class InspectionRow(BaseModel):
     references: int = 0
     created: str | None = None
     ms: float | None = None
+    rank: tuple[int, int] | None = None
 
 
 class InspectionRows(BaseModel):
