@@ -40,6 +40,10 @@ def serve(
     ] = _USUAL.wait_ms,
     rate: Annotated[float, typer.Option(help="Requests a second for each key.")] = _USUAL.rate,
     max_mb: Annotated[int, typer.Option("--max-mb", min=1, max=2000, help="Largest request in MB.")] = 64,
+    decode_seconds: Annotated[
+        float | None,
+        typer.Option("--decode-seconds", min=0.1, help="How long one picture may be decoded; 10 if left out."),
+    ] = None,
     allowed_host: Annotated[
         list[str] | None, typer.Option("--allowed-host", help="A name that it is addressed by; may be repeated.")
     ] = None,
@@ -71,6 +75,7 @@ def serve(
         threads=workers,
         rate=rate,
         burst=max(1, round(2 * rate)),
+        decode_seconds=decode_seconds,
         most_bytes=max_mb * 1_000_000,
         most_bytes_together=max(8 * max_mb * 1_000_000, _USUAL.most_bytes_together),
         hosts=tuple(allowed_host) if allowed_host else LOOPBACK,

@@ -49,6 +49,7 @@ class Decoders:
         self.ended = 0
         self._command = command
         self._seconds: list[float] = []
+        self._stopped = False
         self._start()
 
     def _start(self) -> None:
@@ -78,10 +79,12 @@ class Decoders:
         At the end of the block, and of all others, the processes are ended.
         """
         self._seconds.append(seconds)
+        self._stopped = False
         try:
             yield
         finally:
             self._seconds.remove(seconds)
+            self._stopped = False
             if not self._seconds:
                 self.end()
 
@@ -94,6 +97,8 @@ class Decoders:
     def decode(self, data: bytes, name: str, caps: SizeCaps, claim: Claim) -> dict[str, Any]:
         """The fields of the Planes of a file; ImageError where it cannot be read, or not in time."""
         seconds = self.seconds
+        if self._stopped:
+            raise ImageError(f"{name} was not decoded, since the program is about to end")
         try:
             with self._decoder() as decoder:
                 return decoder.decode(data, name, caps, claim, seconds)
@@ -109,6 +114,11 @@ class Decoders:
     def busy(self) -> int:
         """How many processes are at a picture."""
         return len(self._busy)
+
+    def stop(self) -> None:
+        """End every process, and start none until the next `guard`: every picture that needs one is an error."""
+        self._stopped = True
+        self.end()
 
     def end(self) -> None:
         """End every process, and with it what it is at; the next picture starts a new one."""

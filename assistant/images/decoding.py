@@ -30,7 +30,7 @@ from PIL import (
 )
 
 from assistant.errors import ImageError
-from assistant.images.caps import SizeCaps, check_size
+from assistant.images.caps import DEFAULT_CAPS, SizeCaps, check_size
 from assistant.images.decoders import DECODERS
 from assistant.images.effort import check_effort, check_exif
 from assistant.images.kinds import PEEKED
@@ -94,13 +94,15 @@ def name_of(source: object) -> str:
     return shown_name(os.fsdecode(source))
 
 
-def read_planes(source: Source, name: str, caps: SizeCaps, order: ChannelOrder, claim: Claim) -> Planes:
+def read_planes(source: Source | Planes, name: str, caps: SizeCaps, order: ChannelOrder, claim: Claim) -> Planes:
     """The samples of any source; ImageError, one sentence, for what is no picture or cannot be read.
 
     `order` is that of an array's channels. `claim` takes the memory that decoding needs, once it is known.
     """
     if isinstance(source, np.ndarray):
         return _read_array(np.asarray(source), name, caps, order)
+    if isinstance(source, Planes):
+        return source
     if isinstance(source, Image.Image):
         return _read_pillow(source, name, caps, claim)
     if isinstance(source, str | Path):
@@ -184,6 +186,15 @@ def _read_bytes(data: bytes, name: str, caps: SizeCaps, claim: Claim) -> Planes:
     if DECODERS.want(data, work):
         return Planes(**DECODERS.decode(data, name, caps, claim))
     return decode_file(data, name, caps, claim)
+
+
+def takes_long(data: bytes) -> bool:
+    """Whether a picture file is one that is decoded in a process here."""
+    try:
+        with _decoding("the picture", data):
+            return DECODERS.want(data, check_effort(data, "the picture", DEFAULT_CAPS))
+    except ImageError:
+        return False  # as is said at once when it is read
 
 
 def decode_file(data: bytes, name: str, caps: SizeCaps, budget: Budget) -> Planes:

@@ -112,6 +112,12 @@ def load_through(source: Source, windows: Sequence[Window]) -> tuple[LoadedImage
         return tuple(_develop(planes[o], shown, None, w) for o, w in zip(orders, windows, strict=True))
 
 
+def read_samples(data: bytes, name: str = "the picture") -> Planes:
+    """The samples of a picture file, which `load_image` takes for a source too; ImageError as there."""
+    with MEMORY.claim() as claim:
+        return read_planes(data, name, DEFAULT_CAPS, "rgb", claim)
+
+
 def colours_of(
     planes: Planes, name: str, bit_depth: int | None = None, window: Window | None = None
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:

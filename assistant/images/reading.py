@@ -24,13 +24,15 @@ AHEAD_BYTES = 64_000_000
 class Entry:
     """One picture of a run: where it comes from, and the picture or the sentence that says what is wrong.
 
-    `images` has one for each window that it is read through; none where it cannot be read.
+    `images` has one for each window that it is read through; none where it cannot be read. `file` is the path of
+    what is one.
     """
 
     path: str
     images: tuple[LoadedImage, ...] = ()
     error: str | None = None
     ms: float = 0.0
+    file: str | None = None
 
     @property
     def image(self) -> LoadedImage | None:
@@ -89,6 +91,8 @@ def _read(number: int, source: Any, load: Callable[[Any], tuple[LoadedImage, ...
     path = source.name if isinstance(source, PictureFile) else path
     start = time.perf_counter()
     try:
-        return Entry(path, load(source), ms=1000 * (time.perf_counter() - start))
+        images = load(source)
+        file = path if isinstance(source, str | Path) else None
+        return Entry(path, images, ms=1000 * (time.perf_counter() - start), file=file)
     except ImageError as error:
         return Entry(path, error=str(error))

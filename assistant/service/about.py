@@ -20,7 +20,7 @@ router = APIRouter(tags=["about"])
 )
 async def health(service: Served) -> Response:
     """Whether the service takes requests; this takes no key."""
-    row = Health(status="stopping" if service.stopping else "ok")
+    row = Health(status="stopping" if service.stopping else "ok", stuck=service.stuck)
     return JSONResponse(row.model_dump(), 503 if service.stopping else 200)
 
 

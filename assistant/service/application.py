@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 import assistant
+from assistant.images.decoders import DECODERS
 from assistant.inspector import Inspector
 from assistant.products.live_store import MissingProduct, UnkeptProduct, UnusableProduct
 from assistant.products.store import TakenName
@@ -49,8 +50,9 @@ def create_app(
 
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await run_in_threadpool(service.close)
+        with DECODERS.guard(service.settings.decode_seconds or DECODERS.seconds):
+            yield
+            await run_in_threadpool(service.close)
 
     app = FastAPI(
         title="looktwice",

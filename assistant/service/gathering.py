@@ -13,9 +13,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from assistant.errors import LooktwiceError
+from assistant.images.decoding import Planes
 from assistant.inspection import AskedMode, Inspection
 from assistant.inspector import Inspector
 from assistant.products.product import Product
+from assistant.service.preparing import Preparer
+
+PATIENCE = 5.0
+"""Seconds that a thread has for what it is at once the service has ended."""
 
 
 class QueueFull(Exception):
@@ -29,19 +34,21 @@ class InspectArguments:
     product: Product | None = None
     mode: AskedMode = "auto"
     target: float = 0.05
-    zero_shot_limits: bool = False
 
     @property
-    def kind(self) -> tuple[int, str, float, bool]:
+    def kind(self) -> tuple[int, str, float]:
         """What pictures have in common that may be inspected in one call."""
-        return id(self.product), self.mode, self.target, self.zero_shot_limits
+        return id(self.product), self.mode, self.target
 
 
 @dataclass(eq=False)
 class Task:
-    """Files to inspect in one call: a single picture, or in mutual mode all that are compared with each other."""
+    """Files to inspect in one call: a single picture, or in mutual mode all that are compared with each other.
 
-    files: tuple[bytes, ...]
+    A file that was decoded before stands as its samples.
+    """
+
+    files: tuple[bytes | Planes, ...]
     arguments: InspectArguments
     since: float = 0.0
     result: Future[list[Inspection]] = field(default_factory=Future)
@@ -69,35 +76,51 @@ class Gatherer:
         self._waiting: deque[Task] = deque()
         self._changed = threading.Condition()
         self._workers: list[threading.Thread] = []
-        self._stopping = False
+        self._refusing = self._stopping = False
+        self._since: dict[str, float] = {}
+        self._preparer = Preparer(self._add)
 
     @property
     def waiting(self) -> int:
         """Pictures that wait."""
         with self._changed:
-            return self._count()
+            return self._count() + self._preparer.waiting
+
+    def slow(self, seconds: float) -> int:
+        """How many threads have been inspecting for more than so many seconds without an end."""
+        now = time.monotonic()
+        return sum(now - since > seconds for since in list(self._since.values()))
 
     def submit(self, tasks: Sequence[Task]) -> list[Future[list[Inspection]]]:
         """Queue tasks, all of them or, with QueueFull, none. A future may be cancelled while it waits."""
-        now = time.monotonic()
+        slow = list(filter(self._preparer.wants, tasks))
         with self._changed:
             count = sum(len(task.files) for task in tasks)
-            if self._stopping or self._count() + count > self.queue:
+            if self._refusing or self._count() + self._preparer.waiting + count > self.queue:
                 raise QueueFull
-            for task in tasks:
-                task.since = now
-                self._waiting.append(task)
             self._start()
-            self._changed.notify_all()
+            self._preparer.add(slow)
+            for task in tasks:
+                if task not in slow:
+                    self._add(task)
         return [task.result for task in tasks]
 
     def stop(self) -> None:
-        """Take no more tasks, finish those that wait, and end the threads."""
+        """Take no more tasks, finish those that wait and are decoded, and end the threads that are not stuck."""
+        with self._changed:
+            self._refusing = True
+        self._preparer.stop()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         for worker in self._workers:
-            worker.join()
+            worker.join(PATIENCE)
+
+    def _add(self, task: Task) -> None:
+        with self._changed:
+            task.since = time.monotonic()
+            self._waiting.append(task)
+            self._changed.notify_all()
 
     def _start(self) -> None:
         while len(self._workers) < self.threads:
@@ -115,8 +138,10 @@ class Gatherer:
                 # mutual mode compares the pictures of one request and of no other
                 alone = task.arguments.mode == "mutual"
                 groups.setdefault(id(task) if alone else task.arguments.kind, []).append(task)
+            self._since[threading.current_thread().name] = time.monotonic()
             for group in groups.values():
                 self._inspect(group)
+            del self._since[threading.current_thread().name]
 
     def _gather(self) -> list[Task] | None:
         """The next tasks that were not cancelled, which may be none; None once all is done."""
@@ -146,11 +171,7 @@ class Gatherer:
         try:
             rows = iter(
                 self.inspector.inspect(
-                    files,
-                    arguments.product,
-                    arguments.mode,
-                    target_false_alarm=arguments.target,
-                    zero_shot_limits=arguments.zero_shot_limits,
+                    files, arguments.product, arguments.mode, target_false_alarm=arguments.target
                 )
             )
             results = [[next(rows) for _ in task.files] for task in tasks]

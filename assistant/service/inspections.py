@@ -122,7 +122,9 @@ async def _inspect(request: Request, service: Service, upload: Upload[InspectOpt
     sound = [picture for picture in pictures if not picture.fault]
     files = [tuple(p.data for p in sound)] if arguments.mode == "mutual" else [(p.data,) for p in sound]
     try:
-        futures = service.gatherer.submit([Task(some, arguments) for some in files if some])
+        gatherer = service.comparer if arguments.mode == "mutual" else service.gatherer
+        tasks = [Task(some, arguments) for some in files if some]
+        futures = await run_in_threadpool(gatherer.submit, tasks)
     except QueueFull:
         raise busy("Too many pictures are waiting") from None
     results = await wait_for_all(request, futures)
@@ -160,4 +162,4 @@ def _named(picture: Picture, inspection: Inspection | None) -> Inspection:
     if inspection.status == "error":
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(inspection, path=picture.name, error=one_sentence(inspection.error or ""), created=now)
-    return replace(inspection, path=picture.name)
+    return replace(inspection, path=picture.name, judged=None)

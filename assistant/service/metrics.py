@@ -16,7 +16,13 @@ class Metrics:
     """Counters of one app."""
 
     def __init__(
-        self, waiting: Callable[[], int], in_flight: Callable[[], int], unkept: Callable[[], int]
+        self,
+        waiting: Callable[[], int],
+        in_flight: Callable[[], int],
+        unkept: Callable[[], int],
+        stuck: Callable[[], int],
+        decoding: Callable[[], int],
+        given_up: Callable[[], int],
     ) -> None:
         self.registry = CollectorRegistry()
         which = ("route", "method", "status")
@@ -40,6 +46,12 @@ class Metrics:
             "looktwice_inspections_waiting", "Inspections that wait for the history.", registry=self.registry
         )
         late.set_function(unkept)
+        for name, said, count in (
+            ("stuck_workers", "Decoding processes and threads that are at one thing for too long.", stuck),
+            ("decoding_pictures", "Pictures in decoding processes.", decoding),
+            ("decoding_given_up", "Pictures that took too long to decode, since the start.", given_up),
+        ):
+            Gauge(f"looktwice_{name}", said, registry=self.registry).set_function(count)
 
     def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""

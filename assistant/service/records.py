@@ -70,7 +70,7 @@ class MemoryRecords:
 
     def add(self, inspection: Inspection, lot: str | None = None) -> str:
         """Keep one, and forget the oldest where there are too many."""
-        record = Record(secrets.token_hex(8), replace(inspection, coarse_map=None), lot)
+        record = Record(secrets.token_hex(8), replace(inspection, coarse_map=None, judged=None), lot)
         with self._lock:
             self._rows[record.id] = record
             while len(self._rows) > self.most:

@@ -272,10 +272,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 class Health(BaseModel):
-    """Whether the service takes requests."""
+    """Whether the service takes requests, and how many of its workers have been at one thing for too long.
 
-    model_config = _given({"status": "ok"})
+    Those are processes that have spent more than half of its time on a picture, and threads that have been
+    inspecting for a minute.
+    """
+
+    model_config = _given({"status": "ok", "stuck": 0})
     status: Literal["ok", "stopping"]
+    stuck: int = Field(ge=0)
 
 
 class Version(BaseModel):

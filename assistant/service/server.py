@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import LooktwiceError
+from assistant.images.decoders import DECODERS
 from assistant.service.keys import KeyRing, open_keys
 from assistant.service.settings import LOOPBACK, ServiceSettings
 
@@ -132,6 +133,7 @@ def draining_server(uvicorn: Any, app: FastAPI, config: Any) -> Any:
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             """Begin to stop at the first signal, and stop at the second."""
             if self.told is not None:
+                DECODERS.stop()
                 super().handle_exit(sig, frame)
             self.told = self.told or time.monotonic()
             service.drain()
@@ -141,7 +143,10 @@ def draining_server(uvicorn: Any, app: FastAPI, config: Any) -> Any:
             if self.told is not None:
                 waited = time.monotonic() - self.told
                 done = service.in_flight.requests == 0 and waited > LINGER
-                self.should_exit |= done or waited > service.settings.grace_seconds
+                if overdue := waited > service.settings.grace_seconds:
+                    DECODERS.stop()
+                    self.config.timeout_graceful_shutdown = 1  # they have had their time
+                self.should_exit |= done or overdue
             return bool(await super().on_tick(counter))
 
     return DrainingServer(config)

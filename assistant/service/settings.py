@@ -18,8 +18,10 @@ class ServiceSettings:
     take to arrive, and `body_seconds` its body, which may never lag more than `lag_seconds` behind `least_rate`
     bytes a second. `rate` and `burst`: requests a second for each key, and how many at once. `grace_seconds`: how
     long requests in flight may take once the service is to stop, `records_seconds`: how long looking into records
-    may. `hosts`: names under which it may be addressed, any where empty. `origins`: pages of other sites that may
-    call it. `kept`: inspections that are remembered where no other records are given.
+    may. `decode_seconds`: how long one picture may be decoded, by default as the environment's
+    `LOOKTWICE_DECODE_SECONDS` says, or 10. `hosts`: names under which it may be addressed, any where empty.
+    `origins`: pages of other sites that may call it. `kept`: inspections that are remembered where no other
+    records are given.
     """
 
     most_gathered: int = 8
@@ -38,6 +40,7 @@ class ServiceSettings:
     burst: int = 200
     grace_seconds: float = 30.0
     records_seconds: float = 5.0
+    decode_seconds: float | None = None
     hosts: tuple[str, ...] = LOOPBACK
     origins: tuple[str, ...] = ()
     kept: int = 1000
@@ -56,6 +59,8 @@ class ServiceSettings:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, which lets nothing through")
         times = (self.head_seconds, self.body_seconds, self.lag_seconds, self.grace_seconds, self.records_seconds)
+        if self.decode_seconds is not None and self.decode_seconds <= 0:
+            raise ValueError(f"decode_seconds is {self.decode_seconds}, which is no time for a picture")
         if self.wait_ms < 0 or min(self.rate, self.least_rate, *times) <= 0:
             raise ValueError("times and rates are positive")
         if self.queue < self.most_pictures:

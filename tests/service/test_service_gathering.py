@@ -20,7 +20,7 @@ class Stand:
         self.free = threading.Event()
         self.free.set()
 
-    def inspect(self, files, product, mode, *, target_false_alarm):
+    def inspect(self, files, product, mode, *, target_false_alarm, **rest):
         self.calls.append(list(files))
         assert self.free.wait(10)
         for file in files:
