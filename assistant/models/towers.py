@@ -121,6 +121,7 @@ def build_text_tower(card: Bundle, folder: Path) -> tuple[nn.Module, Tokenize]:
 
     if card.text.kind == "open_clip":
         model = _build_clip(card.image, load_tensors(folder / TOWER_FILES["image"]))
+        del model.visual  # or the image tower would lie on the device a second time
         text = model.text if hasattr(model, "text") else ClipText(model)
         return text, open_clip.get_tokenizer(card.image.architecture)
     from open_clip.hf_model import HFTextEncoder

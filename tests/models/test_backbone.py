@@ -165,6 +165,11 @@ def test_texts_become_unit_vectors_in_order_however_many(backbone):
         backbone.encode_text([])
 
 
+def test_a_text_tower_does_not_hold_the_image_tower_a_second_time(backbones):
+    names = [name for name, _ in backbones["tiny-vit"].text_tower[0].named_parameters()]
+    assert any("token_embedding" in name for name in names) and not any("visual" in name for name in names)
+
+
 def test_a_picture_is_recognised_by_its_vector(backbones):
     backbone = backbones["tiny-cnn"]
     names, vectors = backbone.classes
