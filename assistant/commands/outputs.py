@@ -19,8 +19,10 @@ from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection
 from assistant.records.entries import Turn
 from assistant.reports import (
+    THUMBNAIL_SIDE,
     Entry,
     Lot,
+    as_jpeg,
     check_target,
     draw_from_file,
     read_from_file,
@@ -82,9 +84,11 @@ def write_results(
                 counts[row.outcome] += 1
                 if row.verdict == "unrated":
                     unrated.append((row.score, row.path))
-                file = _keep(row, outputs, taken)
+                shown = bool(outputs.report) and lot.shows(row)
+                overlay = _draw(row) if shown or outputs.overlays or outputs.history else None
+                file = _keep(row, overlay, outputs, taken)
                 if outputs.report:
-                    lot.add(Entry(row, file or draw_from_file(row)))
+                    lot.add(Entry(row, file or as_jpeg(overlay, THUMBNAIL_SIDE) if shown else None))
                 if show:
                     show(row)
                 if advance:
@@ -109,11 +113,8 @@ def report_answer(row: Inspection, question: str, said: Answer, outputs: Outputs
         write_report(content, outputs.report)
 
 
-def _keep(row: Inspection, outputs: Outputs, taken: set[Path]) -> Path | None:
-    """Draw a result for those who keep it, and return the file of its overlay where there is one."""
-    overlay = None
-    if row.status == "ok" and (outputs.overlays or outputs.history):
-        overlay = _draw(row)
+def _keep(row: Inspection, overlay: Image | None, outputs: Outputs, taken: set[Path]) -> Path | None:
+    """Hand a result with its overlay to those who keep it; the file of the overlay, where there is one."""
     if outputs.history:
         outputs.history.add(row, lot=outputs.lot, preview=overlay)
     return _save(overlay, row, outputs.overlays, taken) if overlay and outputs.overlays else None
@@ -131,11 +132,13 @@ def _rank(unrated: Sequence[tuple[float, str]], outputs: Outputs) -> None:
 
 
 def _draw(row: Inspection) -> Image | None:
-    """The overlay of a result, None where its picture has vanished or changed since it was judged."""
+    """The overlay of a result; None for an error, and where what was judged is held no more and has changed."""
+    if row.status == "error":
+        return None
     try:
-        return draw_from_file(row)()
-    except (ImageError, ValueError):
-        console.say(f"No overlay of {shown_name(row.path)}: the file is no longer what was judged.")
+        return row.overlay()
+    except ImageError as error:
+        console.say(f"No overlay of {shown_name(row.path)}: {error}.")
         return None
 
 

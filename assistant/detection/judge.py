@@ -81,6 +81,7 @@ class Judge:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             ms=seen.ms,
             coarse_map=shown,
+            judged=seen.judged,
         )
 
     def _known_types(

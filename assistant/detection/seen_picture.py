@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from assistant.detection.reader import Reading
+from assistant.images.judged import JudgedPicture
 from assistant.images.reading import Entry
 from assistant.models.backbone import Features
 
@@ -16,7 +17,8 @@ class SeenPicture:
     """One picture that was encoded; mutual scoring holds one for every picture.
 
     `path` is what it came from, `width` and `height` its size in pixels as displayed, `notices` what reading it
-    gave rise to, and `ms` how many milliseconds that took. `vector` [D] stands for the picture as a whole.
+    gave rise to, and `ms` how many milliseconds that took. `judged` is the picture itself,
+    for as long as it is held. `vector` [D] stands for the picture as a whole.
     `reading` is what its patches say in words, or None where the bundle has none for them.
     """
 
@@ -25,6 +27,7 @@ class SeenPicture:
     height: int
     notices: tuple[str, ...]
     ms: float
+    judged: JudgedPicture
     vector: Tensor
     reading: Reading | None
 
@@ -35,4 +38,5 @@ class SeenPicture:
         if image is None:
             raise ValueError("an entry that could not be read was not seen")
         vector = features.vector[0].clone()
-        return cls(entry.path, image.width, image.height, image.notices, entry.ms, vector, reading)
+        judged = JudgedPicture(image, entry.file)
+        return cls(entry.path, image.width, image.height, image.notices, entry.ms, judged, vector, reading)

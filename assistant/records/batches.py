@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import ImageError, LooktwiceError, ProductError
-from assistant.images.load import load_image
 from assistant.images.sources import Census, find_images
 from assistant.inspection import AskedMode, Inspection, present_name
 from assistant.records.batch_run import HOLD, Run, State, default_owner
@@ -226,6 +225,6 @@ def _overlay(row: Inspection) -> Image | None:
     from assistant.overlay import draw_overlay
 
     try:
-        return draw_overlay(load_image(row.path).pixels, row)
+        return draw_overlay(row.picture().pixels, row)
     except (ImageError, ValueError):
         return None
