@@ -21,7 +21,7 @@ from scipy.special import digamma, polygamma
 
 from assistant.commands import console
 from assistant.detection.built_in import BuiltInLimits, merge_sources, user_limits
-from assistant.detection.calibration import Prior
+from assistant.detection.prior import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
 from assistant.images.load import load_image

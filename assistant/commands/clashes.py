@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from assistant.commands.targets import is_standard
 from assistant.errors import LooktwiceError
 from assistant.images.sources import EXTENSIONS
 
@@ -53,7 +54,7 @@ def check_outputs(
 def _check_each_other(outputs: Mapping[str, Path]) -> None:
     seen: dict[FileId | str, str] = {}
     for option, path in outputs.items():
-        same = seen.setdefault(_file_id(path) or os.path.realpath(path), option)
+        same = seen.setdefault("-" if is_standard(path) else _file_id(path) or os.path.realpath(path), option)
         if same != option:
             raise LooktwiceError(f"{same} and {option} name one file: give each its own.")
 

@@ -8,22 +8,20 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import markup
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from assistant.commands.targets import is_standard
+from assistant.errors import NothingToInspect
 from assistant.images.sources import Census, find_images, fit_to_print, shown_name
 from assistant.inspection import UNRATED, Answer, Inspection
 
 if TYPE_CHECKING:
     from assistant.products.product import Product
-    from assistant.products.store import ProductStore
-    from assistant.products.summary import ReferenceRow
 
 _CONTROL = re.compile("[\x7f-\x9f]")
 COLOURS = {"good": "green", "review": "yellow", "defect": "red", "unrated": "cyan", "error": "magenta"}
@@ -78,12 +76,12 @@ def comparing(progress_bar: ProgressBar, count: int) -> Callable[[float], None]:
 
 
 def gather(paths: Sequence[Path], census: Census | None = None) -> list[Path]:
-    """The pictures at these paths; a complaint where there is none. `census` counts what is not read."""
+    """The pictures at these paths; NothingToInspect where there is none. `census` counts what is not read."""
     census = census or Census()
     pictures = list(find_images(paths, census))
     say_left_out(census)
     if not pictures:
-        complain("There is no picture at the given paths.")
+        raise NothingToInspect(f"There is no picture in {', '.join(map(str, paths))}.")
     return pictures
 
 
@@ -94,7 +92,11 @@ def row_printer(as_json: bool = False) -> Callable[[Inspection], None]:
 
 def say_written(files: Mapping[str, Path | None], folder: Path | None = None) -> None:
     """The files that were written, and the folder that was drawn into."""
-    written = [str(path) for path in (*files.values(), folder) if path is not None and path.exists()]
+    written = [
+        str(path)
+        for path in (*files.values(), folder)
+        if path is not None and path.exists() and not is_standard(path)
+    ]
     if written:
         say(f"Written: {', '.join(written)}.")
 
@@ -160,64 +162,6 @@ def print_change(row: Mapping[str, Any]) -> None:
     )
 
 
-def print_contents(contents: Iterable[ReferenceRow]) -> None:
-    """What a product holds: JSON rows into a pipe, a table on a terminal."""
-    if not sys.stdout.isatty():
-        for row in contents:
-            print_row(asdict(row))
-        return
-    table = Table("id", "kind", "name", "label", "score")
-    for row in contents:
-        score = "" if row.score is None else f"{row.score:.4g}"
-        table.add_row(str(row.id), row.kind, escape(row.name), escape(row.label), score)
-    Console().print(table)
-
-
-def print_products(store: ProductStore) -> None:
-    """The kept products, a line each."""
-    from assistant.errors import ProductError
-
-    table = Table("product", "references", "alike", "defects", "threshold", "target", "bundle", "learned", "MB")
-    for name in store.names():
-        try:
-            one = store.load(name)
-        except ProductError as error:
-            table.add_row(escape(name), "", "", "", "", "", "", escape(str(error)), "")
-            continue
-        table.add_row(
-            escape(name),
-            str(len(one.references)),
-            " and ".join([*["in place"] * one.aligned, *["as wholes"] * one.alike]),
-            str(len(one.known.defects)),
-            f"{one.calibration.threshold:.4g}",
-            f"{100 * one.calibration.target:g} %",
-            one.bundle,
-            one.created,
-            f"{one.nbytes / 1e6:.1f}",
-        )
-    Console().print(table if table.row_count else "No product was learned yet; see `looktwice learn --help`.")
-
-
-def print_bundles() -> None:
-    """The bundles and their parts: what is there, size, licence, source."""
-    from assistant.models.cache import status
-    from assistant.models.card import card_names
-
-    for name in card_names():
-        state = status(name)
-        size = f", {state.size / 1e6:.0f} MB on disk" if state.size else ""
-        hint = "" if state.state == "ready" else f"; run `looktwice pull {name}`"
-        table = Table(title=f"{name}: {state.state}{size}{hint}", caption=state.title, title_justify="left")
-        for column in ("part", "here", "download", "licence", "source"):
-            table.add_column(column)
-        for part in state.parts:
-            download = f"{part.download_size / 1e6:.0f} MB" if part.download_size else "?"
-            table.add_row(part.part, "yes" if part.present else "no", download, part.licence, part.source)
-        Console().print(table)
-        if not state.measured:
-            Console().print(f"  {state.note}\n")
-
-
 def print_answer(snapshots: Iterable[Answer]) -> Answer:
     """An answer on standard output, as it grows where that is a terminal; its notices go to the person.
 
@@ -242,7 +186,8 @@ def print_answer(snapshots: Iterable[Answer]) -> Answer:
 
 def say(sentence: str) -> None:
     """A sentence for the person, on standard error."""
-    Console(stderr=True).print(escape(sentence), highlight=False)
+    err = Console(stderr=True)
+    err.print(escape(sentence), highlight=False, soft_wrap=not err.is_terminal)
 
 
 def complain(sentence: str) -> None:
@@ -251,15 +196,16 @@ def complain(sentence: str) -> None:
 
 
 def _print_json(row: Inspection) -> None:
-    _write_line(row.to_json())
+    write_line(row.to_json())
 
 
 def print_row(row: Mapping[str, Any]) -> None:
     """A row of JSON on standard output, at once."""
-    _write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
+    write_line(json.dumps(dict(row), ensure_ascii=False, allow_nan=False))
 
 
-def _write_line(line: str) -> None:
+def write_line(line: str) -> None:
+    """A line of JSON on standard output, with nothing in it that a terminal obeys."""
     line = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)  # JSON itself escapes the others
     sys.stdout.buffer.write((line + "\n").encode("utf-8", errors="backslashreplace"))
     sys.stdout.buffer.flush()
@@ -269,7 +215,8 @@ def _print_line(row: Inspection) -> None:
     out = Console()
     name = escape(shown_name(row.path))
     if row.status == "error":
-        out.print(f"[magenta]error [/]  {name}: {escape(row.error or '')}", highlight=False)
+        why = f"{escape(row.path)}: {escape(row.error or '')}"
+        out.print(f"[magenta]error [/]  {why}", highlight=False, soft_wrap=True)
         return
     graded = (f"{r.id} {r.position}" + f" ({r.severity})" * (r.severity != "unrated") for r in row.regions[:3])
     places = ", ".join(graded)

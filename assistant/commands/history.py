@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from assistant.commands import console
+from assistant.commands import console, targets
+from assistant.commands.listings import AsJson, print_json, print_table
+from assistant.commands.options import ReportFile, complete_product
 from assistant.errors import HistoryError
 from assistant.images.sources import shown_name
 
@@ -27,7 +29,9 @@ Keep = Annotated[
     bool, typer.Option("--history", help="Keep the results in your history; see `looktwice history`.")
 ]
 LotName = Annotated[str | None, typer.Option("--lot", help="The lot that the pictures belong to.")]
-Product = Annotated[str | None, typer.Option("--product", help="Only this product.")]
+Product = Annotated[
+    str | None, typer.Option("--product", autocompletion=complete_product, help="Only this product.")
+]
 Verdicts = Annotated[
     list[str] | None, typer.Option("--verdict", help="Only defect, review, good or error; may be repeated.")
 ]
@@ -58,15 +62,18 @@ def list_kept(
     until: Until = None,
     text: Name = "",
     last: Annotated[int, typer.Option("--last", min=1, max=500, help="The newest so many.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
     """List inspections, newest first: a table on a terminal, JSON rows into a pipe."""
     with _opened() as kept:
         page = kept.search(_query(product, verdict, lot, since, until, text), size=last)
-    if sys.stdout.isatty():
+    if as_json:
+        print_json(_rows(page.rows))
+    elif sys.stdout.isatty():
         _print_table(page.rows)
     else:
-        for one in page.rows:
-            console.print_row(_row(one))
+        for row in _rows(page.rows):
+            console.print_row(row)
     if page.total > len(page.rows):
         console.say(f"{page.total:,} fit; the newest {len(page.rows)} are shown.")
 
@@ -74,27 +81,31 @@ def list_kept(
 @history.command()
 def show(
     id: Annotated[int, typer.Argument(help="The number of an inspection, from `looktwice history list`.")],
-    report: Annotated[Path | None, typer.Option("--report", help="Write it as a report: .html or .pdf.")] = None,
+    report: ReportFile = None,
 ) -> None:
     """Show one inspection with its conversation."""
-    from assistant.reports import check_target, report_inspection, write_report
+    from assistant.reports import report_inspection, write_report
 
-    if report:
-        check_target(report)
+    targets.check_report("--report", report)
     with _opened() as kept:
         one, turns, preview = kept.get(id), kept.turns(id), kept.preview(id)
-    if sys.stdout.isatty():
+    if targets.is_standard(report):
+        pass  # the report is what is shown
+    elif sys.stdout.isatty():
         _print_one(one, turns)
     else:
         said = [{"question": t.question, "answer": t.answer.text, "source": t.answer.source} for t in turns]
-        console.print_row(_row(one) | {"turns": said})
+        (row,) = _rows([one])
+        console.print_row(row | {"turns": said})
     if report:
-        write_report(report_inspection(one.inspection, preview, turns, lot=one.lot), report)
+        with targets.written(targets.report_file(report), ".html") as file:
+            write_report(report_inspection(one.inspection, preview, turns, lot=one.lot), file)
+        console.say_written({"--report": targets.report_file(report)})
 
 
 @history.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="A .csv or .jsonl file.")],
+    file: Annotated[Path, typer.Argument(help="A .csv or .jsonl file; - writes JSON rows to standard output.")],
     product: Product = None,
     verdict: Verdicts = None,
     lot: LotName = None,
@@ -103,26 +114,27 @@ def export(
     text: Name = "",
 ) -> None:
     """Write inspections as rows of a .csv or .jsonl file."""
-    with _opened() as kept:
-        count = kept.export(_query(product, verdict, lot, since, until, text), file)
-    console.say(f"{count:,} row{'' if count == 1 else 's'} in {shown_name(str(file))}.")
+    targets.check_target("An export", file, targets.EXPORT)
+    with _opened() as kept, targets.written(file, ".jsonl") as sink:
+        count = kept.export(_query(product, verdict, lot, since, until, text), sink)
+    console.say(f"{count:,} row{'' if count == 1 else 's'} {_where(file)}.")
 
 
 @history.command()
 def report(
-    file: Annotated[Path, typer.Argument(help="An .html or .pdf file.")],
+    file: Annotated[Path, typer.Argument(help="An .html or .pdf file; - writes HTML to standard output.")],
     product: Product = None,
     verdict: Verdicts = None,
     lot: LotName = None,
     since: Since = None,
     until: Until = None,
     text: Name = "",
-    title: Annotated[str, typer.Option("--title")] = "Inspection report",
+    title: Annotated[str, typer.Option("--title", help="What stands above it.")] = "Inspection report",
 ) -> None:
     """Write a report on inspections: a summary, then the highest scores with pictures and conversations."""
-    from assistant.reports import Entry, check_target, report_lot, write_report
+    from assistant.reports import Entry, report_lot, write_report
 
-    check_target(file)
+    targets.check_report("A report", file)
     with _opened() as kept:
         entries = (
             Entry(one.inspection, partial(kept.preview, one.id), partial(kept.turns, one.id))
@@ -131,8 +143,15 @@ def report(
         content = report_lot(entries, title, lot=lot or "")
         if not content.total:
             raise HistoryError("No inspection in the history fits.")
-        write_report(content, file)
-    console.say(f"{content.total:,} inspection{'' if content.total == 1 else 's'} in {shown_name(str(file))}.")
+        with targets.written(targets.report_file(file), ".html") as sink:
+            write_report(content, sink)
+    console.say(
+        f"{content.total:,} inspection{'' if content.total == 1 else 's'} {_where(targets.report_file(file))}."
+    )
+
+
+def _where(file: Path) -> str:
+    return "on standard output" if targets.is_standard(file) else f"in {file}"
 
 
 @contextmanager
@@ -160,12 +179,13 @@ def _query(
     return Query(product, chosen, since, until, lot, text)
 
 
-def _row(one: KeptInspection) -> dict[str, Any]:
-    return {"id": one.id, "lot": one.lot, **one.inspection.to_dict()}
+def _rows(kept: Sequence[KeptInspection]) -> Iterator[dict[str, Any]]:
+    """JSON-ready rows."""
+    for one in kept:
+        yield {"id": one.id, "lot": one.lot, **one.inspection.to_dict()}
 
 
 def _print_table(rows: Sequence[KeptInspection]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("id", "time (UTC)", "lot", "product", "verdict", "score", "threshold", "picture")
@@ -182,7 +202,7 @@ def _print_table(rows: Sequence[KeptInspection]) -> None:
             *numbers,
             console.escape(shown_name(inspection.path)),
         )
-    Console().print(table if rows else "No inspection in the history fits.")
+    print_table(table, "No inspection in the history fits.")
 
 
 def _print_one(one: KeptInspection, turns: Sequence[Turn]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,7 +62,7 @@ def inspect(
     tiles: Tiles = 1,
     memory: Memory = "nearest",
     device: Device = None,
-    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Pictures encoded together.")] = 4,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, metavar="N", help="Pictures encoded together.")] = 4,
 ) -> None:
     """Inspect pictures: score, threshold, verdict and regions for each, one JSON row a picture.
 
@@ -77,8 +78,7 @@ def inspect(
         raise LooktwiceError("Give either --references or --product, not both.")
     if references and mode in ("zero-shot", "mutual"):
         raise LooktwiceError(f"Mode {mode!r} uses no references: leave out --references or --mode.")
-    printed = out is None or str(out) in ("-", "/dev/stdout")
-    outputs = Outputs(None if printed else out, csv, overlays, report, open_kept(keep, lot), lot or "")
+    outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
     config = LearnConfig(views, tiles, memory, aligned, read_mask(roi), target_false_alarm=false_alarms)
@@ -94,9 +94,9 @@ def inspect(
             zero_shot_limits=zero_shot_limits,
             tell=tell,
         )
-        counts = write_results(
-            results, outputs, console.row_printer(out is not None) if printed else None, bar.advance
-        )
+        show = console.row_printer(out is not None) if outputs.printed else None
+        with outputs.opened() as places:
+            counts = write_results(results, places, show, bar.advance)
     console.print_summary(counts, mode, known is not None, census)
     console.say_written(outputs.files, overlays)
     raise typer.Exit(console.exit_status(counts))
@@ -132,6 +132,8 @@ def ask(
     inspector = open_inspector(bundle, device, explainer=explainer)
     known = find_product(inspector, references, product, LearnConfig())
     result = inspector.inspect([image], known)[0]
-    answer = console.print_answer(inspector.stream(result, question, picture=image))
+    spoken = inspector.stream(result, question, picture=image)
+    answer = console.print_answer(spoken) if outputs.printed else deque(spoken, 1)[0]
     report_answer(result, question, answer, outputs)
+    console.say_written(outputs.files)
     raise typer.Exit(1 if result.status == "error" else 0)

@@ -1,6 +1,7 @@
 """The command line: `looktwice VERB`. It turns arguments into calls of `Inspector` and results into rows.
 
-Exit status: 0 when every picture was read, 1 when some rows are errors, 2 when the request makes no sense.
+Exit status: 0 when every picture was read, 1 when some rows are errors or there is no picture, 2 when the request
+makes no sense.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from typing import Annotated
 
 import typer
 
@@ -23,14 +25,14 @@ from assistant.commands.products import learn, products, teach
 from assistant.commands.serve import keys, open_app, serve
 from assistant.commands.signals import ends_when_told
 from assistant.commands.train import train
-from assistant.errors import LooktwiceError
+from assistant.errors import LooktwiceError, NothingToInspect
 
 app = typer.Typer(
     name="looktwice",
-    help="Finds defects it was never trained on, shows where, and decides with a threshold you can trust.",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode="markdown",  # paragraphs of a help text are filled to the width of the terminal
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (inspect, learn, teach, ask, batch, products, pull, bundles, serve, limits, demo):
     app.command()(verb)
@@ -38,6 +40,24 @@ app.command("app")(open_app)
 app.command("eval")(evaluate)
 for group in (train, audit, history, keys):
     app.add_typer(group)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"looktwice {version('looktwice')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool,
+        typer.Option("--version", "-V", is_eager=True, callback=_say_version, help="Say the version and exit."),
+    ] = False,
+) -> None:
+    """Finds defects it was never trained on, shows where, and decides with a threshold you can trust."""
 
 
 def main() -> None:
@@ -48,7 +68,7 @@ def main() -> None:
             app(spread_paths(spread_numbers(renew(sys.argv[1:], console.say))), standalone_mode=True)
     except LooktwiceError as error:
         console.complain(str(error))
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, NothingToInspect) else 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its exit
         sys.exit(1)

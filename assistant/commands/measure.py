@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assistant.commands import console
+from assistant.commands import console, targets
 from assistant.commands.options import Bundle, Device, Memory, Views, ZeroShotLimits, open_inspector
 from assistant.errors import LooktwiceError
 from assistant.models.card import DEFAULT
@@ -49,6 +49,7 @@ def evaluate(
             raise LooktwiceError(
                 "MMAD has one reference a picture: leave out --shots, --mode, --views and --memory."
             )
+        targets.check_target("--out", out, targets.ANSWERS)
         _evaluate_mmad(datasets[1:], bundle, device, explainer or "template", template or "similar", limit, out)
         return
     if explainer or template:
@@ -58,21 +59,25 @@ def evaluate(
 
     if mode not in ("auto", "mutual"):
         raise LooktwiceError("The mode of an evaluation is auto or mutual.")
+    targets.check_target("--out", out, targets.RESULTS)
     opened = open_datasets(datasets)
-    rows = run_benchmark(
-        open_inspector(bundle, device),
-        opened,
-        shots=tuple(shots or (0, 1, 4)),
-        seeds=seeds,
-        mutual=mode == "mutual",
-        limit=limit,
-        views=views,
-        memory=memory,
-        zero_shot_limits=zero_shot_limits,
-        out=out,
-        tell=console.say,
-    )
-    print_table(rows)
+    with targets.written(out, ".json") as file:
+        rows = run_benchmark(
+            open_inspector(bundle, device),
+            opened,
+            shots=tuple(shots or (0, 1, 4)),
+            seeds=seeds,
+            mutual=mode == "mutual",
+            limit=limit,
+            views=views,
+            memory=memory,
+            zero_shot_limits=zero_shot_limits,
+            out=file,
+            tell=console.say,
+        )
+    if not targets.is_standard(out):
+        print_table(rows)
+    console.say_written({"--out": out})
 
 
 def _evaluate_mmad(
@@ -94,8 +99,11 @@ def _evaluate_mmad(
     inspector = open_inspector(bundle, device)
     answering = load_explainer(explainer, inspector.backbone, device=device)
     contest = Contest(inspector, Path(folders[0]).expanduser(), answering, kind)
-    scores = run_mmad(contest, limit=limit, out=out, tell=console.say)
-    print_scores(scores, f"MMAD in percent: {bundle}, answered by {contest.settings['explainer']}")
+    with targets.written(out, ".jsonl") as file:
+        scores = run_mmad(contest, limit=limit, out=file, tell=console.say)
+    if not targets.is_standard(out):
+        print_scores(scores, f"MMAD in percent: {bundle}, answered by {contest.settings['explainer']}")
+    console.say_written({"--out": out})
 
 
 def limits(
@@ -104,12 +112,17 @@ def limits(
         typer.Argument(help="NAME=FOLDER of good pictures of all sorts, or NAME=DATASET of one product."),
     ],
     bundle: Bundle = DEFAULT,
-    out: Annotated[Path | None, typer.Option(help="By default where your own limits are kept.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The .json file to write; by default where your own limits are kept.")
+    ] = None,
 ) -> None:
     """Measure the limits for pictures of unknown products on your own good pictures."""
     from assistant.eval.limits import write_limits
 
-    write_limits(groups, bundle, out)
+    targets.check_target("--out", out, targets.RESULTS)
+    with targets.written(out, ".json") as file:
+        path = write_limits(groups, bundle, file)
+    console.say_written({"--out": out or path})
 
 
 def demo(

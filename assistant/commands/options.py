@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import numpy as np
 import typer
@@ -11,19 +11,60 @@ from numpy.typing import NDArray
 
 from assistant.images.masks import load_mask
 from assistant.inspection import AskedMode
+from assistant.models.card import card_names
+from assistant.products.names import default_folder, product_names
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
 
-Bundle = Annotated[str, typer.Option("--bundle", help="Model bundle; see `looktwice bundles`.")]
+
+def read_share(text: str | float) -> float:
+    """A share as people write it, "0.05" or "5%"; typer.BadParameter for anything else."""
+    number = str(text).strip()
+    try:
+        return float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        raise typer.BadParameter(f"{number!r} is no share, as in 0.05 or 5%") from None
+
+
+def complete_product(incomplete: str) -> list[str]:
+    """The names of the user's products that begin so, for the shell."""
+    return [name for name in product_names(default_folder()) if name.startswith(incomplete)]
+
+
+def complete_bundle(incomplete: str) -> list[str]:
+    """The names of the bundles that begin so, for the shell."""
+    return [name for name in card_names() if name.startswith(incomplete)]
+
+
+Bundle = Annotated[
+    str,
+    typer.Option("--bundle", autocompletion=complete_bundle, help="Model bundle; see `looktwice bundles`."),
+]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps; the best one by default.")]
 References = Annotated[
-    list[Path] | None, typer.Option("--references", help="Good pictures: a folder or a file; may be repeated.")
+    list[Path] | None,
+    typer.Option("--references", metavar="PATH", help="Good pictures: a folder or a file; may be repeated."),
 ]
-Mode = Annotated[AskedMode, typer.Option("--mode", help="How to judge.")]
-ProductName = Annotated[str | None, typer.Option("--product", help="A product learned with `looktwice learn`.")]
+Mode = Annotated[
+    AskedMode,
+    typer.Option("--mode", metavar="MODE", help=f"How to judge: {', '.join(get_args(AskedMode))}."),
+]
+ProductName = Annotated[
+    str | None,
+    typer.Option("--product", autocompletion=complete_product, help="A product learned with `looktwice learn`."),
+]
+KeptName = Annotated[
+    str, typer.Argument(autocompletion=complete_product, help="A product learned with `looktwice learn`.")
+]
 Target = Annotated[
-    float, typer.Option("--false-alarms", help="Share of good pictures that may be called defective.")
+    float,
+    typer.Option(
+        "--false-alarms",
+        parser=read_share,
+        metavar="SHARE",
+        help="Share of good pictures that may be called defective: 0.05 or 5%.",
+    ),
 ]
 ZeroShotLimits = Annotated[
     bool,

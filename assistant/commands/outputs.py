@@ -6,13 +6,13 @@ import heapq
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assistant.commands import console
+from assistant.commands import console, targets
 from assistant.errors import ImageError, LooktwiceError
 from assistant.files import write_atomically
 from assistant.images.sources import shown_name
@@ -23,7 +23,6 @@ from assistant.reports import (
     Entry,
     Lot,
     as_jpeg,
-    check_target,
     draw_from_file,
     read_from_file,
     report_inspection,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where results go; None is nowhere. LooktwiceError for a report that could not be written.
+    """Where results go; None is nowhere. LooktwiceError for a file that could not be written.
 
     Rows of the history are kept under the name `lot`, each with its overlay.
     """
@@ -51,13 +50,39 @@ class Outputs:
     lot: str = ""
 
     def __post_init__(self) -> None:
-        if self.report:
-            check_target(self.report)
+        targets.check_target("--out", self.rows, targets.ROWS)
+        targets.check_target("--csv", self.csv, targets.TABLE)
+        targets.check_report("--report", self.report)
 
     @property
     def files(self) -> dict[str, Path | None]:
         """The files that are written, by the options that name them."""
-        return {"--out": self.rows, "--csv": self.csv, "--report": self.report}
+        return {
+            "--out": self.rows,
+            "--csv": self.csv,
+            "--report": self.report and targets.report_file(self.report),
+        }
+
+    @property
+    def printed(self) -> bool:
+        """Whether rows are shown on standard output: they were asked for there, or nothing else goes there."""
+        if self.rows:
+            return targets.is_standard(self.rows)
+        return not (targets.is_standard(self.csv) or targets.is_standard(self.report))
+
+    @contextmanager
+    def opened(self) -> Iterator[Outputs]:
+        """Where to write while the block runs: as asked for, and to files in place of streams."""
+        with ExitStack() as stack:
+            places = [
+                path and stack.enter_context(targets.written(path, ending))
+                for path, ending in (
+                    (None if self.printed else self.rows, ".jsonl"),
+                    (self.csv, ".csv"),
+                    (self.report and targets.report_file(self.report), ".html"),
+                )
+            ]
+            yield replace(self, rows=places[0], csv=places[1], report=places[2])
 
 
 def write_results(
@@ -107,7 +132,9 @@ def write_results(
 
 def report_answer(row: Inspection, question: str, said: Answer, outputs: Outputs) -> None:
     """Write the report on one inspection with a question and its answer, where one is asked for."""
-    if outputs.report:
+    with outputs.opened() as outputs:
+        if not outputs.report:
+            return
         turn = Turn(question, said, datetime.now(UTC))
         content = report_inspection(row, draw_from_file(row), [turn], original=read_from_file(row))
         write_report(content, outputs.report)

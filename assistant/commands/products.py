@@ -9,16 +9,19 @@ from typing import Annotated
 import typer
 
 from assistant.commands import console
+from assistant.commands.listings import AsJson, print_contents, print_products
 from assistant.commands.options import (
     Aligned,
     Bundle,
     Device,
     Ignore,
+    KeptName,
     Memory,
     Roi,
     Target,
     Tiles,
     Views,
+    complete_product,
     open_inspector,
     read_mask,
 )
@@ -64,7 +67,7 @@ def learn(
 
 
 def teach(
-    name: Annotated[str, typer.Argument(help="A product learned with `looktwice learn`.")],
+    name: KeptName,
     good: Annotated[list[Path] | None, typer.Option("--good", help="Pictures of good parts to add.")] = None,
     defect: Annotated[
         list[Path] | None, typer.Option("--defect", help="Pictures of defects to recognise.")
@@ -90,7 +93,7 @@ def teach(
     lesson = Lesson(good or (), defect or (), label, mask, remove, roi, ignore, undo, recalibrate)
     inspector = open_inspector(bundle, device)
     if not lesson:
-        console.print_contents(contents_of(inspector.load(name)))
+        print_contents(contents_of(inspector.load(name)))
         return
     before, after = inspector.store.change(name, lambda p: give(inspector, p, lesson), load=inspector.load)
     for row in change_rows(before, after):
@@ -98,7 +101,10 @@ def teach(
 
 
 def products(
-    remove: Annotated[str | None, typer.Option(help="Forget the product of this name.")] = None,
+    remove: Annotated[
+        str | None, typer.Option(autocompletion=complete_product, help="Forget the product of this name.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the products that were learned."""
     from assistant.products.store import ProductStore
@@ -106,4 +112,4 @@ def products(
     store = ProductStore()
     if remove:
         store.delete(remove)
-    console.print_products(store)
+    print_products(store, as_json)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.commands import console
-from assistant.errors import LooktwiceError
+from assistant.errors import LooktwiceError, NothingToInspect
 from assistant.images.sources import Census, find_images
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def learn_product(
     """Learn a product from good pictures and folders of them, and say what was found out about them."""
     pictures = list(find_images(references, census := Census()))
     console.say_left_out(census)
+    if not pictures:
+        raise NothingToInspect(f"There is no good picture in {', '.join(map(str, references))}.")
     with console.progress(f"Learning {name}", 1) as bar:
         product = inspector.learn(name, pictures, config, tell=bar.tell)
     if product.aligned and config.aligned is None:

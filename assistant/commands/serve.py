@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assistant.commands import console
+from assistant.commands.listings import AsJson, print_json
 from assistant.commands.options import Bundle, Device, ExplainerName, open_inspector
 from assistant.errors import LooktwiceError
 from assistant.models.card import DEFAULT
@@ -22,7 +24,7 @@ _USUAL = ServiceSettings()
 
 def serve(
     host: Annotated[str, typer.Option(help="Where to listen; other machines need keys.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8100,
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="PORT", help="Where it is reached.")] = 8100,
     bundle: Bundle = DEFAULT,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Threads that inspect, with one model.")] = 1,
     gather: Annotated[
@@ -90,7 +92,7 @@ def open_app(
     bundle: Bundle = DEFAULT,
     explainer: ExplainerName = None,
     device: Device = None,
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="PORT", help="Where it is reached.")] = 7860,
     keep: Annotated[bool, typer.Option("--history/--no-history", help="Keep what is inspected.")] = True,
     folder: Annotated[
         list[str] | None,
@@ -120,13 +122,16 @@ def add_key(
 
 
 @keys.command("list")
-def list_keys() -> None:
+def list_keys(as_json: AsJson = False) -> None:
     """List the keys: name, role, when they were made and revoked."""
-    path = default_path()
-    if not path.exists():
-        console.say("There are no keys yet: the service listens on this machine only.")
+    ring = KeyRing(default_path())
+    known = ring.keys() if ring.required else []
+    if as_json:
+        print_json({n: v for n, v in asdict(key).items() if n != "digest"} for key in known)
         return
-    for key in KeyRing(path).keys():
+    if not ring.required:
+        console.say("There are no keys yet: the service listens on this machine only.")
+    for key in known:
         end = f"revoked {key.revoked}" if key.revoked else "valid"
         typer.echo(f"{key.id}  {key.role:8}  {key.created}  {end}  {key.name}")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from assistant.commands import console
+from assistant.commands.options import Device, read_share
 from assistant.errors import TrainingError
 from assistant.models.card import DEFAULT
 from assistant.progress import Tell
@@ -47,7 +48,6 @@ Anomalies = Annotated[
 LeaveOut = Annotated[
     list[str] | None, typer.Option("--leave-out", help="A kind of picture to leave out; may be repeated.")
 ]
-Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps; the best by default.")]
 
 
 @train.command()
@@ -94,7 +94,10 @@ def dictionary(
     batch: Annotated[int, typer.Option(min=1, help="Pairs in a step.")] = 8,
     rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 1e-3,
     frozen: Annotated[
-        float, typer.Option(help="The first share of steps in which values stay as they are.")
+        float,
+        typer.Option(
+            parser=read_share, metavar="SHARE", help="The first share of steps in which values stay as they are."
+        ),
     ] = 0.5,
     seed: Seed = 0,
     simulated: Simulated = 2,
@@ -128,7 +131,12 @@ def instructions(
     seed: Seed = 0,
     split: Annotated[str, typer.Option(help="train, or test: questions in words held out of training.")] = "train",
     inspected: Annotated[
-        float, typer.Option(help="The share of pictures that the bundle itself looks at; the rest is simulated.")
+        float,
+        typer.Option(
+            parser=read_share,
+            metavar="SHARE",
+            help="The share of pictures that the bundle itself looks at; the rest is simulated.",
+        ),
     ] = 0.0,
     bundle: Annotated[str, typer.Option("--bundle", help="Whose detector looks at them.")] = DEFAULT,
     leave_out: LeaveOut = None,

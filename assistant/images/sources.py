@@ -125,7 +125,8 @@ def find_images(
         try:
             os.lstat(path)  # a link to nothing exists, and is told when it is read
         except (OSError, ValueError) as error:
-            raise _unreadable(shown_name(os.fspath(path)), error) from error
+            typed = os.fspath(path)
+            raise _unreadable(shown_name(typed) if confined else fit_to_print(typed), error) from error
     return _walk_all(given, census or Census(), confined)
 
 

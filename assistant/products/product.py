@@ -27,11 +27,11 @@ from assistant.files import write_atomically
 from assistant.models.digests import digest_state
 from assistant.products.config import check_memory
 from assistant.products.masks import is_share, look_at
+from assistant.products.names import SUFFIX
 from assistant.products.undo import Step, pack, trim, unpack
 
 SCHEMA = 3
 _READ = (2, SCHEMA)
-SUFFIX = ".product.safetensors"
 UNDO_SUFFIX = ".undo.safetensors"
 _HEADER = "looktwice"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,8 @@ from assistant.files import remove_left_overs
 from assistant.products.audit import AuditLog, Writer
 from assistant.products.audit_chain import Facts
 from assistant.products.changes import compare, facts
-from assistant.products.product import SUFFIX, UNDO_SUFFIX, Product, check_name, undo_path
+from assistant.products.names import SUFFIX, default_folder, product_names
+from assistant.products.product import UNDO_SUFFIX, Product, check_name, undo_path
 
 LONGEST_WAIT = 120.0
 """Seconds that a change waits for another change of the same product."""
@@ -162,7 +162,7 @@ class ProductStore:
 
     def names(self) -> list[str]:
         """The names of the products, sorted."""
-        return sorted(self._names()) if self.folder.is_dir() else []
+        return product_names(self.folder)
 
     @contextmanager
     def _change(self, name: str) -> Iterator[Writer]:
@@ -185,10 +185,6 @@ class ProductStore:
             except OSError as error:
                 return {"state": None, "unreadable": error.strerror or type(error).__name__}
 
-    def _names(self) -> Iterator[str]:
-        for path in self.folder.glob(f"*{SUFFIX}"):
-            yield path.name.removesuffix(SUFFIX)
-
 
 def _holding(kept: Product | Facts) -> str:
     """What a product that is in the way holds, as the end of a sentence."""
@@ -197,11 +193,3 @@ def _holding(kept: Product | Facts) -> str:
     references, defects = len(kept.references), len(kept.known.defects)
     taught = f" and {defects} known defect{'s' if defects != 1 else ''}" if defects else ""
     return f", with {references} reference{'s' if references != 1 else ''}{taught}"
-
-
-def default_folder() -> Path:
-    """$LOOKTWICE_PRODUCTS where that is set, else a folder of the user's."""
-    import platformdirs
-
-    named = os.environ.get("LOOKTWICE_PRODUCTS")
-    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("looktwice")) / "products"

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import ImageError, LooktwiceError, ProductError
-from assistant.images.sources import Census, find_images
+from assistant.errors import ImageError, LooktwiceError, NothingToInspect, ProductError
+from assistant.images.sources import Census, find_images, shown_name
 from assistant.inspection import AskedMode, Inspection, present_name
 from assistant.records.batch_run import HOLD, Run, State, default_owner
 
@@ -75,7 +75,7 @@ def plan_batch(
     sources = [os.path.abspath(path) for path in find_images(paths, census, confined=confined)]
     if not sources:
         left_out = f"; not read: {census}" if census.left_out else ""
-        raise LooktwiceError(f"There is no picture at the given paths{left_out}.")
+        raise NothingToInspect(f"There is no picture in {', '.join(map(str, paths))}{left_out}.")
     settings = {
         **(more or {}),
         "mode": present_name(mode),
@@ -146,6 +146,8 @@ def _inspect_rest(
                 if place not in missing:
                     continue
                 preview = _overlay(row) if previews else None
+                if "uploads" in run.settings:  # where they lie meanwhile is nobody's business
+                    row = replace(row, path=shown_name(row.path))
                 id = history.add(row, lot=run.lot, preview=preview, run=run.id, place=place)
                 missing.remove(place)
                 done = run.total - len(missing)

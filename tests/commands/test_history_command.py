@@ -79,13 +79,13 @@ def test_one_is_shown_and_reported_with_its_conversation(run, tmp_path):
 
 def test_rows_go_to_a_file(run, tmp_path):
     status, _, err = run("export", tmp_path / "rows.csv", "--product", "cap")
-    assert status == 0 and "2 rows in rows.csv" in err
+    assert status == 0 and "2 rows in" in err and "rows.csv" in err
     assert (tmp_path / "rows.csv").read_text("utf-8-sig").startswith("id,lot,path")
 
 
 def test_a_lot_is_reported_with_pictures_conversations_and_errors(run, tmp_path):
     status, _, err = run("report", tmp_path / "lot.html", "--title", "All of it")
-    assert status == 0 and "4 inspections in lot.html" in err
+    assert status == 0 and "4 inspections in" in err and "lot.html" in err
     page = (tmp_path / "lot.html").read_text()
     assert page.count("<img") == 3 and "Where is it?" in page and "This file is empty." in page
     assert page.index("part0.png") < page.index("part2.png") < page.index("part1.png")
@@ -100,7 +100,7 @@ def test_a_lot_is_reported_with_pictures_conversations_and_errors(run, tmp_path)
         (["list", "--verdict", "fine"], "no verdict 'fine'"),
         (["report", "lot.doc"], "an .html or a .pdf file"),
         (["report", "lot.html", "--product", "nothing"], "No inspection in the history fits"),
-        (["export", "lot.doc"], ".csv or a .jsonl"),
+        (["export", "lot.doc"], ".csv or .jsonl"),
     ],
 )
 def test_a_mistake_is_one_sentence(run, tmp_path, monkeypatch, arguments, sentence):

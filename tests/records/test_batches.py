@@ -238,3 +238,15 @@ def test_the_command_line_begins_lists_and_continues_runs(command, history, fold
     status, _, err = command("--resume")
     assert status == 2 and "changed since" in err
     assert command("--resume", "--anyway")[0] == 1 and history.runs.get(first["run"]).state == "done"
+
+
+def test_rows_of_uploaded_pictures_have_their_names_and_no_folder(inspector, history, folder, tmp_path):
+    run = plan_batch(inspector, history, [folder], more={"uploads": "0123456789abcdef"})
+    list(run_batch(inspector, history, run.id))
+    for ending in ("csv", "jsonl"):
+        file = tmp_path / f"rows.{ending}"
+        assert history.export(Query(run=run.id), file) == run.total
+        assert str(folder) not in file.read_text("utf-8-sig")
+    assert {row.inspection.path for row in rows_of(history, run.id)} == {
+        os.path.basename(one) for one in run.sources
+    }
