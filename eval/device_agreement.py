@@ -80,7 +80,7 @@ def find(inspector: Inspector, part: Part) -> Found:
     rows["taught"] = inspector.inspect(part.pictures, taught)
     rows["mutual"] = inspector.inspect(part.references + part.pictures, mode="mutual")
     try:
-        rows["zero-shot"] = inspector.inspect(part.pictures)
+        rows["zero-shot"] = inspector.inspect(part.pictures, zero_shot_limits=True)
     except CalibrationError:
         pass  # a bundle without limits has no verdicts to compare
     return Found(rows, [inspector.ask(row, QUESTION).text for row in rows["few-shot"]])
