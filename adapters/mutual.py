@@ -23,6 +23,7 @@ def mutual_maps(
     sizes: Sequence[int] = (1, 3, 5),
     interval: float = 0.3,
     others: int = 128,
+    groups: Sequence[int] | None = None,
     tell: Callable[[float], None] | None = None,
 ) -> list[Tensor]:
     """Mutual anomaly maps of N >= 2 pictures.
@@ -30,17 +31,19 @@ def mutual_maps(
     `tokens`: N tensors [h_i, w_i, C] of unit length, of any grids. For each neighbourhood size, each patch
     takes its distance to the nearest patch of every other picture, and the mean of the smallest `interval` of
     these is its anomaly; sizes are averaged. Returns N maps [h_i, w_i] float32 in [0, 2]. With more than
-    `others` other pictures, a seeded choice of them, spread over all pictures, stands for all. `tell` hears
-    the fraction done.
-    Memory: the tokens in bf16, and one block of `_BLOCK` pictures' similarities. ValueError under two pictures.
+    `others` other pictures, a seeded choice of them, spread over all pictures, stands for all. `groups`: a number
+    for each picture, the same for near copies, which do not vouch for each other. `tell` hears the fraction done.
+    Memory: the tokens in bf16, and one block of `_BLOCK` pictures' similarities. ValueError where there are not
+    two pictures, or groups of them.
     """
-    if len(tokens) < 2:
+    groups = range(len(tokens)) if groups is None else groups
+    if len({*groups}) < 2:
         raise ValueError("pictures are scored against each other: at least two are needed")
     maps = [torch.zeros(t.shape[:2], device=t.device) for t in tokens]
     for step, size in enumerate(sizes):
         pooled = [neighbourhood(t[None].float(), size)[0].flatten(0, 1).to(torch.bfloat16) for t in tokens]
         for i, patches in enumerate(pooled):
-            chosen = _choose(len(tokens), i, others)
+            chosen = _choose(groups, i, others)
             nearest = _nearest(patches, [pooled[j] for j in chosen])
             kept = max(1, round(interval * len(chosen)))
             low = nearest.topk(kept, dim=0, largest=False).values.mean(dim=0)
@@ -73,11 +76,11 @@ def _nearest(patches: Tensor, pictures: Sequence[Tensor]) -> Tensor:
     return (1 - torch.stack(rows).float()).clamp_min(0)
 
 
-def _choose(count: int, own: int, most: int) -> list[int]:
-    rest = [j for j in range(count) if j != own]
+def _choose(groups: Sequence[int], own: int, most: int) -> list[int]:
+    rest = [j for j, group in enumerate(groups) if group != groups[own]]
     if len(rest) <= most:
         return rest
     generator = torch.Generator().manual_seed(0)
     # One order for all of them, so that all pictures are judged by the same others.
-    order = torch.randperm(count, generator=generator).tolist()
-    return [j for j in order if j != own][:most]
+    order = torch.randperm(len(groups), generator=generator).tolist()
+    return [j for j in order if groups[j] != groups[own]][:most]

@@ -120,6 +120,9 @@ WHOLE_DIFFERS = (
 )
 """The notice of an inspection whose verdict would be milder by the map alone."""
 
+NOTHING_SHOWN = "nothing in it can be inspected"
+"""How notices of pictures begin that are never good, whatever their score: they show nothing of the product."""
+
 
 _LIMITS = ("p_value", "threshold", "review_threshold")
 """What an unrated picture has none of."""

@@ -18,6 +18,34 @@ from assistant.detection.config import ScoringConfig
 from assistant.detection.known import KnownDefects
 
 
+class GoodPart(Protocol):
+    """What is noted of a reference; the fields are those of `Reference`."""
+
+    @property
+    def name(self) -> str:
+        """The base name of its file."""
+
+    @property
+    def digest(self) -> str:
+        """A digest of its pixels."""
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right, 0 where nobody noted them."""
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom, 0 where nobody noted them."""
+
+    @property
+    def distance(self) -> float | None:
+        """How far its patches usually are from the others', None where nobody knows."""
+
+    @property
+    def even(self) -> bool:
+        """Whether nothing is to be seen in it."""
+
+
 class GoodParts(Protocol):
     """What pictures of a product are compared with; the fields are those of `Product`."""
 
@@ -26,7 +54,7 @@ class GoodParts(Protocol):
         """What people call it."""
 
     @property
-    def references(self) -> Sequence[object]:
+    def references(self) -> Sequence[GoodPart]:
         """The good pictures, one entry each."""
 
     @property

@@ -30,12 +30,16 @@ LEAST = 0.2
 
 @dataclass(frozen=True)
 class KnownDefect:
-    """One defect given as an example: its id, its file's base name, its label, a digest of its pixels."""
+    """One defect given as an example: its id, its file's base name, its label, a digest of its pixels.
+
+    `extent`: the side of a square as large as it, as a share of its picture's, 0 where nobody outlined it.
+    """
 
     id: int
     name: str
     label: str
     digest: str = ""
+    extent: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +111,8 @@ class KnownDefects:
 
     def rows(self) -> list[dict[str, Any]]:
         """Its defects as JSON-ready rows."""
-        return [asdict(defect) for defect in self.defects]
+        rows = [asdict(defect) for defect in self.defects]
+        return [{k: v for k, v in row.items() if k != "extent" or v} for row in rows]  # so that old seals hold
 
     @classmethod
     def from_state(cls, rows: Sequence[Mapping[str, Any]], tensors: Mapping[str, Tensor]) -> KnownDefects:
@@ -148,9 +153,9 @@ def copy_of(memory: Dictionary, device: torch.device | str | None = None) -> Dic
     return copy
 
 
-def less(memory: Dictionary, owner: int) -> Dictionary:
-    """Another memory without what this one holds of an owner; thinned, it may hold nothing of it."""
+def less(memory: Dictionary, *owners: int) -> Dictionary:
+    """Another memory without what this one holds of some owners; thinned, it may hold nothing of them."""
     copy = copy_of(memory)
-    if owner in copy.ids():
+    for owner in set(owners) & set(copy.ids()):
         copy.remove(owner)
     return copy

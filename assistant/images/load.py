@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -35,7 +36,8 @@ class LoadedImage:
     """A picture as it is displayed: `pixels` [H, W, 3] uint8 RGB, C-contiguous and its own copy.
 
     `name` is the base name, safe to print. `notices` say what was guessed or left out while reading. `window` is
-    what it was read through, and `deep` whether it had more than 8 bits, so that this made a difference.
+    what it was read through, and `deep` whether it had more than 8 bits, so that this made a difference. `folder`
+    is where its file lies, "" for what is no file; it is not for display.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,6 +45,7 @@ class LoadedImage:
     notices: tuple[str, ...] = ()
     window: Window = Window()
     deep: bool = False
+    folder: str = ""
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != np.uint8 or self.pixels.ndim != 3 or self.pixels.shape[2] != 3:
@@ -99,7 +102,7 @@ def load_image(
     shown = shown_name(name) if name is not None else name_of(source)
     with MEMORY.claim() as claim:
         planes = read_planes(source, shown, caps, order, claim)
-        return _develop(planes, shown, bit_depth, window)
+        return _develop(planes, shown, bit_depth, window, _folder_of(source))
 
 
 def load_through(source: Source, windows: Sequence[Window]) -> tuple[LoadedImage, ...]:
@@ -109,7 +112,8 @@ def load_through(source: Source, windows: Sequence[Window]) -> tuple[LoadedImage
     orders: list[ChannelOrder] = [window.channel_order if own else "rgb" for window in windows]
     with MEMORY.claim() as claim:
         planes = {order: read_planes(source, shown, DEFAULT_CAPS, order, claim) for order in set(orders)}
-        return tuple(_develop(planes[o], shown, None, w) for o, w in zip(orders, windows, strict=True))
+        rows, folder = zip(orders, windows, strict=True), _folder_of(source)
+        return tuple(_develop(planes[o], shown, None, w, folder) for o, w in rows)
 
 
 def read_samples(data: bytes, name: str = "the picture") -> Planes:
@@ -133,7 +137,7 @@ def colours_of(
     return pixels, guessed
 
 
-def _develop(planes: Planes, name: str, bit_depth: int | None, window: Window) -> LoadedImage:
+def _develop(planes: Planes, name: str, bit_depth: int | None, window: Window, folder: str) -> LoadedImage:
     """Samples as stored -> the picture as displayed."""
     pixels, guessed = colours_of(planes, name, bit_depth, window)
     notices = planes.notices + guessed
@@ -143,7 +147,11 @@ def _develop(planes: Planes, name: str, bit_depth: int | None, window: Window) -
             pixels = _on_white(pixels, alpha)
             notices += ("its transparent parts are shown on white",)
     shown = np.array(upright(pixels, planes.orientation), order="C")
-    return LoadedImage(shown, name, notices, window, not is_8_bit(planes.colour))
+    return LoadedImage(shown, name, notices, window, not is_8_bit(planes.colour), folder)
+
+
+def _folder_of(source: Source) -> str:
+    return os.path.dirname(os.path.abspath(source)) if isinstance(source, str | os.PathLike) else ""
 
 
 def _on_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from assistant.inspection import Inspection
+from assistant.inspection import NOTHING_SHOWN, Inspection
 from assistant.language.wording import Sentences, base_name, count, number, percent, plain, quote, refer
 
 FEW = 20  # good pictures; fewer than this and the answer says how little they can support
@@ -34,7 +34,9 @@ def state_verdict(i: Inspection, opening: str = "The") -> Sentences:
     if i.verdict != "defect":
         over = f"{_relate(score, review, 'review limit')} and {over}"
     said = [f"{opening} verdict is {i.verdict}: the score of {number(score)} is {over}."]
-    if i.verdict != ("defect" if score > threshold else "review" if score > review else "good"):
+    if i.verdict == "review" and any(notice.startswith(NOTHING_SHOWN) for notice in i.notices):
+        said.append("Since nothing in the picture can be inspected, it is not called good.")
+    elif i.verdict != ("defect" if score > threshold else "review" if score > review else "good"):
         said.append("These numbers do not agree with the verdict in the record, so have it checked.")
     elif abs(score - threshold) <= CLOSE * abs(threshold):
         said.append("That is close to the threshold.")

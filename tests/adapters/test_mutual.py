@@ -116,3 +116,16 @@ def test_rescore_leaves_equal_scores_and_lone_pictures_alone():
     scores = torch.tensor([0.1, 0.5, 0.9])
     assert torch.allclose(rescore(scores, torch.eye(3)), scores)
     assert rescore(scores.bfloat16(), torch.eye(3)).dtype == torch.bfloat16
+
+
+def test_near_copies_do_not_vouch_for_each_other():
+    """Four copies of one strange picture stay as strange among twelve others as a single one is."""
+    usual = pictures(3, [(6, 6)] * 12)
+    strange = pictures(9, [(6, 6)])[0].flip(-1)
+    single = mutual_maps([*usual, strange])[-1]
+    told = mutual_maps([*usual, *[strange] * 4], groups=[*range(12), *[12] * 4])
+    untold = mutual_maps([*usual, *[strange] * 4])
+    assert all(torch.allclose(one, single, atol=1e-3) for one in told[12:])
+    assert untold[-1].mean() < 0.5 * single.mean()
+    with pytest.raises(ValueError, match="two"):
+        mutual_maps([strange] * 4, groups=[0] * 4)
