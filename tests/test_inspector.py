@@ -82,8 +82,8 @@ def same(one, other):
 @pytest.mark.parametrize("at_once", [1, 4, 100])
 def test_many_equal_singles_in_order_around_broken_pictures(either_inspector, product, mixture, learned, at_once):
     chosen = product if learned else None
-    either_inspector._at_once = at_once
-    either_inspector._threads = PictureThreads(min(3, at_once))
+    either_inspector._stream.at_once = at_once
+    either_inspector._stream.threads = PictureThreads(min(3, at_once))
     together = either_inspector.inspect(mixture, chosen)
     assert [r.status for r in together] == ["ok", "ok", "ok", "error", "ok", "error", "ok", "ok", "ok"]
     assert [(r.width, r.height) for r in together if r.status == "ok"][:3] == [(160, 160), (97, 301), (640, 200)]
@@ -346,12 +346,13 @@ def test_references_that_cannot_be_used_are_named(inspector, tmp_path, good):
         inspector.learn("cloth", tmp_path / "empty")
 
 
-def test_without_built_in_limits_pictures_of_unknown_things_are_refused_and_products_are_not(
+def test_without_built_in_limits_pictures_of_unknown_things_are_unrated_and_products_are_learned(
     inspector, good, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("LOOKTWICE_CACHE", str(tmp_path / "nothing"))
+    assert inspector.inspect([good(0)])[0].verdict == "unrated"
     with pytest.raises(CalibrationError, match="no limits for pictures of unknown products"):
-        inspector.inspect([good(0)])
+        inspector.inspect([good(0)], zero_shot_limits=True)
     product = inspector.learn("cloth", [good(0), good(1)])
     assert inspector.inspect([good(2)], product)[0].status == "ok"
 
@@ -443,7 +444,7 @@ def test_an_endless_source_is_read_only_as_far_as_is_asked(inspector, good):
     rows = inspector.inspect(camera())
     assert not drawn
     assert [next(rows).path for _ in range(6)] == [f"image {i}" for i in range(6)]
-    assert len(drawn) <= 6 + 4 * inspector._at_once
+    assert len(drawn) <= 6 + 4 * inspector._stream.at_once
     rows.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("read")]
 
@@ -487,7 +488,7 @@ def test_mutual_mode_lights_up_where_one_picture_is_unlike_the_others(either_ins
 def test_mutual_mode_does_not_mind_the_order_or_how_many_are_read_at_once(inspector, good):
     pictures = [good(i, 160, 160 if i % 2 else 97) for i in range(7)]
     forward = inspector.inspect(pictures, mode="mutual")
-    inspector._at_once = 2
+    inspector._stream.at_once = 2
     back = inspector.inspect(pictures[::-1], mode="mutual")[::-1]
     for one, other in zip(forward, back, strict=True):
         assert one.score == pytest.approx(other.score, abs=0.002)  # patches are kept in bfloat16
@@ -519,7 +520,7 @@ def test_questions_are_answered_from_the_evidence(inspector, good, planted):
 def test_a_bundle_is_loaded_by_name(tiny_home, good):
     inspector = Inspector.from_pretrained("tiny-cnn", device="cpu")
     reference = Inspector.from_pretrained("tiny-cnn", device="cpu", runtime="torch", at_once=0)
-    assert reference._at_once == 1
+    assert reference._stream.at_once == 1
     product = reference.learn("cloth", [good(0), good(1)])
     found, expected = (i.inspect([good(2)], product)[0] for i in (inspector, reference))
     assert found.score == pytest.approx(expected.score, abs=1e-3)
