@@ -1,9 +1,11 @@
 """An inspector without a model, for the front end: what it says depends on the picture and the product alone."""
 
+import json
 import tempfile
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -21,6 +23,25 @@ class StubProduct:
     name: str
     count: int = 3
     history: tuple = ()
+
+    calibration = SimpleNamespace(
+        threshold=0.5,
+        review_threshold=0.45,
+        target=0.05,
+        verdict=lambda score: "defect" if score > 0.5 else "good",
+    )
+    references = ()
+
+    def state(self):
+        return json.dumps({"history": [asdict(change) for change in self.history], "references": []}), {}
+
+    @property
+    def past(self):
+        """A way back over each change."""
+        return [
+            SimpleNamespace(settings=replace(self, history=self.history[:i]).state()[0])
+            for i in range(len(self.history))
+        ]
 
     @property
     def lift(self):
@@ -45,6 +66,9 @@ class StubStore:
     def path(self, name):
         return Path(self._folder.name) / name
 
+    def missing(self, name):
+        return f"There is no product {name!r}; the products are: bracket."
+
     def held(self, name):
         return nullcontext()
 
@@ -66,6 +90,7 @@ class StubInspector:
         self.compared = []
         self.histories = []
         self.saved = []
+        self.taught = []
 
     def learn(self, name, references, config=None, *, tell=None):
         for reference in references:
@@ -77,14 +102,15 @@ class StubInspector:
 
     def load(self, name):
         if name not in self.products:
-            raise ProductError(f"There is no product {name!r}; the products are: bracket.")
+            raise ProductError(self.store.missing(name))
         return self.products[name]
 
-    def correct(self, product, picture, correction):
+    def correct(self, product, picture, correction, label=None, mask=None, confirm=False):
         name, kind = load_image(picture).name, "good" if correction == "false alarm" else "defect"
         if any(change.name == name for change in product.history):
             return product
-        change = Change("now", kind, len(product.history), name)
+        self.taught.append((name, correction, label, mask))
+        change = Change("now", kind, len(product.history), name, label or "")
         return replace(product, history=(*product.history, change))
 
     def inspect(self, images, product=None):

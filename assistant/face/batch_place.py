@@ -5,29 +5,40 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from assistant.errors import LooktwiceError
-from assistant.face.batch_show import NO_RUN, NOTHING, STYLE, list_errors, list_runs, show_chart, show_standing
-from assistant.face.batch_steps import MOST_PREVIEWS, BatchRequest, BatchRuns, Filter, only_pictures
+from assistant.face.batch_show import (
+    NO_RUN,
+    NOTHING,
+    STYLE,
+    list_errors,
+    list_runs,
+    show_chart,
+    show_standing,
+    show_worst,
+)
+from assistant.face.batch_steps import READ, BatchRequest, BatchRuns, Filter, only_pictures
+from assistant.face.cards import lay_out_cards
 from assistant.face.downloads import DownloadRow, lay_out_downloads, wire_downloads
 from assistant.face.exports import Ending
+from assistant.face.kept import KeptHandlers, KeptView, lay_out_kept
 from assistant.face.listing import lay_out_listing, picked
-from assistant.face.shared import QUIET, Resources
+from assistant.face.shared import QUIET, Resources, scroll_to
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence
 from assistant.images.sources import EXTENSIONS
 from assistant.records.entries import LONGEST_LOT
+from assistant.records.history import History
 
 WITHOUT = (
     "A batch is kept in the history, row by row, and this server keeps none: "
     "start it without <code>--no-history</code>."
 )
-FILTERS: tuple[Filter, ...] = ("all", "defect", "review", "good", "error")
-SCROLL = "() => { if (innerWidth < 700) document.querySelector('#standing')?.scrollIntoView({ block: 'start' }); }"
-"""On a phone the run lies below the form and the list."""
+FILTERS: tuple[str, ...] = ("all", *READ)
 
 SECONDS = 1.5
 """Between two looks at a run that is at work."""
@@ -44,7 +55,7 @@ def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
             form = _lay_out_form(shared)
             runs = lay_out_listing(NOTHING, "runs")
         with gr.Column(scale=5, min_width=320):
-            screen = _lay_out_screen(runs)
+            screen = _lay_out_screen(shared, shared.history, runs)
     _wire(page, tab, BatchHandlers(batches), form, screen)
 
 
@@ -68,7 +79,10 @@ class Form:
 
 @dataclass(frozen=True)
 class Screen:
-    """The widgets that show a run. `run` is its id, `ids` are the inspections in the gallery."""
+    """The widgets that show a run. `run` is its id, `ids` are the inspections in the gallery.
+
+    Of its `body` either `pictures` are seen or, once one is opened, its `inspection`.
+    """
 
     run: gr.State
     ids: gr.State
@@ -76,9 +90,13 @@ class Screen:
     cancel: gr.Button
     proceed: gr.Button
     body: gr.Column
+    pictures: gr.Column
+    inspection: gr.Column
+    back: gr.Button
+    opened: KeptView
     chart: gr.HTML
     verdict: gr.Radio
-    gallery: gr.Gallery
+    gallery: gr.HTML
     errors: gr.HTML
     files: DownloadRow
     runs: gr.HTML
@@ -89,6 +107,11 @@ class Screen:
         """Everything that another look at a run changes; `BatchHandlers.show` gives the values."""
         seen = [self.run, self.ids, self.standing, self.cancel, self.proceed, self.body, self.chart, self.gallery]
         return [*seen, self.errors, self.runs, self.timer]
+
+    @property
+    def panes(self) -> list[Any]:
+        """Of which one is seen; `panes` of this module gives the values."""
+        return [self.pictures, self.inspection]
 
     @property
     def chosen(self) -> list[Any]:
@@ -108,7 +131,7 @@ def _lay_out_form(shared: Resources) -> Form:
         max_lines=1,
         visible=bool(shared.folders),
     )
-    product = gr.Dropdown(shared.product_choices(), value="", label="Saved product")
+    product = gr.Dropdown([("none", "")], value="", label="Saved product")
     compare = gr.Checkbox(
         label="Compare the pictures with each other", info="Needs no product; rows come at the end."
     )
@@ -119,26 +142,21 @@ def _lay_out_form(shared: Resources) -> Form:
     return Form(pictures, whole, folder, product, compare, lot, start)
 
 
-def _lay_out_screen(runs: gr.HTML) -> Screen:
+def _lay_out_screen(shared: Resources, history: History, runs: gr.HTML) -> Screen:
     standing = gr.HTML(NO_RUN, css_template=STYLE, elem_id="standing")
     with gr.Row():
         cancel = gr.Button("Cancel", variant="stop", visible=False, scale=0, min_width=160)
         proceed = gr.Button("Continue", variant="primary", visible=False, scale=0, min_width=160)
     with gr.Column(visible=False) as body:
-        chart = gr.HTML(elem_id="scores")
-        errors = gr.HTML(css_template=STYLE, elem_id="unread")
-        files = lay_out_downloads()
-        verdict = gr.Radio(list(FILTERS), value="all", label=f"Pictures, worst first, {MOST_PREVIEWS} at most")
-        gallery = gr.Gallery(
-            label="Previews",
-            show_label=False,
-            columns=4,
-            height=None,
-            object_fit="contain",
-            interactive=False,
-            buttons=["fullscreen"],
-            elem_id="worst",
-        )
+        with gr.Column() as pictures:
+            chart = gr.HTML(elem_id="scores")
+            errors = gr.HTML(css_template=STYLE, elem_id="unread")
+            files = lay_out_downloads()
+            verdict = gr.Radio(list(FILTERS), value="all", label="Pictures (pick one to open it)")
+            gallery = lay_out_cards("worst", 150)
+        with gr.Column(visible=False, elem_id="picked") as inspection:
+            back = gr.Button("Back to all pictures", size="sm")
+            opened = lay_out_kept(shared, history, "")
     return Screen(
         run=gr.State(""),
         ids=gr.State(()),
@@ -146,6 +164,10 @@ def _lay_out_screen(runs: gr.HTML) -> Screen:
         cancel=cancel,
         proceed=proceed,
         body=body,
+        pictures=pictures,
+        inspection=inspection,
+        back=back,
+        opened=opened,
         chart=chart,
         verdict=verdict,
         gallery=gallery,
@@ -176,8 +198,8 @@ class BatchHandlers:
             run = self.batches.start(BatchRequest(paths, folder or "", product or "", bool(compare), lot or ""))
         except Exception as error:
             _warn(error)
-            return [gr.skip()] * 12
-        return [None, *self.show(run, "all", ())]
+            return [gr.skip()] * 15
+        return [None, "all", *self.show(run, "all", ()), *panes("pictures")]
 
     def take_folder(self, chosen: list[dict[str, Any]] | None) -> list[str]:
         """The pictures of a folder that was uploaded, for the list of uploads."""
@@ -197,10 +219,10 @@ class BatchHandlers:
             around = [list_runs(self.batches.runs(), run), gr.Timer(active=active)]
             if not run:
                 hidden = [gr.Button(visible=False)] * 2
-                return ["", (), NO_RUN, *hidden, gr.Column(visible=False), "", [], "", *around]
+                return ["", (), NO_RUN, *hidden, gr.Column(visible=False), "", "", "", *around]
             view = self.batches.view(run, verdict if verdict in FILTERS else "all")
             shown = tuple(row.id for row in view.worst)
-            gallery = gr.skip() if shown == tuple(ids) else self.batches.previews(view.worst)
+            gallery = gr.skip() if shown == tuple(ids) else show_worst(view, self.batches.cards(view.worst))
         except Exception as error:
             line = f'<span class="badge error">NOT SHOWN</span>{html.escape(sentence(error))}'
             return ["", (), line, *[gr.skip()] * 7, gr.Timer(active=False)]
@@ -227,8 +249,13 @@ class BatchHandlers:
         return self.show(run or (progress.run if progress else ""), verdict, ids)
 
     def open(self, verdict: Filter, event: gr.EventData) -> list[Any]:
-        """Values for `Screen.all` that show the run whose row was picked."""
-        return self.show(picked(event), verdict, (-1,))
+        """Values for `Screen.all` and `Screen.panes` that show the run whose row was picked."""
+        return [*self.show(picked(event), verdict, (-1,)), *panes("pictures")]
+
+    def open_picture(self, event: gr.EventData) -> list[Any]:
+        """Values for `KeptView.all` and `Screen.panes` that show the inspection whose picture was picked."""
+        _, view = KeptHandlers(self.batches.history).open(picked(event))
+        return [*view, *panes("inspection")]
 
     def cancel(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
         """Stop a run, and values for `Screen.all`."""
@@ -247,9 +274,14 @@ class BatchHandlers:
         """The file of a run."""
         return self.batches.export(run, ending)
 
-    def list_products(self) -> gr.Dropdown:
-        """The saved products as they are now."""
-        return gr.Dropdown(self.batches.shared.product_choices())
+    def list_products(self, product: str | None) -> gr.Dropdown:
+        """The saved products as they are now, with the chosen one."""
+        return self.batches.shared.choose_product(product)
+
+
+def panes(seen: str) -> list[gr.Column]:
+    """Values for `Screen.panes`: the pictures of a run or, for "inspection", the one that was opened."""
+    return [gr.Column(visible=seen == "pictures"), gr.Column(visible=seen == "inspection")]
 
 
 def _warn(error: Exception) -> None:
@@ -258,16 +290,22 @@ def _warn(error: Exception) -> None:
 
 def _wire(page: gr.Blocks, tab: gr.Tab, handlers: BatchHandlers, form: Form, screen: Screen) -> None:
     uploads: dict[str, Any] = {"preprocess": False, "show_progress": "hidden", "api_visibility": "private"}
-    begun = form.start.click(handlers.start, form.request, [form.pictures, *screen.all], **uploads)
+    begun = form.start.click(
+        handlers.start, form.request, [form.pictures, screen.verdict, *screen.all, *screen.panes], **uploads
+    )
     form.whole.upload(handlers.take_folder, form.whole, form.pictures, **uploads)
     screen.cancel.click(handlers.cancel, screen.chosen, screen.all, **QUIET)
     screen.proceed.click(handlers.proceed, screen.chosen, screen.all, **QUIET)
-    opened = screen.runs.select(handlers.open, screen.verdict, screen.all, **QUIET)
+    opened = screen.runs.select(handlers.open, screen.verdict, [*screen.all, *screen.panes], **QUIET)
     for event in (begun, opened):
-        event.success(None, None, None, js=SCROLL, **QUIET)
+        event.success(None, None, None, js=scroll_to("#standing"), **QUIET)
+    seen = screen.gallery.select(handlers.open_picture, None, [*screen.opened.all, *screen.panes], **QUIET)
+    seen.success(None, None, None, js=scroll_to("#picked", always=True), **QUIET)
+    left = screen.back.click(partial(panes, "pictures"), None, screen.panes, **QUIET)
+    left.success(None, None, None, js=scroll_to("#worst", always=True), **QUIET)
     screen.verdict.change(handlers.show, screen.chosen, screen.all, **QUIET)
     screen.timer.tick(handlers.show, screen.chosen, screen.all, **QUIET)
     wire_downloads(screen.files, handlers.export, [screen.run])
     for shown in (page.load, tab.select):
-        shown(handlers.list_products, None, form.product, **QUIET)
+        shown(handlers.list_products, form.product, form.product, **QUIET)
         shown(handlers.look, screen.chosen, screen.all, **QUIET)

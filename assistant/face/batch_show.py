@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from assistant.face.batch_steps import MOST_ERRORS, RunView, Standing
+from assistant.face.batch_steps import MOST_ERRORS, READ, RunView, Standing
+from assistant.face.cards import Card, show_cards
 from assistant.face.chart import draw_histogram
 from assistant.face.exports import show_time
 from assistant.face.listing import BADGES, ListedRow, show_counts, show_listing
@@ -28,7 +29,7 @@ progress { appearance: none; display: block; width: 100%; height: 12px; border: 
 progress::-webkit-progress-bar { background: none; }
 progress::-webkit-progress-value { background: var(--color-accent); }
 progress::-moz-progress-bar { background: var(--color-accent); }
-.why { border-left: 4px solid #be1928; padding-left: 10px; }
+.why { border-left: 4px solid var(--error-border-color); padding-left: 10px; }
 .head { font-weight: 600; }
 ul { margin: 0 0 8px; padding-left: 18px; }
 li { overflow-wrap: anywhere; }
@@ -87,8 +88,16 @@ def say_left(seconds: float | None) -> str:
 
 def show_chart(view: RunView) -> str:
     """The histogram of a run's scores, with its limits."""
-    ordered = {kind: view.scores[kind] for kind in ("good", "review", "defect") if view.scores.get(kind)}
+    ordered: dict[str, list[float]] = {kind: view.scores[kind] for kind in reversed(READ) if view.scores.get(kind)}
     return draw_histogram(ordered, view.limits)
+
+
+def show_worst(view: RunView, cards: Sequence[Card]) -> str:
+    """The worst pictures of a run, and how many of how many they are."""
+    if not cards:
+        return "<p>There is no such picture in this run.</p>"
+    more = f" {len(cards)} of" if len(cards) < view.matching else ""
+    return show_cards(f"{more} {view.matching}, the highest score first".strip(), cards)
 
 
 def list_errors(view: RunView) -> str:

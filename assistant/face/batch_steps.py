@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from assistant.errors import LooktwiceError
+from assistant.face.cards import Card
+from assistant.face.embedded import embed_thumbnail
 from assistant.face.exports import Ending, Exports, show_time
 from assistant.face.shared import Resources
 from assistant.face.upload_store import UploadStore
+from assistant.face.verdicts import OUTCOMES
 from assistant.face.worker import Worker
 from assistant.images.sources import EXTENSIONS, find_images, shown_name
 from assistant.inspection import AskedMode, Outcome
@@ -24,8 +25,11 @@ from assistant.records.batches import plan_batch
 from assistant.records.entries import KeptInspection, Query
 from assistant.records.history import History
 
-Filter = Literal["all", "defect", "review", "good", "error"]
+Filter = Literal["all", "defect", "review", "unrated", "good"]
 Standing = Literal["at work", "waiting", "halted", "done", "purged"]
+
+READ: tuple[Outcome, ...] = tuple(outcome for outcome in OUTCOMES if outcome != "error")
+"""What can come of a picture that was read: the others are listed by themselves."""
 
 MOST_PREVIEWS = 60
 MOST_ERRORS = 50
@@ -44,7 +48,10 @@ class BatchRequest:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as it is shown: counts and scores by verdict, limits, the worst of one verdict, and the errors."""
+    """A run as it is shown: counts and scores by verdict, limits, the worst of one verdict, and the errors.
+
+    `worst` are the first of `matching`.
+    """
 
     run: Run
     standing: Standing
@@ -52,6 +59,7 @@ class RunView:
     scores: dict[str, list[float]]
     limits: dict[str, float]
     worst: tuple[KeptInspection, ...]
+    matching: int
     errors: tuple[KeptInspection, ...]
 
 
@@ -100,7 +108,7 @@ class BatchRuns:
         """A run with the worst of its pictures of a verdict; HistoryError where there is none."""
         unfinished = self.worker.unfinished
         shown = self.history.runs.get(run)
-        verdicts: tuple[Outcome, ...] = () if which == "all" else (which,)
+        verdicts: tuple[Outcome, ...] = READ if which == "all" else (which,)
         page = self.history.search(Query(run=run, verdicts=verdicts, order="score"), size=MOST_PREVIEWS)
         errors = self.history.search(Query(run=run, verdicts=("error",), order="place"), size=MOST_ERRORS)
         return RunView(
@@ -110,12 +118,13 @@ class BatchRuns:
             self.history.scores(Query(run=run)),
             self._limits(run),
             page.rows,
+            page.total,
             errors.rows,
         )
 
-    def previews(self, rows: Sequence[KeptInspection]) -> list[tuple[str, str]]:
-        """(file, caption) of the rows that have a preview; the files lie among the server's own."""
-        return [(str(self._preview(row)), caption(row)) for row in rows if row.has_preview]
+    def cards(self, rows: Sequence[KeptInspection]) -> list[Card]:
+        """The rows as cards, each with the preview that was kept."""
+        return [self._card(row) for row in rows]
 
     def export(self, run: str, ending: Ending) -> str:
         """Write a run, or a report on it, to a file among the server's own and return its path."""
@@ -123,16 +132,11 @@ class BatchRuns:
         exports = Exports(self.shared.uploads, self.history)
         return exports.write(Query(run=run, order="place"), title_of(exported), ending, exported.lot)
 
-    @cached_property
-    def _preview_folder(self) -> Path:
-        os.makedirs(self.shared.uploads, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="previews-", dir=self.shared.uploads))
-
-    def _preview(self, row: KeptInspection) -> Path:
-        file = self._preview_folder / f"{row.id}.jpg"
-        if not file.is_file():
-            file.write_bytes(self.history.preview(row.id) or b"")
-        return file
+    def _card(self, row: KeptInspection) -> Card:
+        inspection, preview = row.inspection, self.history.preview(row.id) if row.has_preview else None
+        picture = embed_thumbnail(preview) if preview else ""
+        name = shown_name(inspection.path)
+        return Card(str(row.id), picture, name, inspection.outcome, number(inspection.score))
 
     def _plan(self, request: BatchRequest, paths: Sequence[str], token: str | None) -> str:
         inspector = self.shared.inspector
@@ -155,12 +159,6 @@ def _standing(run: Run, unfinished: Mapping[str, Standing]) -> Standing:
     if run.id in unfinished:
         return unfinished[run.id]
     return run.state if run.state in ("done", "purged") else "halted"
-
-
-def caption(row: KeptInspection) -> str:
-    """What stands under a picture of a batch: score, verdict, name."""
-    inspection = row.inspection
-    return f"{number(inspection.score)} {inspection.verdict} {shown_name(inspection.path)}"
 
 
 def title_of(run: Run) -> str:

@@ -12,7 +12,6 @@ from PIL import Image
 from assistant.errors import LooktwiceError
 from assistant.face.session import Result
 from assistant.face.words import show_legend
-from assistant.images.load import load_image
 from assistant.inspection import Inspection
 from assistant.overlay import colorize, draw_boxes, draw_overlay
 
@@ -50,7 +49,7 @@ def drawn(shown: Result, options: DrawingOptions) -> list[Any]:
         return [kept, gr.ImageSlider(visible=False), ""]
     if options.view == "Map":
         return [_map_of(inspection), gr.ImageSlider(visible=False), legend]
-    pixels = load_image(shown.picture).pixels
+    pixels = shown.inspection.picture(shown.picture).pixels
     plain = draw_boxes(pixels, ())
     if options.view == "Original":
         return [plain, gr.ImageSlider(visible=False), legend]

@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def make_example(name: str, folder: str | Path) -> Example:
 
     pictures = write("defective.png", 0, True), write("good.png", 1)
     return Example(pictures, tuple(write(f"reference {i + 1}.png", 2 + i) for i in range(REFERENCES)))
+
+
+@cache
+def draw_example(name: str) -> Image.Image:
+    """The defective part of an example, as it is shown to choose from; KeyError for an unknown name."""
+    return Image.fromarray(draw_part(name, 0, True))
 
 
 def draw_part(name: str, number: int, defect: bool = False) -> NDArray[np.uint8]:

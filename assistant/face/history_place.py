@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,28 +17,25 @@ from assistant.face.history_steps import (
     ANY,
     COLUMNS,
     PAGE,
-    VERDICTS,
     Filters,
     choices,
+    chosen_of,
     entry_of,
     find,
-    open_kept,
     parse_day,
     purge,
 )
+from assistant.face.kept import KeptHandlers, KeptView, lay_out_kept
 from assistant.face.listing import BADGES, lay_out_listing, picked, show_counts, show_listing
-from assistant.face.result import ResultView, cleared, filled, lay_out_result
 from assistant.face.session import Result
-from assistant.face.shared import QUIET, Resources
-from assistant.face.words import sentence, show_chat
+from assistant.face.shared import QUIET, Resources, scroll_to
+from assistant.face.verdicts import OUTCOMES
+from assistant.face.words import sentence
 from assistant.records.entries import Query
 from assistant.records.history import History
 
 WITHOUT = "This server keeps no history: start it without <code>--no-history</code>."
 WELCOME = "Open an inspection from the list: its picture, its verdict and its conversation come back."
-SCROLL = "() => { if (innerWidth < 700) document.querySelector('#opened')?.scrollIntoView({ block: 'start' }); }"
-"""On a phone the result lies below the list."""
-
 EMPTY = "Nothing was inspected yet, or nothing fits what you look for."
 
 
@@ -52,10 +49,8 @@ def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
             search = _lay_out_search()
             removal = _lay_out_removal()
         with gr.Column(scale=5, min_width=320, elem_id="opened"):
-            view = lay_out_result(shared, WELCOME)
-            with view.actions:
-                forget = gr.Button("Delete conversation", size="sm", min_width=150)
-    _wire(page, tab, HistoryHandlers(shared, shared.history), search, removal, view, forget)
+            view = lay_out_kept(shared, shared.history, WELCOME)
+    _wire(page, tab, HistoryHandlers(shared, shared.history), search, removal, view)
 
 
 @dataclass(frozen=True)
@@ -112,7 +107,7 @@ def _lay_out_search() -> Search:
     with gr.Row():
         since = gr.DateTime(label="From (YYYY-MM-DD)", include_time=False, type="string", min_width=200)
         until = gr.DateTime(label="Until, that day included", include_time=False, type="string", min_width=200)
-    verdicts = gr.CheckboxGroup(list(VERDICTS), label="Verdict (none chosen: any)")
+    verdicts = gr.CheckboxGroup(list(OUTCOMES), label="Verdict (none chosen: any)")
     search = gr.Button("Search", variant="primary")
     counts = gr.HTML(css_template=BADGES, elem_id="found")
     listing = lay_out_listing(EMPTY, "kept")
@@ -145,7 +140,8 @@ class HistoryHandlers:
     def find(self, page: int, shown: Result | None, *filters: Any) -> list[Any]:
         """Values for `Search.listed`: a page of what the filters find."""
         try:
-            listed, at = find(self.history, _filters(filters), page)
+            wanted = _filters(filters)
+            listed, at = find(self.history, wanted, page)
         except Exception as error:
             line = f'<p role="alert">{html.escape(sentence(error))}</p>'
             return [1, line, show_listing("", (), (), EMPTY), *[gr.Button(interactive=False)] * 2]
@@ -156,7 +152,7 @@ class HistoryHandlers:
         chosen = str(shown.kept) if shown else ""
         return [
             at,
-            show_counts(listed.counts) if listed.counts else "",
+            show_counts(listed.counts, wanted.verdicts) if listed.counts else "",
             show_listing(title, COLUMNS, entries, EMPTY, chosen),
             gr.Button(interactive=at > 1),
             gr.Button(interactive=last < listed.total),
@@ -175,27 +171,9 @@ class HistoryHandlers:
         return self.find(page + 1, shown, *filters)
 
     def open(self, event: gr.EventData, page: int, *filters: Any) -> list[Any]:
-        """Values for `ResultView.all` and `Search.listed`: the inspection whose row was picked."""
-        shown: Result | None = None
-        try:
-            kept, shown = open_kept(self.history, picked(event))
-            if kept.inspection.status == "error":
-                raise HistoryError(kept.inspection.error or "The picture could not be read")
-            view = filled(shown)
-        except Exception as error:
-            view = cleared(f'<span class="badge error">NOT READ</span>{html.escape(sentence(error))}')
+        """Values for `KeptView.all` and `Search.listed`: the inspection whose row was picked."""
+        shown, view = KeptHandlers(self.history).open(picked(event))
         return [*view, *self.find(page, shown, *filters)]
-
-    def forget(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
-        """The result and the chat without the conversation, which is removed from the history."""
-        if shown is None or shown.kept is None:
-            return shown, []
-        try:
-            self.history.forget_turns(shown.kept)
-        except Exception as error:
-            _warn(error)
-            return shown, show_chat(shown.turns)
-        return replace(shown, turns=()), []
 
     def export(self, ending: Ending, *filters: Any) -> str:
         """What the filters find, as a file."""
@@ -235,10 +213,14 @@ class HistoryHandlers:
         """Values for `Removal.all` while nothing is asked."""
         return [None, line, gr.Button(visible=False), gr.Button(visible=False)]
 
-    def list_names(self) -> list[Any]:
-        """The products and the lots that anything was kept of, as choices."""
+    def list_names(self, product: str, lot: str) -> list[Any]:
+        """The products and the lots that anything was kept of, as choices, each with the chosen one."""
         try:
-            return [gr.Dropdown(choices(self.history.names(kind))) for kind in ("product", "lot")]
+            products, lots = choices(self.history.names("product")), choices(self.history.names("lot"))
+            return [
+                gr.Dropdown(products, value=chosen_of(products, product)),
+                gr.Dropdown(lots, value=chosen_of(lots, lot)),
+            ]
         except HistoryError:
             return [gr.skip(), gr.skip()]
 
@@ -248,20 +230,15 @@ def _filters(values: Sequence[Any]) -> Filters:
     return Filters(product or ANY, tuple(verdicts or ()), since or "", until or "", lot or ANY, text or "")
 
 
-def _warn(error: Exception) -> None:
-    gr.Warning(html.escape(sentence(error)))
-
-
 def _wire(
     page: gr.Blocks,
     tab: gr.Tab,
     handlers: HistoryHandlers,
     search: Search,
     removal: Removal,
-    view: ResultView,
-    forget: gr.Button,
+    view: KeptView,
 ) -> None:
-    asked = [view.shown, *search.filters]
+    asked = [view.result.shown, *search.filters]
     for event in (
         search.find.click,
         search.text.submit,
@@ -275,13 +252,13 @@ def _wire(
     opened = search.listing.select(
         handlers.open, [search.page, *search.filters], [*view.all, *search.listed], **QUIET
     )
-    opened.success(None, None, None, js=SCROLL, **QUIET)
+    opened.success(None, None, None, js=scroll_to("#opened"), **QUIET)
     wire_downloads(search.files, handlers.export, search.filters)
-    forget.click(handlers.forget, view.shown, [view.shown, view.chat], **QUIET)
     removal.ask.click(handlers.ask_removal, removal.before, removal.all, **QUIET)
     removal.no.click(handlers.keep, None, removal.all, **QUIET)
     removed = removal.sure.click(handlers.remove, removal.end, removal.all, **QUIET)
     removed.then(handlers.search, asked, search.listed, **QUIET)
     for shown in (page.load, tab.select):
-        shown(handlers.list_names, None, [search.product, search.lot], **QUIET)
-        shown(handlers.find, [search.page, *asked], search.listed, **QUIET)
+        named = [search.product, search.lot]
+        listed = shown(handlers.list_names, named, named, **QUIET)
+        listed.then(handlers.find, [search.page, *asked], search.listed, **QUIET)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import get_args
 
 from assistant.errors import HistoryError
 from assistant.face.exports import show_time
 from assistant.face.listing import ListedRow
 from assistant.face.session import Result
 from assistant.face.upload_store import UploadStore
+from assistant.face.verdicts import OUTCOMES
 from assistant.images.sources import shown_name
-from assistant.inspection import Outcome
 from assistant.language.wording import number
 from assistant.records.entries import KeptInspection, Page, Query
 from assistant.records.history import History
@@ -24,7 +23,6 @@ PAGE = 50
 ANY, NONE = "any", "none"
 """The choices of a name that are no name; a name itself is chosen as "=name"."""
 
-VERDICTS: tuple[Outcome, ...] = ("defect", "review", "good", "error")
 COLUMNS = ("Picture", "When", "Product", "Lot", "Verdict", "Score / limit")
 
 
@@ -47,7 +45,7 @@ class Filters:
             raise HistoryError("The first day lies after the last one.")
         return Query(
             product=_name(self.product),
-            verdicts=tuple(v for v in get_args(Outcome) if v in self.verdicts),
+            verdicts=tuple(v for v in OUTCOMES if v in self.verdicts),
             since=since,
             until=until + timedelta(days=1) if until else None,
             lot=_name(self.lot),
@@ -68,6 +66,11 @@ def parse_day(text: str) -> datetime | None:
 def choices(names: Sequence[str]) -> list[tuple[str, str]]:
     """The choices of a product or a lot: any, none, and each name."""
     return [("any", ANY), ("none", NONE), *((name, f"={name}") for name in names if name)]
+
+
+def chosen_of(there: Sequence[tuple[str, str]], chosen: str | None) -> str:
+    """What is chosen among some choices: what was, or "any" where that is gone."""
+    return next((value for _, value in there if value == chosen), ANY)
 
 
 def find(history: History, filters: Filters, page: int) -> tuple[Page, int]:
@@ -93,7 +96,8 @@ def entry_of(kept: KeptInspection) -> ListedRow:
     """An inspection as a row of `COLUMNS`."""
     inspection = kept.inspection
     verdict = inspection.outcome
-    judged = "" if inspection.status == "error" else f"{number(inspection.score)} / {number(inspection.threshold)}"
+    limit = "" if verdict == "unrated" else f" / {number(inspection.threshold)}"
+    judged = "" if inspection.status == "error" else f"{number(inspection.score)}{limit}"
     name = shown_name(inspection.path)
     cells = (name, show_time(kept.created), inspection.product or "", kept.lot, verdict, judged)
     return ListedRow(str(kept.id), cells, verdict)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import html
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
+from assistant.errors import LooktwiceError
+from assistant.face.cards import Card, lay_out_cards, show_cards
+from assistant.face.correction import UNTAUGHT, Correction, lay_out_buttons, lay_out_correction, offer
 from assistant.face.drawing import DrawingOptions
-from assistant.face.examples import EXAMPLES, make_example
+from assistant.face.embedded import embed, embed_thumbnail
+from assistant.face.examples import EXAMPLES, draw_example, make_example
+from assistant.face.listing import picked
+from assistant.face.masks import IGNORE, read_drawing, show_drawing
 from assistant.face.result import ResultView, cleared, filled, lay_out_result
 from assistant.face.session import (
     Result,
@@ -20,18 +24,17 @@ from assistant.face.session import (
     correct_result,
     inspect_pictures,
     show_result,
-    undo_correction,
+    undo_change,
 )
-from assistant.face.shared import QUIET, WORK, Resources
+from assistant.face.shared import QUIET, WORK, Resources, scroll_to
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence, show_error, show_notes
 from assistant.images.sources import EXTENSIONS
 from assistant.language.wording import number
-from assistant.products.teaching import Correction
 
 WELCOME = (
     "Drop, paste or take one or several pictures and press <b>Inspect</b>. With a saved product, or a few good "
-    "references, it sees much more. Or try a generated example:"
+    "references, it sees much more."
 )
 FOCUS = "() => { document.querySelector('#inspect')?.focus(); }"
 """After an upload, Enter inspects."""
@@ -43,12 +46,14 @@ def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
         with gr.Column(scale=2, min_width=290):
             left = _lay_out_inputs(shared)
         with gr.Column(scale=7, min_width=310):
-            strip = _lay_out_strip()
+            strip = lay_out_cards("strip", 118, visible=False)
             right = lay_out_result(shared, WELCOME, public=True)
             with right.actions:
-                actions = _lay_out_actions()
-            examples = _lay_out_examples()
-    screen = Screen(left, strip, right, *actions, examples, gr.State(Session()))
+                buttons = lay_out_buttons()
+            with right.below:
+                correction = lay_out_correction(buttons)
+            examples = lay_out_cards("examples", 200)
+    screen = Screen(left, strip, right, correction, examples, gr.State(Session()))
     _wire(page, tab, InspectHandlers(shared), screen)
 
 
@@ -67,20 +72,16 @@ class Screen:
     """All widgets of the place."""
 
     left: Inputs
-    strip: gr.Gallery
+    strip: gr.HTML
     right: ResultView
-    false_alarm: gr.Button
-    missed: gr.Button
-    undo: gr.Button
-    notes: gr.HTML
-    examples: gr.Gallery
+    correction: Correction
+    examples: gr.HTML
     session: gr.State
 
     @property
     def all(self) -> list[Any]:
         """What an inspection or a correction changes, `InspectHandlers.screen` gives the values."""
-        mine = [self.strip, self.false_alarm, self.missed, self.undo, self.notes, self.examples]
-        return [self.session, *self.right.all, *mine]
+        return [self.session, *self.right.all, self.strip, *self.correction.all, self.examples]
 
 
 def _lay_out_inputs(shared: Resources) -> Inputs:
@@ -97,7 +98,7 @@ def _lay_out_inputs(shared: Resources) -> Inputs:
         buttons=[],
         elem_id="pictures",
     )
-    product = gr.Dropdown(shared.product_choices(), value="", label="Product")
+    product = gr.Dropdown([("none", "")], value="", label="Product")
     with gr.Accordion("Good references instead", open=False):
         references = gr.File(
             label="Good references (any number)",
@@ -108,42 +109,6 @@ def _lay_out_inputs(shared: Resources) -> Inputs:
     refuse_addresses(pictures)
     refuse_addresses(references)
     return Inputs(pictures, product, references, gr.Button("Inspect", variant="primary", elem_id="inspect"))
-
-
-def _lay_out_strip() -> gr.Gallery:
-    return gr.Gallery(
-        label="Results, the highest score first",
-        interactive=False,
-        visible=False,
-        allow_preview=False,
-        columns=6,
-        fit_columns=False,
-        height="auto",
-        object_fit="cover",
-        format="jpeg",
-        buttons=[],
-        elem_id="strip",
-    )
-
-
-def _lay_out_actions() -> tuple[gr.Button, gr.Button, gr.Button, gr.HTML]:
-    false_alarm = gr.Button("False alarm", size="sm", min_width=90)
-    missed = gr.Button("Missed defect", size="sm", min_width=90)
-    undo = gr.Button("Undo", size="sm", min_width=70, visible=False)
-    return false_alarm, missed, undo, gr.HTML(elem_classes="notes", min_width=200)
-
-
-def _lay_out_examples() -> gr.Gallery:
-    return gr.Gallery(
-        label="Generated examples",
-        interactive=False,
-        allow_preview=False,
-        columns=3,
-        height="auto",
-        object_fit="cover",
-        buttons=[],
-        elem_id="examples",
-    )
 
 
 @dataclass(frozen=True)
@@ -180,33 +145,60 @@ class InspectHandlers:
         except Exception as error:
             return self.blank(session, show_error(error))
 
-    def correct(
-        self, correction: Correction, view: str, opacity: float, scale: str, shown: Result | None, session: Session
+    def false_alarm(
+        self, view: str, opacity: float, scale: str, shown: Result | None, session: Session
     ) -> list[Any]:
-        """Values for `Screen.all` after the product was corrected."""
+        """Values for `Screen.all` after the product learned that the part on the screen is good."""
         return self._step(
-            lambda now: correct_result(self.shared, now, correction), view, opacity, scale, shown, session
+            lambda now: correct_result(self.shared, now, "false alarm"), view, opacity, scale, shown, session
         )
 
-    def false_alarm(self, *given: Any) -> list[Any]:
-        """As `correct`: the part on the screen is good."""
-        return self.correct("false alarm", *given)
+    def ask_where(self, shown: Result | None) -> tuple[Any, Any, Any]:
+        """The form that asks about a missed defect: in it stands the picture, and no more below it."""
+        try:
+            if shown is None or shown.picture is None:
+                raise LooktwiceError("Inspect a picture first.")
+            drawing = show_drawing(shown.inspection.picture(shown.picture).pixels)
+        except Exception as error:
+            gr.Warning(html.escape(sentence(error)))
+            return gr.skip(), gr.skip(), gr.skip()
+        return gr.Column(visible=True), drawing, gr.Row(visible=False)
 
-    def missed(self, *given: Any) -> list[Any]:
-        """As `correct`: the part on the screen has a defect."""
-        return self.correct("missed", *given)
+    def cancel(self) -> tuple[Any, Any]:
+        """The form hidden, and the picture back in its place."""
+        return gr.Column(visible=False), gr.Row(visible=True)
+
+    def missed(
+        self,
+        label: str,
+        drawing: dict[str, Any] | None,
+        view: str,
+        opacity: float,
+        scale: str,
+        shown: Result | None,
+        session: Session,
+    ) -> list[Any]:
+        """Values for `Screen.all` after the product learned a defect: where it was painted, and its name."""
+
+        def teach(now: Session) -> Session:
+            return correct_result(self.shared, now, "missed", label.strip() or None, read_drawing(drawing, IGNORE))
+
+        return self._step(teach, view, opacity, scale, shown, session)
 
     def undo(self, view: str, opacity: float, scale: str, shown: Result | None, session: Session) -> list[Any]:
-        """Values for `Screen.all` after the last correction was taken back."""
-        return self._step(lambda now: undo_correction(self.shared, now), view, opacity, scale, shown, session)
+        """Values for `Screen.all` after the last change of the product was taken back."""
+        return self._step(lambda now: undo_change(self.shared, now), view, opacity, scale, shown, session)
 
     def pick(
-        self, view: str, opacity: float, scale: str, shown: Result | None, session: Session, at: gr.SelectData
+        self, view: str, opacity: float, scale: str, shown: Result | None, session: Session, event: gr.EventData
     ) -> list[Any]:
         """Values for `Screen.all` with the result that was picked from the strip."""
+        place = picked(event)
 
         def go(now: Session) -> Session:
-            return show_result(self.shared, replace(now, taught=None), int(at.index))
+            if not place.isdecimal() or int(place) >= len(now.results):
+                raise LooktwiceError("There is no such result.")
+            return show_result(self.shared, now, int(place))
 
         return self._step(go, view, opacity, scale, shown, session)
 
@@ -220,39 +212,39 @@ class InspectHandlers:
             return [gr.skip()] * len(self.blank(session, ""))
         return self.blank(session, WELCOME, keep=not pictures)
 
-    def try_example(self, at: gr.SelectData) -> tuple[list[str], list[str], str]:
+    def try_example(self, event: gr.EventData) -> tuple[list[str], list[str], str]:
         """The pictures, the references and no product, of an example that was picked."""
-        example = make_example(EXAMPLES[int(at.index)], self.shared.uploads)
+        name = next((name for name in EXAMPLES if name == picked(event)), EXAMPLES[0])
+        example = make_example(name, self.shared.uploads)
         return list(example.pictures), list(example.references), ""
 
-    def show_examples(self) -> list[tuple[str, str]]:
-        """The pictures and captions of the examples, drawn when first asked for."""
-        return [(make_example(name, self.shared.uploads).pictures[0], name) for name in EXAMPLES]
+    def show_examples(self) -> str:
+        """The examples as cards, one picture of each."""
+        return show_cards("Or try a generated example", [Card(n, embed(draw_example(n)), n) for n in EXAMPLES])
 
-    def list_products(self) -> gr.Dropdown:
-        """The saved products as they are now."""
-        return gr.Dropdown(self.shared.product_choices())
+    def list_products(self, product: str | None) -> gr.Dropdown:
+        """The saved products as they are now, with the chosen one."""
+        return self.shared.choose_product(product)
 
     def screen(self, session: Session, options: DrawingOptions) -> list[Any]:
         """Values for `Screen.all` with what the session shows."""
         known = session.against is not None
-        strip = [(_thumbnail(one), _caption(one)) for one in session.results]
+        cards = [_card(session, place) for place in range(len(session.results))]
+        strip = show_cards("Results, the highest score first", cards, str(session.place))
+        notes = [*filter(None, (session.said,)), *session.notes] or ([] if known else [UNTAUGHT])
         return [
             session,
             *filled(session.shown, options),
-            gr.Gallery(strip, visible=len(strip) > 1, selected_index=session.place),
-            *(gr.Button(interactive=known) for _ in range(2)),
-            gr.Button(visible=session.taught is not None),
-            show_notes(session.notes or (() if known else ("To teach it what is good, choose a product.",))),
-            gr.Gallery(visible=False),
+            gr.HTML(strip, visible=len(cards) > 1),
+            *offer(session.shown.inspection, known, session.known.undo, show_notes(notes)),
+            gr.HTML(visible=False),
         ]
 
     def blank(self, session: Session, line: str, *, keep: bool = False) -> list[Any]:
         """Values for `Screen.all` with a line of HTML in place of a result."""
-        session = replace(session, results=(), pictures=(), notes=(), taught=None)
-        strip = gr.Gallery([], visible=False, selected_index=None)
-        buttons = [gr.Button(interactive=False), gr.Button(interactive=False), gr.Button(visible=False)]
-        return [session, *cleared(line), strip, *buttons, "", gr.Gallery(visible=keep)]
+        session = replace(session, results=(), pictures=(), notes=(), said="")
+        hidden = [gr.HTML("", visible=False), *offer(None, False, "", "")]
+        return [session, *cleared(line), *hidden, gr.HTML(visible=keep)]
 
     def _paths(self, pictures: list[dict[str, Any]] | None) -> list[str]:
         return [
@@ -277,35 +269,43 @@ class InspectHandlers:
             return [gr.skip()] * len(self.blank(session, ""))
 
 
-def _thumbnail(shown: Result) -> Image.Image:
-    picture = Image.open(io.BytesIO(shown.preview or b"")).convert("RGB")
-    picture.thumbnail((240, 240))
-    return picture
-
-
-def _caption(shown: Result) -> str:
-    inspection = shown.inspection
-    return f"{number(inspection.score)} {inspection.verdict}: {inspection.path}"
+def _card(session: Session, place: int) -> Card:
+    result = session.results[place]
+    inspection = result.inspection
+    note = "judged before the last change" if session.is_outdated(result) else ""
+    picture = embed_thumbnail(result.preview or b"")
+    return Card(str(place), picture, inspection.path, inspection.outcome, number(inspection.score), note)
 
 
 def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -> None:
     left, right = at.left, at.right
     wanted = [left.pictures, left.references, left.product, *right.options, at.session]
     busy: dict[str, Any] = {"preprocess": False, "show_progress_on": right.verdict, **WORK}
-    left.inspect.click(handlers.inspect, wanted, at.all, **busy, api_name="inspect")
-    picked = at.examples.select(
+    done = left.inspect.click(handlers.inspect, wanted, at.all, **busy, api_name="inspect")
+    chosen = at.examples.select(
         handlers.try_example, None, [left.pictures, left.references, left.product], **QUIET
     )
-    picked.then(handlers.inspect, wanted, at.all, **busy, api_visibility="private")
+    tried = chosen.then(handlers.inspect, wanted, at.all, **busy, api_visibility="private")
     now = [*right.options, right.shown, at.session]
-    for button, step in ((at.false_alarm, handlers.false_alarm), (at.missed, handlers.missed)):
-        button.click(step, now, at.all, show_progress_on=right.verdict, api_visibility="private", **WORK)
-    at.undo.click(handlers.undo, now, at.all, show_progress_on=right.verdict, api_visibility="private", **WORK)
-    at.strip.select(handlers.pick, now, at.all, **QUIET, **WORK)
+    step: dict[str, Any] = {"show_progress_on": right.verdict, "api_visibility": "private", **WORK}
+    wrong = at.correction
+    steps = [
+        done,
+        tried,
+        wrong.false_alarm.click(handlers.false_alarm, now, at.all, **step),
+        wrong.teach.click(handlers.missed, [wrong.label, wrong.painter, *now], at.all, **step),
+        wrong.undo.click(handlers.undo, now, at.all, **step),
+        at.strip.select(handlers.pick, now, at.all, **QUIET, **WORK),
+    ]
+    for one in steps:
+        one.success(None, None, None, js=scroll_to("#verdict"), **QUIET)
+    asked = wrong.missed.click(handlers.ask_where, right.shown, [wrong.form, wrong.painter, right.body], **QUIET)
+    asked.success(None, None, None, js=scroll_to("#missed", always=True), **QUIET)
+    wrong.cancel.click(handlers.cancel, None, [wrong.form, right.body], **QUIET)
     left.pictures.change(
         handlers.forget, [left.pictures, at.session], at.all, preprocess=False, trigger_mode="multiple", **QUIET
     )
     left.pictures.upload(None, None, None, js=FOCUS, **QUIET)
     for shown in (page.load, tab.select):
-        shown(handlers.list_products, None, left.product, **QUIET)
+        shown(handlers.list_products, left.product, left.product, **QUIET)
     page.load(handlers.show_examples, None, at.examples, **QUIET)

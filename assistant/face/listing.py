@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-_PICK = """element.addEventListener('click', (event) => {
+from assistant.face.verdicts import OUTCOMES, SELDOM, style_outcomes
+
+PICK = """element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-id]');
   if (button) trigger('select', { id: button.dataset.id });
 });"""
+"""The script of a widget whose buttons can be picked; its `select` event comes with the `data-id` of one."""
 
 BADGES = """
 i { font-style: normal; font-size: 13px; font-weight: 600; white-space: nowrap; }
 i { padding: 1px 8px; border-radius: 6px; }
-i.defect, i.error { background: #be1928; color: #fff; }
-i.review { background: #f0b414; color: #000; }
-i.good { background: #00725c; color: #fff; }
 .count { white-space: nowrap; margin-right: 14px; line-height: 2; }
-"""
+""" + style_outcomes("i")
 """The style of what `show_counts` and `show_listing` mark."""
 
 _STYLE = """
@@ -54,7 +54,7 @@ p { padding: 10px 6px; opacity: 0.8; }
 class ListedRow:
     """A row: the id that opening it gives, and its cells as plain text.
 
-    `kind` ("good", "review", "defect", "error") draws the cell of the same text as a badge.
+    `kind`, one of OUTCOMES, draws the cell of the same text as a badge.
     """
 
     id: str
@@ -67,7 +67,7 @@ def lay_out_listing(empty: str, elem_id: str) -> gr.HTML:
     return gr.HTML(
         show_listing("", (), (), empty),
         css_template=_STYLE + BADGES,
-        js_on_load=_PICK,
+        js_on_load=PICK,
         elem_id=elem_id,
         apply_default_css=False,
     )
@@ -85,9 +85,9 @@ def show_listing(
     return f"<table>{top}<tbody>{rows}</tbody></table>"
 
 
-def show_counts(counts: Mapping[str, int]) -> str:
-    """How many of each verdict, as badges of HTML; errors only where there are some."""
-    kinds = (kind for kind in ("defect", "review", "good", "error") if counts.get(kind) or kind != "error")
+def show_counts(counts: Mapping[str, int], only: Sequence[str] = ()) -> str:
+    """How many of each outcome, as badges of HTML: of those in `only`, where there are some, and no other."""
+    kinds = (k for k in OUTCOMES if k in (only or OUTCOMES) and (counts.get(k) or k in only or k not in SELDOM))
     return " ".join(
         f'<span class="count"><i class="{kind}">{kind}</i> {counts.get(kind, 0)}</span>' for kind in kinds
     )

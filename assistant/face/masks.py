@@ -1,13 +1,11 @@
-"""Masks drawn with a brush: what the painter hands over becomes masks, and masks become what it shows.
+"""Masks drawn with a brush: masks become what the painter shows, and what it hands over is read as any other mask.
 
 Green says where to look, red what to ignore.
 """
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from assistant.errors import ImageError
-from assistant.images.load import load_image
+from assistant.face.embedded import embed
+from assistant.images.encoded import decode_base64
+from assistant.images.masks import load_mask
 
 Mask = NDArray[np.bool_]
 
@@ -24,53 +24,37 @@ IGNORE = "#d7233c"
 
 LONGEST_SIDE = 1024
 LONGEST_DRAWING = 8_000_000  # characters
-_PNG = "data:image/png;base64,"
-_INKED = 140  # on white, paint that covers at least half of a pixel is darker than this in one channel
+_NAME = "The drawing"
 
 
-def show_drawing(pixels: NDArray[np.uint8], masks: Sequence[tuple[Mask | None, str]] = ()) -> dict[str, str]:
-    """What a painter shows: a picture [H, W, 3], at most 1024 pixels a side, and masks [h, w] in their colours."""
+def show_drawing(pixels: NDArray[np.uint8], masks: Mapping[str, Mask | None] | None = None) -> dict[str, Any]:
+    """What a painter shows: a picture [H, W, 3], at most 1024 pixels a side, and masks [h, w] by their colours."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    layer = Image.new("RGBA", picture.size)
-    for mask, color in masks:
-        if mask is not None:
-            stencil = Image.fromarray(mask).resize(picture.size, Image.Resampling.NEAREST)
-            layer.paste(color, mask=stencil)
-    return {"picture": _address(picture, "JPEG"), "paint": _address(layer, "PNG")}
+    return {
+        "picture": embed(picture),
+        "paint": {color: _layer(mask, picture.size) for color, mask in (masks or {}).items() if mask is not None},
+    }
 
 
-def read_drawing(drawing: dict[str, Any] | None) -> NDArray[np.uint8] | None:
-    """What was painted, on white [H, W, 3]; None where nothing came. ImageError where it is no picture."""
-    paint = (drawing or {}).get("paint")
+def read_drawing(
+    drawing: Mapping[str, Any] | None, color: str, size: tuple[int, int] | None = None
+) -> Mask | None:
+    """What was painted with the brush of a colour [H, W]; None where nothing was.
+
+    `size`, (width, height), is that of the picture that was painted on. ImageError for what is no mask of it.
+    """
+    layers = (drawing or {}).get("paint") or {}
+    paint = layers.get(color) if isinstance(layers, dict) else layers
     if not paint:
         return None
-    if not isinstance(paint, str) or len(paint) > LONGEST_DRAWING or not paint.startswith(_PNG):
-        raise ImageError("The drawing cannot be read; draw it again.")
-    try:
-        content = base64.b64decode(paint.removeprefix(_PNG), validate=True)
-    except ValueError as error:
-        raise ImageError("The drawing cannot be read; draw it again.") from error
-    return load_image(content, name="the drawing").pixels
+    if not isinstance(paint, str) or len(paint) > LONGEST_DRAWING:
+        raise ImageError(f"{_NAME} cannot be read; draw it again")
+    mask = load_mask(decode_base64(paint, _NAME), size, name=_NAME)
+    return mask if mask.any() else None
 
 
-def split_masks(painted: NDArray[np.uint8] | None) -> tuple[Mask | None, Mask | None]:
-    """Where to look and what to ignore [H, W], of paint on white; None where nothing is of that colour."""
-    if painted is None:
-        return None, None
-    inked = painted.min(axis=2) < _INKED
-    green = painted[..., 1] > painted[..., 0]
-    look, ignore = inked & green, inked & ~green
-    return (look if look.any() else None), (ignore if ignore.any() else None)
-
-
-def whole_mask(painted: NDArray[np.uint8] | None) -> Mask | None:
-    """Everything painted, whatever the colour [H, W]; None where nothing is."""
-    painted_masks = [mask for mask in split_masks(painted) if mask is not None]
-    return np.logical_or.reduce(painted_masks) if painted_masks else None
-
-
-def _address(picture: Image.Image, format: str) -> str:
-    out = io.BytesIO()
-    picture.save(out, format, quality=88)
-    return f"data:image/{format.lower()};base64,{base64.b64encode(out.getvalue()).decode()}"
+def _layer(mask: Mask, size: tuple[int, int]) -> str:
+    layer = Image.new("RGBA", size)
+    layer.paste("#fff", mask=Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+    return embed(layer, "PNG")

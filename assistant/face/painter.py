@@ -1,7 +1,7 @@
 """A picture that one paints on, as one HTML widget: brushes, an eraser, a pointer, a finger or the keyboard.
 
-Its value is {"picture": data URL, "paint": data URL of a PNG, transparent where nothing is painted}. Give it
-values only: an update would make Gradio put a new one in its place.
+Its value is {"picture": data URL, "paint": {colour of a brush: data URL of a PNG, white where that brush painted
+and transparent elsewhere}}. Give it values only: an update would make Gradio put a new one in its place.
 """
 
 from __future__ import annotations
@@ -38,16 +38,47 @@ let tool = one('.tools button').dataset.paint, at = null, drawing = false, mine 
 function show() {
   const value = props.value || {}, image = one('.sheet img');
   one('.sheet').hidden = !value.picture;
-  if (!value.picture || (value.picture === seen && value.paint === mine)) return;
-  seen = value.picture; mine = value.paint; at = null;
+  if (!value.picture || (value.picture === seen && JSON.stringify(value.paint) === mine)) return;
+  seen = value.picture; mine = JSON.stringify(value.paint); at = null;
   image.onload = () => {
     const sheet = canvas();
     sheet.width = image.naturalWidth; sheet.height = image.naturalHeight;
-    const layer = new Image();
-    layer.onload = () => sheet.getContext('2d').drawImage(layer, 0, 0, sheet.width, sheet.height);
-    if (value.paint) layer.src = value.paint;
+    for (const [color, paint] of Object.entries(value.paint || {})) {
+      const layer = new Image();
+      layer.onload = () => { if (seen === value.picture) tint(layer, color); };
+      layer.src = paint;
+    }
   };
   image.src = value.picture;
+}
+
+function tint(layer, color) {
+  const sheet = canvas(), colored = document.createElement('canvas');
+  colored.width = sheet.width; colored.height = sheet.height;
+  const pen = colored.getContext('2d');
+  pen.drawImage(layer, 0, 0, sheet.width, sheet.height);
+  pen.globalCompositeOperation = 'source-in';
+  pen.fillStyle = color;
+  pen.fillRect(0, 0, sheet.width, sheet.height);
+  sheet.getContext('2d').drawImage(colored, 0, 0);
+}
+
+function layers() {
+  const sheet = canvas(), all = sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height).data;
+  const colors = [...element.querySelectorAll('[data-paint^="#"]')].map((button) => button.dataset.paint);
+  const inks = colors.map((color) => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)));
+  const found = colors.map(() => new ImageData(sheet.width, sheet.height));
+  for (let i = 0; i < all.length; i += 4) {
+    if (!all[i + 3]) continue;
+    const far = inks.map((ink) => ink.reduce((sum, value, at) => sum + (all[i + at] - value) ** 2, 0));
+    found[far.indexOf(Math.min(...far))].data.set([255, 255, 255, all[i + 3]], i);
+  }
+  return Object.fromEntries(colors.map((color, at) => {
+    const layer = document.createElement('canvas');
+    layer.width = sheet.width; layer.height = sheet.height;
+    layer.getContext('2d').putImageData(found[at], 0, 0);
+    return [color, layer.toDataURL('image/png')];
+  }));
 }
 
 function radius() { return Number(one('.tools input').value) / 2; }
@@ -69,8 +100,9 @@ function point(to) {
 }
 
 function keep() {
-  mine = canvas().toDataURL('image/png');
-  props.value = { picture: seen, paint: mine };
+  const paint = layers();
+  mine = JSON.stringify(paint);
+  props.value = { picture: seen, paint };
 }
 
 function place(event) {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from assistant.face.words import (
     show_regions,
     show_verdict,
 )
-from assistant.images.load import load_image
 from assistant.images.sources import shown_name
 from assistant.language.conversation import LONGEST_QUESTION
 from assistant.overlay import shown_size
@@ -39,12 +38,14 @@ REPORTS = ("HTML", "PDF")
 class ResultView:
     """The widgets that show one result. `shown` holds the `Result` that is on the screen, or None.
 
-    `actions` is an empty row under the verdict for what a place offers to do about it.
+    `actions` is an empty row under the verdict for what a place offers to do about it, and `below` an empty column
+    under that.
     """
 
     shown: gr.State
     verdict: gr.HTML
     actions: gr.Row
+    below: gr.Column
     body: gr.Row
     overlay: gr.Image
     compare: gr.ImageSlider
@@ -80,12 +81,13 @@ def lay_out_result(shared: Resources, welcome: str, *, public: bool = False) -> 
     """
     verdict = gr.HTML(welcome, elem_classes="verdict", elem_id="verdict" if public else None)
     actions = gr.Row(visible=False, elem_classes="actions")
+    below = gr.Column()
     with gr.Row(visible=False) as body:
         with gr.Column(scale=5, min_width=300):
             picture = _lay_out_picture()
         with gr.Column(scale=4, min_width=300):
             talk = _lay_out_chat(shared.inspector.explainer is not None)
-    view = ResultView(gr.State(None), verdict, actions, body, *picture, *talk)
+    view = ResultView(gr.State(None), verdict, actions, below, body, *picture, *talk)
     _wire(view, ResultHandlers(shared), public)
     return view
 
@@ -124,7 +126,7 @@ def write_shown(shown: Result, options: DrawingOptions, kind: str, folder: str) 
     """Write a report of one of REPORTS on a result as it is drawn, where nobody can guess its address."""
     from assistant.reports import report_inspection, write_report
 
-    original = load_image(shown.picture).pixels if shown.picture else None
+    original = shown.inspection.picture(shown.picture).pixels if shown.picture else None
     picture = drawn(shown, options)[0]
     stem = Path(shown_name(shown.inspection.path)).stem
     target = Path(folder) / "reports" / secrets.token_hex(16) / f"{stem}.{kind.lower()}"
@@ -181,13 +183,6 @@ class ResultHandlers:
         except Exception as error:
             gr.Warning(html.escape(sentence(error)))
             return None
-
-    def start_over(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
-        """The result and the chat with nothing but the opening."""
-        if shown is None:
-            return None, []
-        shown = replace(shown, turns=shown.turns[:1])
-        return shown, show_chat(shown.turns)
 
     def _ask_about(self, region: str | None, shown: Result | None) -> Iterator[tuple[Any, ...]]:
         if region is None or shown is None:
@@ -246,7 +241,8 @@ def _lay_out_chat(streams: bool) -> tuple[Any, ...]:
         feedback_options=None,
         latex_delimiters=[],
         buttons=[],
-        placeholder="Ask about the result once there is one.",
+        placeholder="Nothing was asked about this picture yet.",
+        elem_classes="chat",
     )
     with gr.Row(elem_classes="questions"):
         suggestions = tuple(gr.Button(text, size="sm", interactive=False) for text in QUESTIONS["defect"])
@@ -285,6 +281,5 @@ def _wire(view: ResultView, handlers: ResultHandlers, public: bool) -> None:
         made = button.click(partial(handlers.report, kind), [view.shown, *view.options], view.report, **QUIET)
         made.success(None, None, None, js=fetch, **QUIET)
     view.stop.click(None, None, None, cancels=asked, **QUIET)
-    view.chat.clear(handlers.start_over, view.shown, said[:2], **QUIET)
     for event in (view.view.change, view.opacity.release, view.scale.change):
         event(handlers.redraw, [view.shown, *view.options], [view.overlay, view.compare, view.legend], **QUIET)

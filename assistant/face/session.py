@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 
 from assistant.errors import HistoryError, LooktwiceError
 from assistant.face.shared import ACTOR, Resources
+from assistant.face.teach_steps import mark_of
+from assistant.face.teach_view import undo_label
 from assistant.face.words import OPENING, say, sentence
-from assistant.images.load import load_image
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection
 from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
 from assistant.language.wording import number
 from assistant.overlay import draw_overlay
-from assistant.products.product import Change, Product
+from assistant.products.masks import Mask
+from assistant.products.product import Product
 from assistant.products.teaching import Correction
 from assistant.records.entries import Turn, shrink
 
@@ -30,7 +32,8 @@ class Result:
     """One result and the conversation about it, wherever it is shown.
 
     `picture` is its file, None where that is gone; `preview`, a JPEG with the overlay on it, then stands for it.
-    `turns` is the conversation, an opening first. `kept` is its id in the history, None outside of it.
+    `turns` is the conversation, an opening first. `kept` is its id in the history, None outside of it. `mark` is
+    that of the product which it was judged by.
     """
 
     inspection: Inspection
@@ -38,6 +41,20 @@ class Result:
     preview: bytes | None = None
     turns: tuple[Turn, ...] = ()
     kept: int | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class KnownState:
+    """A product as a session last saw it: the mark of its content, and what its undo would take back."""
+
+    mark: str = ""
+    undo: str = ""
+
+    @classmethod
+    def of(cls, product: Product | None) -> KnownState:
+        """That of a product; of none, an empty one."""
+        return cls(mark_of(product), undo_label(product)) if product else cls()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +62,9 @@ class Session:
     """What one browser page has done; no other page sees it.
 
     `learned` is the product made from the uploads `learned_from`, in memory only. `results` are those of the last
-    inspection, worst first, `pictures` what it was asked to look at, `against` the product or its name, and
-    `place` which result is on the screen. `notes` are sentences about the whole. `taught` is the last
-    correction, as the product remembers it, that can be taken back.
+    inspection, worst first, `pictures` what it was asked to look at, `against` the product or its name, `known`
+    the state of that, and `place` which result is on the screen. `notes` are sentences about the whole, and `said`
+    is one about the last step.
     """
 
     learned: Product | None = None
@@ -57,7 +74,8 @@ class Session:
     results: tuple[Result, ...] = ()
     place: int = 0
     notes: tuple[str, ...] = ()
-    taught: Change | None = None
+    said: str = ""
+    known: KnownState = KnownState()
 
     @property
     def shown(self) -> Result:
@@ -69,6 +87,10 @@ class Session:
     def showing(self, shown: Result) -> Session:
         """The same with another state of the result on the screen."""
         return replace(self, results=(*self.results[: self.place], shown, *self.results[self.place + 1 :]))
+
+    def is_outdated(self, result: Result) -> bool:
+        """Whether the product has changed since it judged a result."""
+        return result.mark != self.known.mark
 
 
 def inspect_pictures(
@@ -91,23 +113,32 @@ def inspect_pictures(
     for most, given, what in ((MOST_REFERENCES, references, "learned"), (MOST_INSPECTED, pictures, "inspected")):
         if len(given) > most:
             raise LooktwiceError(f"At most {most} pictures can be {what} here at once.")
+    pictures = tuple(dict.fromkeys(pictures))  # the same file twice is one upload, and one picture
     chosen = tuple(references)
     if chosen and chosen != session.learned_from:
         learned = shared.inspector.learn("session product", list(chosen), tell=tell)
         session = replace(session, learned=learned, learned_from=chosen)
     against: Product | str | None = session.learned if chosen else product or None
-    results, notes = _look_at(shared, pictures, against, tell)
+    session = replace(session, pictures=pictures, against=against, said="")
+    session = replace(session, known=KnownState.of(_product_of(shared, session)))
+    results, notes = _look_at(shared, pictures, session, tell)
     if not results:
         raise LooktwiceError(notes[0])
-    session = replace(
-        session, pictures=tuple(pictures), against=against, results=results, notes=notes, taught=None
-    )
-    return show_result(shared, session, 0)
+    return show_result(shared, replace(session, results=results, notes=notes), 0)
 
 
 def show_result(shared: Resources, session: Session, place: int) -> Session:
-    """The session with another of its results on the screen, its conversation opened."""
-    session = replace(session, place=place)
+    """The session with another of its results on the screen, its conversation opened.
+
+    One that an earlier state of the product judged is judged again.
+    """
+    session = replace(session, place=place, said="")
+    if session.is_outdated(session.shown):
+        return _look_again(shared, session, "The product has changed since")
+    return _open(shared, session)
+
+
+def _open(shared: Resources, session: Session) -> Session:
     if session.shown.turns:
         return session
     return session.showing(list(_answer(shared, OPENING, session.shown))[-1])
@@ -127,51 +158,60 @@ def stream_chat(shared: Resources, question: str, shown: Result | None) -> Itera
         yield shown
 
 
-def correct_result(shared: Resources, session: Session, correction: Correction) -> Session:
+def correct_result(
+    shared: Resources, session: Session, correction: Correction, label: str | None = None, mask: Mask | None = None
+) -> Session:
     """The session after the product learned what the result on the screen really was, and looked again.
 
-    LooktwiceError where there is no product, or the picture was taught already.
+    `label` and `mask` [H, W] say what was missed, and where. LooktwiceError where there is no product, or the
+    picture was taught already.
     """
     picture = _file_of(session.shown)
 
     def correct(product: Product) -> Product:
-        corrected = shared.inspector.correct(product, picture, correction)
+        corrected = shared.inspector.correct(product, picture, correction, label, mask)
         if corrected is product:
             raise LooktwiceError(f"{session.shown.inspection.path} was taught already; nothing has changed.")
         return corrected
 
-    session, product = _change_product(shared, session, correct)
+    changed = _change_product(shared, session, correct)
     taken = "a good part" if correction == "false alarm" else "a defect"
-    session = replace(session, taught=product.history[-1])
-    return _look_again(shared, session, f"Taken as {taken} of {_name_of(session)}")
+    return _look_again(shared, changed, f"Taken as {taken} of {_name_of(changed)}")
 
 
-def undo_correction(shared: Resources, session: Session) -> Session:
-    """The session after its last correction was taken back; LooktwiceError where the product has changed since."""
+def undo_change(shared: Resources, session: Session) -> Session:
+    """The session after the product took its last change back, whoever made it.
+
+    A change that the session has not seen stays, and is what another undo would take back. LooktwiceError where
+    there is none.
+    """
+    if session.known != (now := KnownState.of(_product_of(shared, session))):
+        said = "The product was changed elsewhere: the button says what it would take back now."
+        return replace(session, known=now, said=said)
+    if not session.known.undo:
+        raise LooktwiceError("There is no change to take back.")
+    event = f"{session.known.undo.replace('Undo the', 'Took back the', 1)}"
 
     def undo(product: Product) -> Product:
-        if session.taught is None:
-            raise LooktwiceError("There is no correction to take back.")
-        if product.history[-1:] != (session.taught,):
-            raise LooktwiceError("The product was changed since; undo that in the Teach place.")
+        if mark_of(product) != session.known.mark:
+            raise LooktwiceError("The product was changed elsewhere just now; nothing was taken back.")
         return product.undo()
 
-    changed, _ = _change_product(shared, session, undo)
-    return _look_again(shared, replace(changed, taught=None), "The correction was taken back")
+    return _look_again(shared, _change_product(shared, session, undo), event)
 
 
 def _look_at(
-    shared: Resources, pictures: Sequence[str], against: Product | str | None, tell: Tell | None = None
+    shared: Resources, pictures: Sequence[str], session: Session, tell: Tell | None = None
 ) -> tuple[tuple[Result, ...], tuple[str, ...]]:
     """The results, worst first, and sentences about what could not be read or kept."""
     results: list[Result] = []
     notes: list[str] = []
-    for done, row in enumerate(shared.inspector.inspect(iter(pictures), against)):
+    for done, row in enumerate(shared.inspector.inspect(iter(pictures), session.against)):
         if tell:
             tell(f"Looked at {done + 1} of {len(pictures)}", (done + 1) / len(pictures))
         inspection = replace(row, path=shown_name(row.path))
         overlay = (
-            None if inspection.error else draw_overlay(load_image(pictures[done]).pixels, inspection, bar=False)
+            None if inspection.error else draw_overlay(row.picture().pixels, inspection, bar=False)
         )
         kept = None
         try:
@@ -181,33 +221,36 @@ def _look_at(
         if overlay is None:
             notes.insert(0, f"{(inspection.error or 'A picture cannot be read').rstrip('.')}.")
         else:
-            results.append(Result(inspection, pictures[done], shrink(overlay), kept=kept))
+            one = Result(inspection, pictures[done], shrink(overlay), kept=kept, mark=session.known.mark)
+            results.append(one)
     return tuple(sorted(results, key=lambda one: -one.inspection.score)), tuple(notes)
 
 
 def _look_again(shared: Resources, session: Session, event: str) -> Session:
     before = session.shown.inspection
-    results, notes = _look_at(shared, [_file_of(session.shown)], session.against)
+    results, notes = _look_at(shared, [_file_of(session.shown)], session)
     if not results:
         raise LooktwiceError(notes[0])
     now = results[0].inspection
     moved = f"the score went from {number(before.score)} to {number(now.score)}"
     settled = "still" if now.verdict == before.verdict else "now"
-    note = f"{event}: {moved}, and the verdict is {settled} {now.verdict}."
-    session = replace(session.showing(results[0]), notes=(note, *notes))
-    return show_result(shared, session, session.place)
+    said = " ".join((f"{event}: {moved}, and the verdict is {settled} {now.verdict}.", *notes))
+    return _open(shared, replace(session.showing(results[0]), said=said))
 
 
-def _change_product(
-    shared: Resources, session: Session, how: Callable[[Product], Product]
-) -> tuple[Session, Product]:
-    """The session after a change to the product that it compares with, which is kept where that one is; and it."""
+def _product_of(shared: Resources, session: Session) -> Product | None:
+    """The product that a session compares with, as it is now."""
+    return shared.products.get(session.against) if isinstance(session.against, str) else session.against
+
+
+def _change_product(shared: Resources, session: Session, how: Callable[[Product], Product]) -> Session:
+    """The session after a change to the product that it compares with, which is kept where that one is."""
     if session.against is None:
         raise LooktwiceError("Choose a product or give references first: a correction teaches one.")
     if isinstance(session.against, str):
-        return session, shared.products.change(session.against, how, ACTOR)
+        return replace(session, known=KnownState.of(shared.products.change(session.against, how, ACTOR)))
     product = how(session.against)
-    return replace(session, learned=product, against=product), product
+    return replace(session, learned=product, against=product, known=KnownState.of(product))
 
 
 def _name_of(session: Session) -> str:

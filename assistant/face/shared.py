@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
+
 from assistant.inspector import Inspector
 from assistant.products.live_store import LiveProducts
 
@@ -18,6 +20,13 @@ WORK: dict[str, Any] = {"concurrency_id": "inspector", "concurrency_limit": 1}
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """For events that are over at once and are nobody's endpoint."""
+
+
+def scroll_to(selector: str, *, always: bool = False) -> str:
+    """The script that brings an element into view, on a phone or `always`: there it lies below all else."""
+    where = "true" if always else "innerWidth < 700"
+    found = f"document.querySelector('{selector}')"
+    return f"() => {{ if ({where}) setTimeout(() => {found}?.scrollIntoView({{ block: 'start' }}), 50); }}"
 
 
 class Resources:
@@ -39,6 +48,11 @@ class Resources:
         self.inspector, self.uploads, self.history, self.folders = inspector, uploads, history, folders
         self.products = products or LiveProducts(inspector.store, inspector.load)
 
-    def product_choices(self) -> list[tuple[str, str]]:
-        """The choices of a product, the first being none."""
-        return [("none", ""), *((name, name) for name in self.products.names())]
+    def choose_product(self, chosen: str | None, none: str = "none") -> gr.Dropdown:
+        """The products to choose from as they are now, `none` first; who chose one that is gone has chosen none.
+
+        The choice goes along, since a list that gets other choices alone keeps a place in it and not a name.
+        """
+        names = self.products.names()
+        choices = [(none, ""), *((name, name) for name in names)]
+        return gr.Dropdown(choices, value=chosen if chosen in names else "")

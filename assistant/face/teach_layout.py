@@ -11,8 +11,11 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.face.cards import lay_out_cards
+from assistant.face.correction import lay_out_marking
 from assistant.face.masks import IGNORE, LOOK
 from assistant.face.painter import lay_out_painter
+from assistant.face.question import Question, lay_out_question, widgets_of
 from assistant.face.shared import Resources
 from assistant.face.teach_steps import SeenProduct
 from assistant.face.teach_view import (
@@ -23,17 +26,18 @@ from assistant.face.teach_view import (
     show_gallery,
     show_limits,
     show_masks,
-    show_order,
     target_choices,
     undo_label,
 )
 from assistant.face.uploads import refuse_addresses
 from assistant.images.sources import EXTENSIONS
 from assistant.products.product import Product
-from assistant.products.teaching import LONGEST_LABEL
 
 Update = dict[Any, Any]
 """Widgets with what they show next; all others stay as they are."""
+
+NEW = "New product"
+"""The choice that is no product yet."""
 
 VIEWS = [("always alike", "plain"), ("also mirrored", "flips"), ("at any angle", "turns")]
 
@@ -50,19 +54,15 @@ class Choice:
     learn: gr.Button
     whole: gr.Column
     undo: gr.Button
-    delete: gr.Button
-    sure: gr.Column
-    confirm: gr.Button
-    keep: gr.Button
+    delete: Question
 
 
 @dataclass(frozen=True)
 class Knowledge:
     """The good pictures with their scores, and the limits that follow."""
 
-    order: gr.HTML
-    gallery: gr.Gallery
-    remove: gr.Button
+    gallery: gr.HTML
+    remove: Question
     chart: gr.HTML
     target: gr.Radio
     effect: gr.HTML
@@ -76,7 +76,7 @@ class Masks:
     base: gr.Dropdown
     painter: gr.HTML
     save: gr.Button
-    clear: gr.Button
+    clear: Question
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Defects:
 
     known: gr.Radio
     none: gr.HTML
-    remove: gr.Button
+    remove: Question
     picture: gr.File
     form: gr.Column
     label: gr.Textbox
@@ -113,14 +113,14 @@ class TeachView:
         """Everything that a handler may change."""
         parts = (self.choice, self.knowledge, self.masks, self.defects)
         own = [self.seen, self.said, self.details, self.facts, self.stale]
-        return [*own, *(widget for part in parts for widget in vars(part).values())]
+        return [*own, *(widget for part in parts for widget in widgets_of(part))]
 
 
 def lay_out_view(shared: Resources) -> TeachView:
     """Lay out the widgets, empty."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            choice = _lay_out_choice(shared)
+            choice = _lay_out_choice()
         with gr.Column(scale=5, min_width=320):
             said = gr.HTML(WELCOME, elem_id="teach-said")
             with gr.Column(visible=False) as details:
@@ -140,26 +140,24 @@ def lay_out_view(shared: Resources) -> TeachView:
     )
 
 
-def shown_empty(view: TeachView, choices: list[tuple[str, str]], said: str, name: str = "") -> Update:
+def shown_empty(view: TeachView, shared: Resources, said: str, name: str = "") -> Update:
     """The place without a product, or with one that cannot be read and can only be deleted."""
     c = view.choice
     return {
         view.seen: SeenProduct(name),
         view.said: said,
         view.details: gr.Column(visible=False),
-        c.product: gr.Dropdown(choices, value=name),
+        c.product: shared.choose_product(name, NEW),
         c.naming: gr.Column(visible=not name),
         c.learn: gr.Button("Learn", interactive=not name),
         c.whole: gr.Column(visible=bool(name)),
         c.undo: gr.Button("Nothing to undo", interactive=False),
-        c.sure: gr.Column(visible=False),
+        c.delete.form: gr.Column(visible=False),
     }
 
 
-def shown_product(
-    view: TeachView, product: Product, choices: list[tuple[str, str]], said: str, folder: str, *, stale: bool
-) -> Update:
-    """Everything that there is to see of a product. `folder`: where thumbnails go."""
+def shown_product(view: TeachView, product: Product, shared: Resources, said: str, *, stale: bool) -> Update:
+    """Everything that there is to see of a product."""
     c, k, m, d = view.choice, view.knowledge, view.masks, view.defects
     target, undo, known = product.calibration.target, undo_label(product), defect_choices(product)
     chart, effect = show_limits(product, target)
@@ -170,26 +168,26 @@ def shown_product(
         view.details: gr.Column(visible=True),
         view.facts: show_facts(product),
         view.stale: gr.Column(visible=stale),
-        c.product: gr.Dropdown(choices, value=product.name),
+        c.product: shared.choose_product(product.name, NEW),
         c.naming: gr.Column(visible=False),
         c.learn: gr.Button("Add good pictures", interactive=True),
         c.whole: gr.Column(visible=True),
         c.undo: gr.Button(undo or "Nothing to undo", interactive=bool(undo)),
-        c.sure: gr.Column(visible=False),
+        c.delete.form: gr.Column(visible=False),
         c.pictures: None,
-        k.order: show_order(product),
-        k.gallery: gr.Gallery(show_gallery(product, folder), selected_index=None),
-        k.remove: gr.Button("Remove the selected picture", interactive=False),
+        k.gallery: show_gallery(product, shared.uploads),
+        k.remove.ask: gr.Button("Remove the selected picture", interactive=False),
+        k.remove.form: gr.Column(visible=False),
         k.chart: chart,
         k.target: gr.Radio(target_choices(product), value=target),
         k.effect: effect,
         k.save: gr.Button(interactive=False),
         m.base: gr.Dropdown(bases, value=bases[0][1] if bases else None),
         m.painter: show_masks(product, None),
-        m.clear: gr.Button(interactive=product.looked_at is not None),
+        m.clear.ask: gr.Button(interactive=product.looked_at is not None),
         d.known: gr.Radio(known, value=None, visible=bool(known)),
         d.none: gr.HTML(visible=not known),
-        d.remove: gr.Button(visible=bool(known)),
+        d.remove.ask: gr.Button(visible=bool(known)),
         d.picture: None,
         d.form: gr.Column(visible=False),
         d.label: "",
@@ -197,8 +195,8 @@ def shown_product(
     }
 
 
-def _lay_out_choice(shared: Resources) -> Choice:
-    product = gr.Dropdown(new_or_kept(shared), value="", label="Product")
+def _lay_out_choice() -> Choice:
+    product = gr.Dropdown([(NEW, "")], value="", label="Product")
     with gr.Column() as naming:
         name = gr.Textbox(label="Name of the new product", placeholder="for example: bottle neck", max_length=80)
         views = gr.Radio(VIEWS, value="plain", label="How parts lie in the picture")
@@ -209,34 +207,23 @@ def _lay_out_choice(shared: Resources) -> Choice:
     learn = gr.Button("Learn", variant="primary")
     with gr.Column(visible=False) as whole:
         undo = gr.Button("Nothing to undo", size="sm", interactive=False)
-        delete = gr.Button("Delete this product", size="sm")
-    with gr.Column(visible=False) as sure:
-        gr.HTML("All that the product has learned goes, and there is no way back.")
-        with gr.Row():
-            confirm = gr.Button("Delete it", variant="stop", size="sm", min_width=100)
-            keep = gr.Button("Keep it", size="sm", min_width=100)
-    return Choice(product, naming, name, views, pictures, learn, whole, undo, delete, sure, confirm, keep)
-
-
-def new_or_kept(shared: Resources) -> list[tuple[str, str]]:
-    """The choices of a product, the first being a new one."""
-    return [("New product", ""), *shared.product_choices()[1:]]
+        delete = lay_out_question(
+            gr.Button("Delete this product", size="sm"),
+            "All that the product has learned goes, and there is no way back.",
+            "Delete it",
+        )
+    return Choice(product, naming, name, views, pictures, learn, whole, undo, delete)
 
 
 def _lay_out_knowledge() -> Knowledge:
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
-            order = gr.HTML()
-            gallery = gr.Gallery(
-                label="Good pictures",
-                show_label=False,
-                columns=3,
-                object_fit="contain",
-                interactive=False,
-                buttons=[],
-                elem_id="teach-gallery",
+            gallery = lay_out_cards("teach-gallery")
+            remove = lay_out_question(
+                gr.Button("Remove the selected picture", size="sm", interactive=False),
+                "The product forgets the picture, and its limits follow. <b>Undo</b> brings it back.",
+                "Remove it",
             )
-            remove = gr.Button("Remove the selected picture", size="sm", interactive=False)
         with gr.Column(scale=2, min_width=300):
             target = gr.Radio(
                 [],
@@ -246,7 +233,7 @@ def _lay_out_knowledge() -> Knowledge:
             chart = gr.HTML(elem_id="teach-chart")
             effect = gr.HTML(elem_id="teach-effect")
             save = gr.Button("Keep this target", interactive=False, size="sm")
-    return Knowledge(order, gallery, remove, chart, target, effect, save)
+    return Knowledge(gallery, remove, chart, target, effect, save)
 
 
 def _lay_out_masks() -> Masks:
@@ -258,19 +245,27 @@ def _lay_out_masks() -> Masks:
     painter = lay_out_painter("Masks", {"Look here": LOOK, "Ignore": IGNORE}, "mask-painter")
     with gr.Row():
         save = gr.Button("Keep these masks", variant="primary", size="sm")
-        clear = gr.Button("Take all masks away", size="sm", interactive=False)
+        clear_all = gr.Button("Take all masks away", size="sm", interactive=False)
+    clear = lay_out_question(
+        clear_all,
+        "All of the picture counts then. <b>Undo</b> brings them back.",
+        "Take them away",
+        "Keep them",
+    )
     return Masks(base, painter, save, clear)
 
 
 def _lay_out_defects() -> Defects:
     none = gr.HTML("No defect is known yet. Known defects are found more surely, and called by their names.")
     known = gr.Radio([], label="Known defects", visible=False, elem_id="known-defects")
-    remove = gr.Button("Remove the chosen defect", size="sm", visible=False)
+    remove = lay_out_question(
+        gr.Button("Remove the chosen defect", size="sm", visible=False),
+        "The product forgets the defect. <b>Undo</b> brings it back.",
+        "Remove it",
+    )
     picture = gr.File(label="Picture of a defective part", file_types=sorted(EXTENSIONS), height=150)
     refuse_addresses(picture)
     with gr.Column(visible=False) as form:
-        label = gr.Textbox(label="What to call it", placeholder="such as: chipped rim", max_length=LONGEST_LABEL)
-        gr.HTML("Paint over the defect, or paint nothing: then it is where the picture is strangest.")
-        painter = lay_out_painter("Where the defect is", {"Defect": IGNORE}, "defect-painter")
+        label, painter = lay_out_marking("defect-painter")
         add = gr.Button("Add this defect", variant="primary", size="sm")
     return Defects(known, none, remove, picture, form, label, painter, add)

@@ -8,20 +8,23 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.face.masks import read_drawing, show_drawing, split_masks, whole_mask
+from assistant.face.listing import picked
+from assistant.face.masks import IGNORE, read_drawing, show_drawing
 from assistant.face.shared import QUIET, WORK, Resources
 from assistant.face.teach_layout import (
+    NEW,
     TeachView,
     Update,
     lay_out_view,
-    new_or_kept,
     shown_empty,
     shown_product,
 )
 from assistant.face.teach_steps import OutdatedView, ProductEditor, SeenProduct, mark_of
 from assistant.face.teach_view import (
     WELCOME,
+    read_masks,
     remove_label,
+    show_gallery,
     show_limits,
     show_masks,
     show_said,
@@ -62,7 +65,7 @@ class TeachHandlers:
             return self._show("", WELCOME)
         try:
             if seen.mark == mark_of(self.editor.get(seen.name)):
-                return {self.view.choice.product: gr.Dropdown(new_or_kept(self.shared))}
+                return {self.view.choice.product: self.shared.choose_product(seen.name, NEW)}
         except Exception as error:
             return self._fail(seen, error)
         return self._show(seen.name, "")
@@ -88,12 +91,22 @@ class TeachHandlers:
 
         return self._do(seen, work, "Added." if seen.name else "Learned and kept.")
 
-    def select(self, seen: SeenProduct, event: gr.SelectData) -> Update:
+    def select(self, seen: SeenProduct, event: gr.EventData) -> Update:
         """Select a reference, and offer to remove it."""
-        references = shown_references(self.editor.get(seen.name))
-        chosen = references[min(int(event.index), len(references) - 1)]
-        button = gr.Button(remove_label(chosen), interactive=len(references) > 1)
-        return {self.view.seen: replace(seen, selected=chosen.id), self.view.knowledge.remove: button}
+        widgets = self.view.knowledge
+        try:
+            product = self.editor.get(seen.name)
+            references = shown_references(product)
+            chosen = next((one for one in references if str(one.id) == picked(event)), references[0])
+            gallery = show_gallery(product, self.shared.uploads, chosen.id)
+        except Exception as error:
+            return self._fail(seen, error)
+        return {
+            self.view.seen: replace(seen, selected=chosen.id),
+            widgets.gallery: gallery,
+            widgets.remove.ask: gr.Button(remove_label(chosen), interactive=len(references) > 1),
+            widgets.remove.form: gr.Column(visible=False),
+        }
 
     def remove(self, seen: SeenProduct) -> Update:
         """Remove the selected reference."""
@@ -122,12 +135,11 @@ class TeachHandlers:
         """The masks on another reference."""
         return {self.view.masks.painter: show_masks(self.editor.get(seen.name), reference)}
 
-    def remask(self, seen: SeenProduct, drawing: Upload | None) -> Update:
-        """Put the drawn masks in place of the product's own."""
+    def remask(self, seen: SeenProduct, base: int | None, drawing: Upload | None) -> Update:
+        """Put the masks that were drawn on a reference in place of the product's own."""
 
         def work() -> Product:
-            roi, ignore = split_masks(read_drawing(drawing))
-            return self.editor.change(seen, lambda p: self.editor.teacher.remask(p, roi, ignore))
+            return self.editor.change(seen, lambda p: self.editor.teacher.remask(p, *read_masks(p, base, drawing)))
 
         return self._do(seen, work, "Masks kept; the limits follow them.")
 
@@ -152,7 +164,7 @@ class TeachHandlers:
 
         def work() -> Product:
             path = uploaded_path(picture or {}, self.shared.uploads)
-            mask = whole_mask(read_drawing(drawing))
+            mask = read_drawing(drawing, IGNORE)
             named = label.strip() or None
             teach = self.editor.teacher.teach
             return self.editor.change(seen, lambda p: teach(p, path, as_="defect", label=named, mask=mask))
@@ -166,14 +178,6 @@ class TeachHandlers:
     def recalibrate(self, seen: SeenProduct) -> Update:
         """Work the limits out again."""
         return self._change(seen, self.editor.teacher.recalibrate, "Limits worked out again.")
-
-    def ask_twice(self) -> Update:
-        """Ask before a product is deleted."""
-        return {self.view.choice.sure: gr.Column(visible=True)}
-
-    def keep(self) -> Update:
-        """Not delete it after all."""
-        return {self.view.choice.sure: gr.Column(visible=False)}
 
     def delete(self, seen: SeenProduct) -> Update:
         """Delete the product."""
@@ -209,15 +213,14 @@ class TeachHandlers:
         return {self.view.said: show_trouble(error)}
 
     def _show(self, name: str, said: str) -> Update:
-        choices = new_or_kept(self.shared)
         if not name:
-            return shown_empty(self.view, choices, said)
+            return shown_empty(self.view, self.shared, said)
         try:
             product = self.editor.get(name)
             stale = self.editor.teacher.is_stale(product)
-            return shown_product(self.view, product, choices, said, self.shared.uploads, stale=stale)
+            return shown_product(self.view, product, self.shared, said, stale=stale)
         except Exception as error:
-            return shown_empty(self.view, choices, show_trouble(error), name)
+            return shown_empty(self.view, self.shared, show_trouble(error), name)
 
 
 def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView) -> None:
@@ -230,15 +233,15 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView
         **WORK,
     }
     c.learn.click(handlers.learn, [seen, c.name, c.views, c.pictures], **work)
-    k.remove.click(handlers.remove, seen, **work)
+    k.remove.yes.click(handlers.remove, seen, **work)
     k.save.click(handlers.retarget, [seen, k.target], **work)
-    m.save.click(handlers.remask, [seen, m.painter], **work)
-    m.clear.click(handlers.unmask, seen, **work)
+    m.save.click(handlers.remask, [seen, m.base, m.painter], **work)
+    m.clear.yes.click(handlers.unmask, seen, **work)
     d.add.click(handlers.add_defect, [seen, d.picture, d.label, d.painter], **work)
-    d.remove.click(handlers.remove_defect, [seen, d.known], **work)
+    d.remove.yes.click(handlers.remove_defect, [seen, d.known], **work)
     c.undo.click(handlers.undo, seen, **work)
     view.recalibrate.click(handlers.recalibrate, seen, **work)
-    c.confirm.click(handlers.delete, seen, **work)
+    c.delete.yes.click(handlers.delete, seen, **work)
     light: dict[str, Any] = {"outputs": view.all, "preprocess": False, **QUIET}
     c.product.input(handlers.open, c.product, **light)
     k.gallery.select(handlers.select, seen, **light)
@@ -246,7 +249,5 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView
     m.base.input(handlers.draw_on, [seen, m.base], **light)
     for event in (d.picture.upload, d.picture.clear):
         event(handlers.show_defect, [seen, d.picture], **light)
-    c.delete.click(handlers.ask_twice, None, **light)
-    c.keep.click(handlers.keep, None, **light)
     for shows in (page.load, tab.select):
         shows(handlers.refresh, seen, **light)

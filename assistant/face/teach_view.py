@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from assistant.detection.calibration import Calibration
+from assistant.face.cards import Card, show_cards
 from assistant.face.chart import Axis, draw_limits
-from assistant.face.masks import IGNORE, LOOK, show_drawing
+from assistant.face.embedded import embed_file
+from assistant.face.masks import IGNORE, LOOK, Mask, read_drawing, show_drawing
 from assistant.face.words import sentence
 from assistant.files import write_atomically
 from assistant.language.wording import count, number, percent, plain
@@ -34,6 +37,8 @@ WELCOME = """<p>Nothing is chosen yet.</p><ol>
 _TOLD = {
     "good": "the good part {name}",
     "removed": "the removal of {name}",
+    "defect": "the known defect {label}",
+    "replaced": "the learning anew",
     "masks": "the masks",
     "recalibrated": "the new limits",
     "target": "the false-alarm target of {target}",
@@ -77,15 +82,13 @@ def shown_references(product: Product) -> list[Reference]:
     return ranked[:MOST_THUMBNAILS]
 
 
-def show_gallery(product: Product, folder: str) -> list[tuple[str, str]]:
-    """A thumbnail and a caption for each shown reference; the thumbnails are kept in the folder."""
-    return [(str(_thumbnail(product, r, Path(folder))), _caption(product, r)) for r in shown_references(product)]
-
-
-def show_order(product: Product) -> str:
-    """What the gallery shows, and of how many, as HTML."""
-    shown, there = len(shown_references(product)), len(product.references)
-    return "Each scored without itself, highest first" + (f": {shown} of {there}." if shown < there else ".")
+def show_gallery(product: Product, folder: str, selected: int | None = None) -> str:
+    """The references as cards, one of them selected; their thumbnails are kept in the folder."""
+    shown, there = shown_references(product), len(product.references)
+    title = "Each scored without itself, highest first"
+    title += f": {len(shown)} of {there}" if len(shown) < there else ""
+    cards = [_card(product, reference, Path(folder)) for reference in shown]
+    return show_cards(title, cards, str(selected), large=True)
 
 
 def remove_label(reference: Reference) -> str:
@@ -114,7 +117,7 @@ def undo_label(product: Product) -> str:
     change = changes[-1]
     if len(changes) > 1:
         return f"Undo the {count(len(changes), 'good part' if change.what == 'good' else 'known defect')}"
-    told = _TOLD.get(change.what, "the known defect {label}")
+    told = _TOLD[change.what]
     name, label = plain(change.name, 40), plain(change.label, 40)
     return f"Undo {told.format(name=name, label=label, target=percent(product.calibration.target))}"
 
@@ -129,22 +132,37 @@ def drawable(product: Product) -> list[tuple[str, int]]:
     return [(r.name, r.id) for r in product.references if r.id in product.pictures]
 
 
-def show_masks(product: Product, reference: int | None) -> dict[str, str]:
+def show_masks(product: Product, reference: int | None) -> dict[str, Any]:
     """The product's masks on one of its references, for the painter; empty where it keeps no picture."""
-    there = [i for _, i in drawable(product)]
-    if not there:
+    pixels = _drawn_on(product, reference)
+    if pixels is None:
         return {}
-    pixels = expand(product.pictures[reference if reference in there else there[0]])
     roi, ignore = (None if m is None else m.cpu().numpy() > 0.5 for m in (product.roi, product.ignore))
-    return show_drawing(pixels, ((roi, LOOK), (ignore, IGNORE)))
+    return show_drawing(pixels, {LOOK: roi, IGNORE: ignore})
 
 
-def _caption(product: Product, reference: Reference) -> str:
-    if reference.score is None:
-        return f"no score · {reference.name}"
-    verdict = product.calibration.verdict(reference.score)
-    mark = {"good": "", "review": " · to review", "defect": " · above limit"}[verdict]
-    return f"{number(reference.score)}{mark} · {reference.name}"
+def read_masks(
+    product: Product, reference: int | None, drawing: Mapping[str, Any] | None
+) -> tuple[Mask | None, Mask | None]:
+    """Where to look and what to ignore, as it was painted on a reference; ImageError for what is no mask of it."""
+    pixels = _drawn_on(product, reference)
+    size = None if pixels is None else (pixels.shape[1], pixels.shape[0])
+    return read_drawing(drawing, LOOK, size), read_drawing(drawing, IGNORE, size)
+
+
+def _drawn_on(product: Product, reference: int | None) -> NDArray[np.uint8] | None:
+    there = [i for _, i in drawable(product)]
+    return expand(product.pictures[reference if reference in there else there[0]]) if there else None
+
+
+def _card(product: Product, reference: Reference, folder: Path) -> Card:
+    picture = embed_file(_thumbnail(product, reference, folder))
+    score, id = reference.score, str(reference.id)
+    if score is None:
+        return Card(id, picture, reference.name, note="no score")
+    # A reference is a good part: only a score that would be called otherwise is marked.
+    verdict = product.calibration.verdict(score)
+    return Card(id, picture, reference.name, "" if verdict == "good" else verdict, number(score))
 
 
 def _thumbnail(product: Product, reference: Reference, folder: Path) -> Path:
@@ -181,6 +199,6 @@ def _describe(limits: Calibration, scores: Sequence[float], *, saved: bool) -> s
     judged = f"Of the {count(len(scores), 'score')} here, {above} would be a defect and {review} for review. "
     if not scores:
         judged = "The only reference has no score of its own. "
-    origin = f"The threshold is {limits.evidence.origin}."
-    state = "" if saved else " <b>Not saved yet.</b>"
-    return f"{judged}{html.escape(origin)}{state}"
+    if saved:  # where the kept limits come from stands above
+        return judged
+    return f"{judged}{html.escape(f'The threshold would be {limits.evidence.origin}.')} <b>Not saved yet.</b>"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from assistant.face.verdicts import style_bars, style_outcomes
+
 FONT = ("system-ui", "sans-serif")
-CSS = """
+CSS = (
+    """
 .verdict { padding: 2px 4px; font-size: 15px; line-height: 1.5; overflow-wrap: anywhere; }
 .verdict .html-container, .notes .html-container, .legend .html-container { padding: 0; }
 .verdict p { margin: 0 0 2px; }
 .verdict .badge { padding: 2px 10px; border-radius: 6px; margin-right: 8px; font-weight: 600; }
-.verdict .badge.defect, .verdict .badge.error { background: #be1928; color: #fff; }
-.verdict .badge.review { background: #f0b414; color: #000; }
-.verdict .badge.good { background: #00725c; color: #fff; }
 .verdict .subject, .verdict small { opacity: 0.8; font-size: 13px; }
 .verdict small { display: block; margin-top: 2px; }
 .verdict .score { position: relative; height: 52px; margin: 6px 8px 0; font-size: 12px; }
 .verdict .score i { position: absolute; top: 14px; height: 10px; }
-.verdict .score i.good { background: #00725c; border-radius: 5px 0 0 5px; }
-.verdict .score i.review { background: #f0b414; }
-.verdict .score i.defect { background: #be1928; border-radius: 0 5px 5px 0; }
+.verdict .score i.good { border-radius: 5px 0 0 5px; }
+.verdict .score i.defect { border-radius: 0 5px 5px 0; }
 .verdict .score b { position: absolute; top: 6px; width: 4px; height: 26px; margin-left: -2px; border-radius: 2px;
   background: var(--body-text-color); box-shadow: 0 0 0 2px var(--background-fill-primary); }
 .verdict .score span { position: absolute; top: 32px; white-space: nowrap; padding: 0 4px; }
@@ -26,13 +25,8 @@ CSS = """
 .legend .scale span { opacity: 0.75; }
 #pictures .upload-wrapper { height: calc(100% - 40px); }
 #pictures .upload-container .wrap { min-height: 0; }
-#strip .grid-wrap, #examples .grid-wrap { min-height: 0; }
-#strip .caption-label, #examples .caption-label, #worst .caption-label, #teach-gallery .caption-label {
-  left: 0; right: 0; max-width: none; padding: 2px 5px; font-size: 11px; }
-#pictures .gallery-item, #strip .gallery-item { min-width: 0; overflow: hidden; }
-#pictures .grid-container, #strip .grid-container, #examples .grid-container { padding-top: 22px; }
-#strip .grid-container { grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)); }
-#examples .grid-container { grid-template-columns: repeat(3, minmax(0, 220px)); }
+#pictures .gallery-item { min-width: 0; overflow: hidden; }
+#pictures .grid-container { padding-top: 22px; }
 .overlay img { max-height: 460px; object-fit: contain; }
 .regions .cell-wrap { padding: 4px 2px !important; }
 .regions .cell-wrap, .regions .cell-wrap * { font-size: 12px !important; }
@@ -40,6 +34,7 @@ CSS = """
 .actions > button { flex: 0 0 auto; }
 .notes { flex: 1 1 200px; font-size: 13px; overflow-wrap: anywhere; }
 .notes p { margin: 0; }
+.chat button[aria-label=Clear] { display: none; }
 .questions { gap: 6px; flex-wrap: wrap; }
 .questions button { flex: 1 1 auto; min-width: 0; }
 .fetch { display: none !important; }
@@ -49,8 +44,6 @@ footer { opacity: 0.6; }
 #teach-said .done { background: #00725c; }
 #teach-said .trouble { background: #be1928; }
 #teach-said ol { margin: 8px 0 8px 22px; list-style: decimal; }
-#teach-gallery .grid-wrap { max-height: 440px; min-height: 0; }
-@media (max-width: 640px) { #teach-gallery .grid-container { grid-template-columns: 1fr 1fr !important; } }
 #teach-facts h3 { margin: 0 0 6px; overflow-wrap: anywhere; }
 #teach-facts dl { display: flex; flex-wrap: wrap; gap: 6px 22px; margin: 0; }
 #teach-facts dt { font-size: 12px; opacity: 0.75; }
@@ -63,14 +56,12 @@ footer { opacity: 0.6; }
   paint-order: stroke; stroke: var(--body-background-fill); stroke-width: 4px;
 }
 .scores .count { opacity: 0.7; }
-.scores .bar.good { fill: #2a9d7f; }
-.scores .bar.review { fill: #e3a21a; }
-.scores .bar.defect { fill: #d6404c; }
 .scores line { stroke: currentColor; stroke-opacity: 0.5; }
 .scores .threshold line { stroke: #dc3545; stroke-opacity: 1; stroke-width: 2; }
 .scores .review line { stroke: #d99a00; stroke-opacity: 1; stroke-width: 2; stroke-dasharray: 5 3; }
-#worst .grid-wrap { max-height: none; }
-@media (max-width: 640px) {
-  #worst .grid-container { grid-template-columns: repeat(2, minmax(0, 1fr)) !important; }
-}
 """
+    + style_outcomes(".verdict .badge")
+    + style_outcomes(".verdict .score i")
+    + style_bars(".scores .bar")
+)
+"""The style of the page, what an outcome looks like among it."""

@@ -22,6 +22,7 @@ _DOUBTS = ("Why?", "Where is it, and how large?", "How sure are you?", "What sho
 QUESTIONS = {
     "defect": _DOUBTS,
     "review": _DOUBTS,
+    "unrated": ("Why?", "Where is it, and how large?", "Compared with what?", "What should I do?"),
     "good": ("Why?", "How close is it to the threshold?", "Compared with what?", "How sure are you?"),
 }
 """What one may ask, by verdict."""
@@ -34,18 +35,22 @@ log = logging.getLogger("looktwice.app")
 
 def show_verdict(inspection: Inspection) -> str:
     """The verdict, the score against the threshold, and where the threshold comes from, as HTML."""
-    verdict = inspection.outcome
+    verdict, evidence = inspection.outcome, inspection.evidence
     score, limit, review = (
         number(value) for value in (inspection.score, inspection.threshold, inspection.review_threshold)
     )
-    notes = [f"The threshold is {inspection.evidence.origin}."] if inspection.evidence else []
+    line = f"score <b>{score}</b> against a threshold of <b>{limit}</b>, review above {review}"
+    notes = [f"The threshold is {evidence.origin}."] if evidence else []
+    if verdict == "unrated":
+        line = f"score <b>{score}</b>{f', {inspection.standing}' if inspection.rank else ''}, and no limit"
+        notes = [f"{evidence.origin[:1].upper()}{evidence.origin[1:]}."] if evidence else []
     if not inspection.regions:
         notes.append("No region stands out.")
     notes += [f"Note: {notice}." for notice in inspection.notices]
     small = "".join(f"<small>{html.escape(note)}</small>" for note in notes)
-    line = f"score <b>{score}</b> against a threshold of <b>{limit}</b>, review above {review}"
     badge = f'<span class="badge {verdict}">{verdict.upper()}</span>'
-    return f"<p>{badge}{line}</p>{_show_subject(inspection)}{show_score(inspection)}{small}"
+    bar = "" if verdict == "unrated" else show_score(inspection)
+    return f"<p>{badge}{line}</p>{_show_subject(inspection)}{bar}{small}"
 
 
 def show_score(inspection: Inspection) -> str:
@@ -59,9 +64,9 @@ def show_score(inspection: Inspection) -> str:
         f'<i class="{name}" style="left:{start:.2f}%;width:{max(0.0, end - start):.2f}%"></i>'
         for name, start, end in zones
     )
-    words = (
-        f'<span class="low" style="right:{100 - doubt:.2f}%">review {number(review)}</span>'
-        f'<span class="high" style="left:{bad:.2f}%">threshold {number(limit)}</span>'
+    words = (  # the numbers stand in the line above
+        f'<span class="low" style="right:{100 - doubt:.2f}%">good</span>'
+        f'<span class="high" style="left:{bad:.2f}%">defect</span>'
     )
     needle = f'<b style="left:{at:.2f}%"></b>'
     return f'<div class="score" role="img" aria-label="{said}">{drawn}{needle}{words}</div>'
@@ -100,7 +105,13 @@ def sentence(error: Exception) -> str:
 def show_regions(inspection: Inspection) -> list[list[str]]:
     """One row of text a region, in the order of `COLUMNS`."""
     return [
-        [r.id, r.position, f"{r.area} px ({number(100 * r.area_fraction)} %)", r.severity, number(r.peak)]
+        [
+            r.id,
+            r.position,
+            f"{r.area} px ({number(100 * r.area_fraction)} %)",
+            "" if r.severity == "unrated" else r.severity,
+            number(r.peak),
+        ]
         for r in inspection.regions
     ]
 

@@ -227,6 +227,6 @@ def _overlay(row: Inspection) -> Image | None:
     from assistant.overlay import draw_overlay
 
     try:
-        return draw_overlay(row.picture().pixels, row)
+        return draw_overlay(row.picture().pixels, row, bar=False)  # what a bar says stands beside it
     except (ImageError, ValueError):
         return None

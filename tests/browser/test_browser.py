@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.weights, pytest.mark.slow]
 def test_a_product_is_taught_from_four_pictures_and_then_tells_good_from_defective(page, front):
     visit(page, front)
     panel = teach(page, "drilled plate", front.references())
-    expect(page.locator("#teach-gallery .caption-label")).to_have_count(4)
-    scores = [numbers(text)[0] for text in page.locator("#teach-gallery .caption-label").all_inner_texts()]
+    expect(page.locator("#teach-gallery button")).to_have_count(4)
+    scores = [numbers(text)[0] for text in page.locator("#teach-gallery .words b").all_inner_texts()]
     assert scores == sorted(scores, reverse=True) and scores[-1] > 0
     expect(panel.get_by_role("button", name="Add good pictures")).to_be_visible()
 
@@ -47,18 +47,22 @@ def test_a_false_alarm_lowers_the_score_and_can_be_taken_back(page, front):
     panel = inspect(page, [front.part("chalk.png", 3, mark=True)], "chalked plate")
     word, before, threshold = judged(page)
     assert word == "DEFECT" and before > threshold
-    panel.get_by_role("button", name="False alarm", exact=True).click()
     notes = panel.locator(".block.notes")
+    panel.get_by_role("button", name="False alarm", exact=True).click()
+    expect(notes).to_contain_text("press False alarm again")
+    panel.get_by_role("button", name="False alarm", exact=True).click()
     expect(notes).to_contain_text("the score went from")
     word, after, _ = judged(page)
     assert word == "GOOD" and after < before / 2
     assert numbers(notes.inner_text().split("went from")[1])[:2] == [before, after]
 
-    panel.get_by_role("button", name="Undo", exact=True).click()
-    expect(notes).to_contain_text("taken back")
+    expect(page.locator("#undo")).to_have_text("Undo the good part chalk.png")
+    page.locator("#undo").click()
+    expect(notes).to_contain_text("Took back the good part chalk.png")
     assert judged(page) == ("DEFECT", before, threshold)
     go(page, "Teach")
-    expect(page.locator("#teach-gallery .caption-label")).to_have_count(4)
+    choose(page.locator("#teach-place"), "Product", "chalked plate")
+    expect(page.locator("#teach-gallery button")).to_have_count(4)
 
 
 def test_a_batch_says_what_it_cannot_read_and_is_still_there_after_a_reload_and_a_restart(page, front, plate):
@@ -73,10 +77,12 @@ def test_a_batch_says_what_it_cannot_read_and_is_still_there_after_a_reload_and_
     expect(page.locator("#unread")).to_contain_text("damaged")
     counts = page.locator("#standing .counts").inner_text().replace("\n", " ")
     assert re.sub(r"\s+", " ", counts).strip() == "defect 2 review 0 good 3 error 1"
-    captions = page.locator("#worst .caption-label").all_inner_texts()
-    assert [text.split()[1] for text in captions] == ["defect", "defect", "good", "good", "good"]
+    assert page.locator("#worst .words i").all_inner_texts() == ["defect", "defect", "good", "good", "good"]
+    names = page.locator("#worst .name").all_inner_texts()
+    assert sorted(names) == [f"lot {i}.png" for i in range(5)], "whole, and without what is listed as not read"
     panel.get_by_label("good", exact=True).check()
-    expect(page.locator("#worst .caption-label")).to_have_count(3)
+    expect(page.locator("#worst button")).to_have_count(3)
+    expect(page.locator("#worst .head")).to_have_text("3, the highest score first")
 
     page.reload()
     assert kept(page) == ["broken.png", *(f"lot {i}.png" for i in range(5))]

@@ -1,5 +1,7 @@
 """The Batch place: runs go on without a page and after a restart, and only what may be read is read."""
 
+import html
+import io
 import json
 import os
 import re
@@ -17,12 +19,13 @@ pytest.importorskip("gradio")
 import gradio as gr
 
 from assistant.errors import LooktwiceError, ProductError
-from assistant.face import batch_place, batch_show, worker
+from assistant.face import batch_place, batch_show, batch_steps, worker
 from assistant.face import upload_store as upload_store
 from assistant.face.batch_steps import BatchRequest, BatchRuns, allowed_folder, only_pictures
 from assistant.face.chart import draw_histogram
 from assistant.face.listing import ListedRow, picked, show_listing
 from assistant.face.shared import Resources
+from assistant.overlay import shown_size
 from assistant.records.batches import plan_batch
 from assistant.records.entries import Query
 from assistant.records.history import History
@@ -277,22 +280,60 @@ def test_uploads_of_one_name_are_all_kept_and_strays_go(batches, tmp_path, good)
 
 def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, batches):
     shown = handlers.start([{"path": path} for path in uploads], "", "", False, "<i>L</i>")
-    assert shown[0] is None and len(shown) == 12
-    run = shown[1]
+    assert shown[:2] == [None, "all"] and len(shown) == 15
+    run = shown[2]
     batches.worker.join(30)
     done = handlers.show(run, "all", ())
     assert "All 7 pictures are done." in done[2] and "&lt;i&gt;L" in done[2] and "<i>L" not in "".join(done[2:3])
     assert '<i class="error">error</i> 1' in done[2]
     assert done[5].visible and done[6].startswith("<svg") and "threshold" in done[6]
-    captions = [text for _, text in done[7]]
-    assert len(captions) == 6 and any(text.endswith(NASTY) for text in captions)
-    assert all(Path(file).is_relative_to(batches.shared.uploads) for file, _ in done[7])
+    assert done[7].count("<button") == done[7].count('src="data:image/jpeg') == 6
+    assert f'<span class="name">{html.escape(NASTY)}</span>' in done[7] and NASTY not in done[7]
+    assert "broken.png" not in done[7], "it is listed among what was not read, and nowhere else"
+    verdicts = [row.inspection.verdict for row in batches.view(run, "all").worst]
+    assert re.findall(r'<i class="(\w+)">\1</i><b>', done[7]) == verdicts
     assert "<b>broken.png</b> is not a PNG" in done[8] and "&lt;i&gt;L" in done[9]
     assert done[10].active is False
     same = handlers.show(run, "all", done[1])
     assert same[7] == gr.skip(), "a gallery that would show the same is left alone"
-    other = handlers.show(run, "error", done[1])
-    assert other[7] == [] and other[8] == done[8]
+
+
+def test_the_title_of_the_pictures_follows_the_filter(handlers, uploads, batches, monkeypatch):
+    run = batches.start(BatchRequest(tuple(uploads)))
+    batches.worker.join(30)
+    counts = batches.view(run, "all").counts
+    for verdict in ("all", "defect", "review", "good", "unrated"):
+        there = sum(counts.values()) - counts["error"] if verdict == "all" else counts[verdict]
+        shown = handlers.show(run, verdict, (-1,))[7]
+        assert f">{there}, the highest score first<" in shown if there else "no such picture" in shown
+    monkeypatch.setattr(batch_steps, "MOST_PREVIEWS", 2)
+    assert ">2 of 6, the highest score first<" in handlers.show(run, "all", (-1,))[7]
+
+
+def test_a_picture_that_is_picked_opens_its_inspection(handlers, uploads, batches):
+    run = batches.start(BatchRequest(tuple(uploads)))
+    batches.worker.join(30)
+    cards = handlers.show(run, "all", ())[7]
+    for row in batches.view(run, "all").worst[1:4]:
+        assert f'data-id="{row.id}"' in cards
+        *view, pictures, inspection = handlers.open_picture(SimpleNamespace(_data={"id": str(row.id)}))
+        assert view[0].inspection.path == Path(row.inspection.path).name and view[0].kept == row.id
+        assert row.inspection.verdict.upper() in view[1] and view[2].size, "its verdict and its picture"
+        assert not pictures.visible and inspection.visible
+    assert [one.visible for one in batch_place.panes("pictures")] == [True, False]
+    *view, _, inspection = handlers.open_picture(SimpleNamespace(_data={"id": "x"}))
+    assert view[0] is None and "NOT READ" in view[1] and inspection.visible
+
+
+def test_a_preview_says_nothing_that_stands_beside_it(handlers, uploads, batches):
+    run = batches.start(BatchRequest(tuple(uploads[:1])))
+    batches.worker.join(30)
+    (row,) = batches.view(run, "all").worst
+    with Image.open(io.BytesIO(batches.history.preview(row.id))) as preview:
+        shown = shown_size(row.inspection.width, row.inspection.height)
+        assert preview.width / preview.height == pytest.approx(shown[0] / shown[1], rel=0.01), (
+            "and no bar above it"
+        )
 
 
 def test_two_visitors_look_at_different_runs(handlers, uploads, batches):
@@ -306,7 +347,7 @@ def test_two_visitors_look_at_different_runs(handlers, uploads, batches):
 @pytest.mark.parametrize("data", [None, {}, {"id": ["x"]}, {"id": "'; DROP TABLE looktwice_runs; --"}, []])
 def test_a_run_that_is_not_there_is_one_sentence(handlers, data):
     shown = handlers.open("all", SimpleNamespace(_data=data))
-    assert len(shown) == 11 and shown[0] == "" and ("no run" in shown[2] or shown[2] == batch_show.NO_RUN)
+    assert len(shown) == 13 and shown[0] == "" and ("no run" in shown[2] or shown[2] == batch_show.NO_RUN)
 
 
 def test_files_are_taken_away_from_the_servers_own_folder(handlers, uploads, batches):

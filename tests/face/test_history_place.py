@@ -1,6 +1,7 @@
 """The History place: what was inspected is found as asked, opened with its conversation, and removed when told."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import gradio as gr
 from assistant.errors import HistoryError
 from assistant.face import history_place
 from assistant.face.history_steps import ANY, NONE, Filters, choices, parse_day
+from assistant.face.kept import KeptHandlers
 from assistant.face.result import ResultHandlers
 from assistant.face.shared import Resources
 from assistant.face.upload_store import UploadStore
@@ -107,12 +109,27 @@ def test_every_filter_finds_what_it_says(handlers, filled_history, filters, name
     assert page == 1 and not back.interactive and not on.interactive
 
 
-def test_counts_say_what_other_verdicts_would_find(handlers, filled_history):
-    _, counts, listing, *_ = handlers.search(None, ANY, ["good"], None, None, ANY, "")
-    assert all(
-        f'<i class="{kind}">{kind}</i> {n}<' in counts for kind, n in (("defect", 3), ("good", 4), ("error", 1))
-    )
-    assert "1 to 4 of 4" in listing
+@pytest.mark.parametrize(
+    ("verdicts", "counted"),
+    [
+        ([], {"defect": 3, "review": 0, "good": 4, "error": 1}),
+        (["good"], {"good": 4}),
+        (["unrated", "review"], {"review": 0, "unrated": 0}),
+        (["error", "defect"], {"defect": 3, "error": 1}),
+    ],
+)
+def test_counts_are_of_what_the_filters_find(handlers, filled_history, verdicts, counted):
+    _, counts, listing, *_ = handlers.search(None, ANY, verdicts, None, None, ANY, "")
+    found = {kind: int(n) for kind, n in re.findall(r'<i class="(\w+)">\w+</i> (\d+)<', counts)}
+    assert found == counted
+    total = sum(counted.values())
+    assert f"1 to {total} of {total}" in listing if total else "<table" not in listing
+    only_bad = handlers.search(None, ANY, [], None, None, ANY, "bad")[1]
+    assert "</i> 3<" in only_bad and "</i> 4<" not in only_bad
+
+
+def test_names_in_a_listing_are_escaped(handlers, filled_history):
+    listing = handlers.search(None, *ALL)[2]
     assert "<b>a<i>" not in listing and "&lt;b&gt;a&lt;i&gt;.png" in listing and "&lt;i&gt;p" in listing
     assert "/secret" not in listing
 
@@ -157,13 +174,31 @@ def test_an_inspection_is_opened_with_its_conversation_which_goes_on(handlers, f
     assert [m["content"] for m in chat] == ["Why &lt;b&gt;?", "Because.\nMind this."]
     assert opened[2].size == (64, 48) and opened[3].value["data"][0][0] == "R1"
     assert f'data-id="{id}"' in opened[-3] and opened[-3].count("aria-current") == 1
+    assert 'class="chosen"' in opened[-3]
     talk = ResultHandlers(handlers.shared)
     *_, (shown, chat, left) = talk.ask("and then?", shown)
     assert [t.question for t in history.turns(id)] == ["Why <b>?", "and then?"] and left == ""
     assert history.turns(id)[1].answer.text == "bad1.png 1: and then?"
     assert not history.turns(filled_history["bad2"])
-    shown, chat = handlers.forget(shown)
+    shown, chat = KeptHandlers(history).forget(shown)
     assert chat == [] and not shown.turns and not history.turns(id)
+
+
+def test_a_conversation_is_deleted_after_a_question_only(handlers, filled_history):
+    with gr.Blocks() as page, gr.Tab("History") as tab:
+        history_place.lay_out(handlers.shared, page, tab)
+    named = {block.value: block for block in page.blocks.values() if isinstance(block, gr.Button)}
+    deletes = [fn for fn in page.fns.values() if getattr(fn.fn, "__name__", "") == "forget"]
+    assert [fn.targets for fn in deletes] == [[(named["Delete it"]._id, "click")]]
+    asked = [fn for fn in page.fns.values() if (named["Delete conversation"]._id, "click") in fn.targets]
+    assert [fn.fn().visible for fn in asked] == [True]
+
+
+def test_what_a_click_in_a_list_opens_is_the_same_in_every_place(handlers, filled_history, history):
+    shown, values = KeptHandlers(history).open(str(filled_history["bad2"]))
+    opened = handlers.open(SimpleNamespace(_data={"id": str(filled_history["bad2"])}), 1, *ALL)
+    assert shown.inspection == opened[0].inspection and values[1] == opened[1]
+    assert len(values) == len(opened) - 5
 
 
 @pytest.mark.parametrize("id", ["unread", "999", "-1", "x", "", "1; DROP TABLE", "9" * 30])
@@ -218,7 +253,8 @@ def test_pictures_of_purged_runs_go_too(handlers, history, tmp_path):
 
 
 def test_choices_are_what_was_kept(handlers, filled_history, history):
-    products, lots = handlers.list_names()
+    products, lots = handlers.list_names("=cloth", "=gone")
+    assert (products.value, lots.value) == ("=cloth", ANY), "what is gone is not chosen any more, nor a neighbour"
     assert [value for _, value in products.choices] == [ANY, NONE, "=<i>p</i>", "=cloth"]
     assert [name for name, _ in lots.choices] == ["any", "none", "L0", "L1", "L2"]
     assert choices(["any"])[-1] == ("any", "=any"), "a product may have any name"

@@ -12,8 +12,9 @@ import gradio as gr
 from stub_inspector import StubInspector, StubProduct
 
 from assistant.errors import LooktwiceError, ProductError
-from assistant.face import examples, words
+from assistant.face import examples, masks, words
 from assistant.face import session as steps
+from assistant.face.correction import offer
 from assistant.face.drawing import SCALES, VIEWS, DrawingOptions, drawn, region_at
 from assistant.face.inspect_place import WELCOME, InspectHandlers
 from assistant.face.result import ResultHandlers, cleared, filled, write_shown
@@ -53,6 +54,17 @@ def inspect(shared, paths, references=(), product=None, session=None):
 
 def follow(shared, question, shown):
     return list(steps.stream_chat(shared, question, shown))[-1]
+
+
+def card(id):
+    """What a widget sends when the card or row of an id is picked."""
+    return SimpleNamespace(_data={"id": str(id)})
+
+
+def shows(values):
+    """By name, what a correction's widgets show of `InspectHandlers.screen`."""
+    names = ("false_alarm", "missed", "undo", "notes", "form", "label", "painter")
+    return SimpleNamespace(**dict(zip(names, values[-8:-1], strict=True)))
 
 
 def uploads(*paths):
@@ -128,10 +140,9 @@ def test_several_pictures_come_worst_first_and_a_broken_one_is_a_line(shared, pi
 def test_the_conversation_stays_with_its_picture(shared, picture):
     session = inspect(shared, [picture("a.png", 220), picture("b.png", 200)])
     asked = follow(shared, "why?", session.shown)
-    at = SimpleNamespace(index=1)
-    other = InspectHandlers(shared).pick(*LOOK, asked, session, at)[0]
+    other = InspectHandlers(shared).pick(*LOOK, asked, session, card(1))[0]
     assert other.shown.inspection.path == "b.png" and len(other.shown.turns) == 1
-    back = InspectHandlers(shared).pick(*LOOK, other.shown, other, SimpleNamespace(index=0))[0]
+    back = InspectHandlers(shared).pick(*LOOK, other.shown, other, card(0))[0]
     assert [turn.question for turn in back.shown.turns] == [words.OPENING, "why?"]
 
 
@@ -239,22 +250,82 @@ def test_a_false_alarm_teaches_the_saved_product_and_is_seen_at_once(shared, stu
     now = session.shown.inspection
     assert (before.verdict, now.verdict) == ("defect", "good") and now.score < before.score
     assert stub.saved == [("bracket", ACTOR)]
-    assert session.notes == (
-        "Taken as a good part of bracket: the score went from 0.6 to 0.3, and the verdict is now good.",
+    assert session.said.startswith(
+        "Taken as a good part of bracket: the score went from 0.6 to 0.3, and the verdict is now good."
     )
     assert len(session.shown.turns) == 1, "the conversation about the old result is over"
     with pytest.raises(LooktwiceError, match="taught already"):
         steps.correct_result(shared, session, "missed")
-    session = steps.undo_correction(shared, session)
-    assert session.shown.inspection.score == pytest.approx(before.score) and session.taught is None
+    session = steps.undo_change(shared, session)
+    assert session.shown.inspection.score == pytest.approx(before.score) and not session.known.undo
     assert stub.products["bracket"] == StubProduct("bracket")
 
 
-def test_a_missed_defect_raises_the_score(shared, picture):
-    session = inspect(shared, picture("a.png", 76), (), "bracket")
-    session = steps.correct_result(shared, session, "missed")
-    assert session.shown.inspection.verdict == "defect"
-    assert "Taken as a defect of bracket" in session.notes[0]
+def test_a_missed_defect_is_taught_where_it_was_painted_and_by_its_name(shared, stub, picture):
+    session = inspect(shared, picture("a.png", 76, size=(64, 64)), (), "bracket")
+    handlers = InspectHandlers(shared)
+    form, drawing, body = handlers.ask_where(session.shown)
+    assert form.visible and not body.visible and drawing["picture"].startswith("data:image/jpeg")
+    mask = np.zeros((64, 64), bool)
+    mask[10:20, 30:50] = True
+    painted = masks.show_drawing(np.zeros((64, 64, 3), np.uint8), {masks.IGNORE: mask})
+    values = handlers.missed("  dent ", painted, *LOOK, session.shown, session)
+    assert values[0].shown.inspection.verdict == "defect" and "Taken as a defect of bracket" in values[0].said
+    ((name, correction, label, where),) = stub.taught
+    assert (name, correction, label) == ("a.png", "missed", "dent") and (where == mask).all()
+    seen = shows(values)
+    assert not seen.form.visible and seen.label == "" and seen.painter == {} and "dent" in seen.undo.value
+    assert handlers.ask_where(None) == (gr.skip(),) * 3
+
+
+def test_a_correction_is_offered_only_where_it_can_be_one(shared, picture):
+    def offered(brightness, product="bracket"):
+        session = inspect(shared, picture("a.png", brightness), (), product)
+        seen = shows(InspectHandlers(shared).screen(session, DrawingOptions()))
+        return seen.false_alarm.visible, seen.missed.visible
+
+    assert offered(204) == (True, False), "nothing was missed in a defect"
+    assert offered(40) == (False, True), "nothing was alarmed by a good part"
+    assert offered(204, "") == offered(40, "") == (False, False)
+    for outcome, both in (("review", (True, True)), ("unrated", (True, True)), ("error", (False, False))):
+        false_alarm, missed, *_ = offer(SimpleNamespace(outcome=outcome), True, "", "")
+        assert (false_alarm.visible, missed.visible) == both
+
+
+def test_undo_goes_as_far_as_that_of_the_product(shared, stub, picture):
+    for name in ("early.png", "later.png"):
+        stub.store.save(stub.correct(stub.products["bracket"], picture(name), "false alarm"))
+    session = inspect(shared, [picture("a.png", 230), picture("b.png", 220)], (), "bracket")
+    session = steps.correct_result(shared, session, "missed", "scratch")
+    session = steps.show_result(shared, session, 1)
+    told = []
+    while session.known.undo:
+        told.append(session.known.undo)
+        session = steps.undo_change(shared, session)
+    assert told == [
+        "Undo the known defect scratch",
+        "Undo the good part later.png",
+        "Undo the good part early.png",
+    ]
+    assert stub.products["bracket"] == StubProduct("bracket")
+    with pytest.raises(LooktwiceError, match="no change to take back"):
+        steps.undo_change(shared, session)
+
+
+def test_results_that_an_earlier_state_judged_say_so_and_are_judged_again_when_they_are_looked_at(shared, picture):
+    session = inspect(shared, [picture("a.png", 230), picture("b.png", 220)], (), "bracket")
+    strip = len(InspectHandlers(shared).screen(session, DrawingOptions())) - 9
+    session = steps.correct_result(shared, session, "false alarm")
+    cards = InspectHandlers(shared).screen(session, DrawingOptions())[strip].value
+    assert cards.count("judged before the last change") == 1
+    old = session.results[1].inspection.score
+    session = steps.show_result(shared, session, 1)
+    assert session.shown.inspection.score == pytest.approx(old - 0.3) and "has changed since" in session.said
+    cards = InspectHandlers(shared).screen(session, DrawingOptions())[strip].value
+    assert "judged before" not in cards
+    assert steps.show_result(shared, session, 0).said == "", "what was said is about another result"
+    undone = steps.undo_change(shared, session)
+    assert undone.is_outdated(undone.results[0]) and undone.shown.inspection.score == pytest.approx(old)
 
 
 def test_uploaded_references_are_corrected_for_this_visitor_alone(shared, stub, picture):
@@ -265,24 +336,38 @@ def test_uploaded_references_are_corrected_for_this_visitor_alone(shared, stub, 
     again = inspect(shared, picture("a.png", 153), good, session=session)
     assert again.shown.inspection.verdict == "good", "the session goes on with what it was taught"
     assert inspect(shared, picture("a.png", 153), good).shown.inspection.verdict == "defect"
-    assert steps.undo_correction(shared, session).shown.inspection.verdict == "defect"
+    assert steps.undo_change(shared, session).shown.inspection.verdict == "defect"
 
 
-def test_nothing_of_somebody_else_is_taken_back(shared, stub, picture):
+def test_nothing_is_taken_back_that_the_visitor_has_not_seen(shared, stub, picture):
     session = inspect(shared, picture("a.png", 153), (), "bracket")
     session = steps.correct_result(shared, session, "false alarm")
-    stub.store.save(stub.correct(stub.products["bracket"], picture("other.png"), "missed"))
-    with pytest.raises(LooktwiceError, match="was changed since"):
-        steps.undo_correction(shared, session)
+    stub.store.save(stub.correct(stub.products["bracket"], picture("other.png"), "missed", "crack"))
+    session = steps.undo_change(shared, session)
+    assert "changed elsewhere" in session.said and session.known.undo == "Undo the known defect crack"
     assert len(stub.products["bracket"].history) == 2
+    assert len(steps.undo_change(shared, session).results) == 1 and len(stub.products["bracket"].history) == 1
 
 
 def test_without_a_product_there_is_nothing_to_correct(shared, picture):
     session = inspect(shared, picture("a.png"))
     with pytest.raises(LooktwiceError, match="Choose a product"):
         steps.correct_result(shared, session, "false alarm")
-    false_alarm, missed = InspectHandlers(shared).screen(session, DrawingOptions())[-5:-3]
-    assert not false_alarm.interactive and not missed.interactive
+    assert "choose a product" in shows(InspectHandlers(shared).screen(session, DrawingOptions())).notes
+
+
+def test_the_same_file_twice_is_one_picture(shared, picture):
+    one, other = picture("a.png", 20), picture("b.png", 40)
+    session = inspect(shared, [one, other, one, one])
+    assert [result.inspection.path for result in session.results] == ["b.png", "a.png"]
+
+
+def test_who_chose_a_product_keeps_it_by_name_and_one_that_is_gone_is_none(shared, stub):
+    stub.products |= {name: StubProduct(name) for name in ("anvil", "bracket", "cog")}
+    del stub.products["anvil"]
+    for chosen, kept in (("bracket", "bracket"), ("anvil", ""), ("", ""), (None, "")):
+        shown = InspectHandlers(shared).list_products(chosen)
+        assert shown.value == kept and [value for _, value in shown.choices] == ["", "bracket", "cog"]
 
 
 # What is shown
@@ -296,6 +381,7 @@ def test_the_verdict_line_says_score_threshold_and_its_origin(shared, picture):
     assert "from &lt;b&gt;4&lt;/b&gt; good pictures." in line, "text from the record is escaped"
     assert "read as &lt;12-bit&gt;" in line
     assert "No region" not in line
+    assert line.count("0.45") == 2, "in words, and for who listens to the bar"
     calm = inspect(shared, picture("b.png", 20)).shown.inspection
     assert "No region stands out." in words.show_verdict(calm)
 
@@ -401,7 +487,7 @@ def test_a_planted_defect_is_small_and_seen():
 
 
 def test_an_example_is_inspected_with_its_own_references(shared, stub):
-    pictures, references, product = InspectHandlers(shared).try_example(SimpleNamespace(index=1))
+    pictures, references, product = InspectHandlers(shared).try_example(card(examples.EXAMPLES[1]))
     values = InspectHandlers(shared).inspect(
         uploads(*pictures), [{"path": path} for path in references], product, *LOOK, Session()
     )

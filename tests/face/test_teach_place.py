@@ -1,9 +1,8 @@
 """The Teach place: handlers on a real inspector with tiny towers, what they show, and what they refuse."""
 
-import base64
 import dataclasses
 import io
-import os
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,9 +15,11 @@ import gradio as gr
 from assistant.errors import ImageError
 from assistant.face import masks, teach_place, teach_view
 from assistant.face.chart import Axis, draw_limits
+from assistant.face.embedded import embed
 from assistant.face.shared import ACTOR, Resources
 from assistant.face.teach_layout import lay_out_view
 from assistant.face.teach_steps import ProductEditor, SeenProduct
+from assistant.images.masks import load_mask
 from assistant.products.changes import last_changes
 
 
@@ -77,12 +78,11 @@ def kept(place):
 
 
 def painted(size, box=None, color=masks.LOOK):
+    """What the painter hands over: for each brush a layer, white where it painted."""
     layer = Image.new("RGBA", size)
     if box:
-        layer.paste(color, box)
-    out = io.BytesIO()
-    layer.save(out, "PNG")
-    return {"paint": "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()}
+        layer.paste("#fff", box)
+    return {"paint": {color: embed(layer, "PNG")}}
 
 
 # Learning
@@ -91,11 +91,10 @@ def painted(size, box=None, color=masks.LOOK):
 def test_a_product_is_learned_kept_and_shown(place, cloth):
     product = kept(place)
     assert seen(place, cloth) == SeenProduct.of(product) and "DONE" in said(place, cloth)
-    captions = [caption for _, caption in given(cloth, place.view.knowledge.gallery)["value"]]
+    cards = cloth[place.view.knowledge.gallery]
     ranked = sorted(product.references, key=lambda r: -r.score)
-    assert [c.split(" · ")[-1] for c in captions] == [r.name for r in ranked]
-    assert captions[0].startswith(f"{ranked[0].score:.3g}")
-    assert all(os.path.isfile(path) for path, _ in given(cloth, place.view.knowledge.gallery)["value"])
+    assert re.findall(r'class="name">([^<]+)<', cards) == [r.name for r in ranked]
+    assert f"<b>{ranked[0].score:.3g}</b>" in cards and cards.count("data:image/webp;base64,") == 4
     assert "cloth" in cloth[place.view.facts] and ">4<" in cloth[place.view.facts]
     (entry,) = place.shared.inspector.store.log.entries()
     assert (entry.action, entry.actor) == ("learn", ACTOR)
@@ -164,8 +163,9 @@ def test_a_known_picture_changes_nothing_and_says_so(place, cloth, upload, good)
 
 def test_the_selected_reference_is_removed(place, cloth):
     highest = max(kept(place).references, key=lambda r: r.score)
-    chosen = place.select(seen(place, cloth), SimpleNamespace(index=0))
-    assert given(chosen, place.view.knowledge.remove)["value"] == f"Remove {highest.name}"
+    chosen = place.select(seen(place, cloth), SimpleNamespace(_data={"id": str(highest.id)}))
+    assert given(chosen, place.view.knowledge.remove.ask)["value"] == f"Remove {highest.name}"
+    assert f'data-id="{highest.id}" class="chosen' in chosen[place.view.knowledge.gallery]
     place.remove(seen(place, chosen))
     assert highest.id not in {r.id for r in kept(place).references}
     assert "Select what to remove" in said(place, place.remove(seen(place, cloth)))
@@ -226,18 +226,21 @@ def test_masks_are_painted_shown_again_and_taken_away(place, cloth):
     widgets = place.view.masks
     size = Image.open(io.BytesIO(kept(place).pictures[0].numpy().tobytes())).size
     half = (0, 0, size[0] // 2, size[1])
-    masked = place.remask(seen(place, cloth), painted(size, half))
+    masked = place.remask(seen(place, cloth), None, painted(size, half))
     roi = kept(place).roi
     assert tuple(roi.shape) == size[::-1] and roi[:, : half[2]].all() and not roi[:, half[2] :].any()
     assert kept(place).ignore is None
-    look, ignore = masks.split_masks(masks.read_drawing(masked[widgets.painter]))
+    look, ignore = (masks.read_drawing(masked[widgets.painter], color) for color in (masks.LOOK, masks.IGNORE))
     assert (look == (roi.numpy() > 0)).all() and ignore is None
-    ignored = place.remask(seen(place, masked), painted(size, half, masks.IGNORE))
+    ignored = place.remask(seen(place, masked), 1, painted(size, half, masks.IGNORE))
     assert kept(place).roi is None and kept(place).ignore is not None
     place.unmask(seen(place, ignored))
     assert kept(place).looked_at is None
     everything = painted(size, (0, 0, *size), masks.IGNORE)
-    assert "leaves nothing to look at" in said(place, place.remask(SeenProduct.of(kept(place)), everything))
+    assert "leaves nothing to look at" in said(place, place.remask(SeenProduct.of(kept(place)), None, everything))
+    sideways = painted((size[0], size[1] * 2), half)
+    assert "another shape" in said(place, place.remask(SeenProduct.of(kept(place)), None, sideways))
+    assert kept(place).looked_at is None
 
 
 def test_stale_limits_are_said_and_worked_out_again(place, cloth):
@@ -251,8 +254,6 @@ def test_stale_limits_are_said_and_worked_out_again(place, cloth):
 
 
 def test_a_product_is_deleted_after_a_question(place, cloth):
-    assert given(place.ask_twice(), place.view.choice.sure)["visible"] is True
-    assert "cloth" in place.shared.inspector.store.names()
     gone = place.delete(seen(place, cloth))
     assert place.shared.inspector.store.names() == [] and seen(place, gone) == SeenProduct()
     assert "deleted" in said(place, gone) and "Choose a product" in said(place, place.undo(SeenProduct()))
@@ -289,7 +290,8 @@ def test_names_are_escaped_and_marks_follow_the_limits(place, cloth):
     product = kept(place)
     odd = dataclasses.replace(product.references[0], name="<img src=x>", score=9.0)
     product = dataclasses.replace(product, references=(odd, *product.references[1:]))
-    assert "above limit" in teach_view._caption(product, odd)
+    cards = teach_view.show_gallery(product, place.shared.uploads)
+    assert "<img src=x" not in cards and '<i class="defect">defect</i><b>9</b>' in cards
     chart, _ = teach_view.show_limits(product, 0.05)
     assert "<img" not in chart and "&lt;img src=x&gt;" in chart
 
@@ -316,8 +318,51 @@ def test_the_axis_stays_while_the_target_moves(place, cloth):
 )
 def test_a_drawing_that_is_no_picture_is_refused(paint):
     with pytest.raises(ImageError):
-        masks.read_drawing({"paint": paint})
-    assert masks.read_drawing({}) is None and masks.read_drawing(None) is None
+        masks.read_drawing({"paint": {masks.LOOK: paint}}, masks.LOOK)
+    assert masks.read_drawing({}, masks.LOOK) is None and masks.read_drawing(None, masks.LOOK) is None
+    assert masks.read_drawing({"paint": {masks.LOOK: paint}}, masks.IGNORE) is None
+
+
+def test_what_is_painted_is_read_as_any_other_mask(monkeypatch):
+    called = []
+    monkeypatch.setattr(
+        masks, "load_mask", lambda *given, **named: called.append(given) or load_mask(*given, **named)
+    )
+    for box in ((0, 0, 9, 5), (0, 0, 40, 30)):  # a part, and everything
+        mask = masks.read_drawing(painted((40, 30), box), masks.LOOK, (80, 60))
+        assert mask.sum() == box[2] * box[3] and mask[0, 0]
+    assert len(called) == 2
+    assert masks.read_drawing(painted((40, 30)), masks.LOOK) is None
+    with pytest.raises(ImageError, match="another shape"):
+        masks.read_drawing(painted((40, 30), (0, 0, 9, 9)), masks.LOOK, (40, 40))
+
+
+def test_whatever_is_removed_is_asked_about_first(inspector, uploads):
+    shared = Resources(inspector, str(uploads))
+    with gr.Blocks() as page, gr.Tab("Teach") as tab:
+        teach_place.lay_out(shared, page, tab)
+    named = {block.value: block._id for block in page.blocks.values() if isinstance(block, gr.Button)}
+    for button in (
+        "Delete this product",
+        "Remove the selected picture",
+        "Remove the chosen defect",
+        "Take all masks away",
+    ):
+        done = [fn for fn in page.fns.values() if (named[button], "click") in fn.targets]
+        assert [fn.fn().visible for fn in done] == [True], f"{button} only asks"
+    deleting = [
+        fn for fn in page.fns.values() if fn.fn.__name__ in ("delete", "remove", "remove_defect", "unmask")
+    ]
+    answers = {id for name, id in named.items() if name in ("Delete it", "Remove it", "Take them away")}
+    everything = [block._id for block in page.blocks.values() if getattr(block, "variant", "") == "stop"]
+    assert answers <= set(everything) and len(everything) == len(deleting) == 4
+    assert {fn.targets[0][0] for fn in deleting} == set(everything)
+
+
+def test_a_product_learned_anew_is_taken_back_by_that_name(inspector, good):
+    product = inspector.learn("cloth", [good(i) for i in range(3)])
+    other = product.followed_by(inspector.learn("cloth", [good(i) for i in range(5, 8)]))
+    assert teach_view.undo_label(other) == "Undo the learning anew"
 
 
 def test_what_an_undo_takes_back_is_known_beforehand(inspector, good):

@@ -1,0 +1,81 @@
+"""What a visitor says where a result is wrong: that a part is good, or where its defect is and what to call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from assistant.face.masks import IGNORE
+from assistant.face.painter import lay_out_painter
+from assistant.inspection import Inspection
+from assistant.products.teaching import LONGEST_LABEL
+
+UNTAUGHT = "To teach it what is good, choose a product."
+"""What is said beside a result that nothing can be taught by."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The widgets: two buttons, the undo of the product, sentences, and a form that asks about a missed defect."""
+
+    false_alarm: gr.Button
+    missed: gr.Button
+    undo: gr.Button
+    notes: gr.HTML
+    form: gr.Column
+    label: gr.Textbox
+    painter: gr.HTML
+    teach: gr.Button
+    cancel: gr.Button
+
+    @property
+    def all(self) -> list[Any]:
+        """Everything that another result changes; `offer` gives the values."""
+        return [self.false_alarm, self.missed, self.undo, self.notes, self.form, self.label, self.painter]
+
+
+Buttons = tuple[gr.Button, gr.Button, gr.Button, gr.HTML]
+
+
+def lay_out_buttons() -> Buttons:
+    """Lay out the two buttons, the undo and the sentences, in a row that is there already."""
+    false_alarm = gr.Button("False alarm", size="sm", min_width=90)
+    missed = gr.Button("Missed defect", size="sm", min_width=90)
+    undo = gr.Button("Undo", size="sm", min_width=70, visible=False, elem_id="undo")
+    return false_alarm, missed, undo, gr.HTML(elem_classes="notes", min_width=200)
+
+
+def lay_out_correction(buttons: Buttons) -> Correction:
+    """Lay out the form that asks where a missed defect is, and what, to go with the buttons."""
+    with gr.Column(visible=False, elem_id="missed") as form:
+        label, painter = lay_out_marking("missed-painter")
+        with gr.Row():
+            teach = gr.Button("Teach this defect", variant="primary", size="sm", min_width=120)
+            cancel = gr.Button("Cancel", size="sm", min_width=90)
+    return Correction(*buttons, form, label, painter, teach, cancel)
+
+
+def lay_out_marking(elem_id: str) -> tuple[gr.Textbox, gr.HTML]:
+    """Lay out what one says of a defect: its name, and a picture to paint it on."""
+    label = gr.Textbox(label="What to call it", placeholder="such as: chipped rim", max_length=LONGEST_LABEL)
+    gr.HTML("Paint over the defect, or paint nothing: then it is where the picture is strangest.")
+    return label, lay_out_painter("Where the defect is", {"Defect": IGNORE}, elem_id)
+
+
+def offer(inspection: Inspection | None, known: bool, undo: str, notes: str) -> list[Any]:
+    """Values for `Correction.all`: what can be said of a result, whose product can be taught where it is `known`.
+
+    `undo` names what the product's undo takes back, "" for nothing; `notes` is HTML.
+    """
+    outcome = inspection.outcome if inspection and known else "error"
+    return [
+        gr.Button(visible=outcome in ("defect", "review", "unrated")),
+        gr.Button(visible=outcome in ("good", "review", "unrated")),
+        gr.Button(undo or "Undo", visible=bool(undo)),
+        notes,
+        gr.Column(visible=False),
+        "",
+        {},
+    ]

@@ -1,0 +1,74 @@
+"""An inspection out of the history on the screen, whichever the place: it is opened, its conversation deleted."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from assistant.errors import HistoryError
+from assistant.face.history_steps import open_kept
+from assistant.face.question import Question, lay_out_question
+from assistant.face.result import ResultView, cleared, filled, lay_out_result
+from assistant.face.session import Result
+from assistant.face.shared import QUIET, Resources
+from assistant.face.words import sentence, show_chat
+from assistant.records.history import History
+
+
+@dataclass(frozen=True)
+class KeptView:
+    """The widgets: a result, and the question before its conversation is deleted."""
+
+    result: ResultView
+    forget: Question
+
+    @property
+    def all(self) -> list[Any]:
+        """Everything that another inspection changes; `KeptHandlers.open` gives the values."""
+        return [*self.result.all, self.forget.form]
+
+
+def lay_out_kept(shared: Resources, history: History, welcome: str) -> KeptView:
+    """Lay out the widgets, empty but for a line of HTML, and wire what they do among themselves."""
+    result = lay_out_result(shared, welcome)
+    with result.actions:
+        button = gr.Button("Delete conversation", size="sm", min_width=150)
+    with result.below:
+        line = "What was asked about this picture, and answered, goes for good."
+        forget = lay_out_question(button, line, "Delete it")
+    handlers = KeptHandlers(history)
+    forget.yes.click(handlers.forget, result.shown, [result.shown, result.chat], **QUIET)
+    return KeptView(result, forget)
+
+
+@dataclass(frozen=True)
+class KeptHandlers:
+    """What the widgets call."""
+
+    history: History
+
+    def open(self, id: str) -> tuple[Result | None, list[Any]]:
+        """An inspection by its id in the history, None where it cannot be shown, and values for `KeptView.all`."""
+        shown: Result | None = None
+        try:
+            kept, shown = open_kept(self.history, id)
+            if kept.inspection.status == "error":
+                raise HistoryError(kept.inspection.error or "The picture could not be read")
+            view = filled(shown)
+        except Exception as error:
+            view = cleared(f'<span class="badge error">NOT READ</span>{html.escape(sentence(error))}')
+        return shown, [*view, gr.Column(visible=False)]
+
+    def forget(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
+        """The result and the chat without the conversation, which is removed from the history."""
+        if shown is None or shown.kept is None:
+            return shown, []
+        try:
+            self.history.forget_turns(shown.kept)
+        except Exception as error:
+            gr.Warning(html.escape(sentence(error)))
+            return shown, show_chat(shown.turns)
+        return replace(shown, turns=()), []
