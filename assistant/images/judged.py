@@ -6,13 +6,13 @@ as their Inspection is, the newest `HELD_BYTES` of them; of an older one a check
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import weakref
 from dataclasses import replace
 from typing import Any
 
 from assistant.errors import ImageError
+from assistant.images.digest import digest_of
 from assistant.images.load import LoadedImage, load_image
 from assistant.images.sources import shown_name
 
@@ -49,18 +49,18 @@ class JudgedPicture:
     def let_go(self) -> None:
         """Hold the picture no longer, and keep its checksum."""
         if self._held:
-            self._digest, self._held = _digest_of(self._held), None
+            self._digest, self._held = digest_of(self._held.pixels), None
 
     def _read_again(self) -> LoadedImage:
         if self.source is None:
             raise ImageError("the picture is no longer in memory, and it was no file")
         image = load_image(self.source, window=self._window)
-        if _digest_of(image) != self._digest:
+        if digest_of(image.pixels) != self._digest:
             raise ImageError(f"{shown_name(self.source)} has changed since it was judged")
         return image
 
     def __getstate__(self) -> dict[str, Any]:
-        digest = _digest_of(self._held) if self._held else self._digest
+        digest = digest_of(self._held.pixels) if self._held else self._digest
         return {"source": self.source, "_window": self._window, "_digest": digest, "_held": None, "_seen": None}
 
 
@@ -89,12 +89,6 @@ class Hold:
                 one.let_go()
             self._pictures = [weakref.ref(one) for one in alive if one.size]
             self._bytes = total
-
-
-def _digest_of(image: LoadedImage) -> str:
-    digest = hashlib.blake2b(repr(image.pixels.shape).encode(), digest_size=16)
-    digest.update(image.pixels.data)
-    return digest.hexdigest()
 
 
 HOLD = Hold()
