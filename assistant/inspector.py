@@ -235,9 +235,10 @@ class Inspector:
         as_: Kind = "good",
         label: str | None = None,
         mask: Mask | None = None,
+        confirm: bool = False,
     ) -> Product:
         """The product with more good parts, or with more defects to recognise: `Teacher.teach`."""
-        return self.teacher.teach(product, images, as_, label, mask)
+        return self.teacher.teach(product, images, as_, label, mask, confirm)
 
     def correct(
         self,
@@ -246,9 +247,10 @@ class Inspector:
         correction: Correction,
         label: str | None = None,
         mask: Mask | None = None,
+        confirm: bool = False,
     ) -> Product:
         """The product after somebody looked, a "false alarm" or a "missed" defect: `Teacher.correct`."""
-        return self.teacher.correct(product, inspected, correction, label, mask)
+        return self.teacher.correct(product, inspected, correction, label, mask, confirm)
 
     def ask(
         self,

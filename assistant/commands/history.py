@@ -15,6 +15,7 @@ import typer
 from assistant.commands import console, targets
 from assistant.commands.listings import AsJson, print_json, print_table
 from assistant.commands.options import ReportFile, complete_product
+from assistant.commands.what_if import find_outdated
 from assistant.errors import HistoryError
 from assistant.images.sources import shown_name
 
@@ -180,9 +181,9 @@ def _query(
 
 
 def _rows(kept: Sequence[KeptInspection]) -> Iterator[dict[str, Any]]:
-    """JSON-ready rows."""
-    for one in kept:
-        yield {"id": one.id, "lot": one.lot, **one.inspection.to_dict()}
+    """JSON-ready rows; `outdated` says whether the product has changed since, None where it is gone."""
+    for one, outdated in zip(kept, find_outdated(one.inspection for one in kept), strict=True):
+        yield {"id": one.id, "lot": one.lot, "outdated": outdated, **one.inspection.to_dict()}
 
 
 def _print_table(rows: Sequence[KeptInspection]) -> None:
@@ -215,5 +216,7 @@ def _print_one(one: KeptInspection, turns: Sequence[Turn]) -> None:
     lot = f", lot {console.escape(one.lot)}" if one.lot else ""
     out.print(f"[{console.COLOURS[verdict]}]{verdict}[/] {name}, {one.created:%Y-%m-%d %H:%M:%S} UTC{lot}")
     out.print(console.escape(explain(one.inspection).text))
+    if any(find_outdated([one.inspection])):
+        out.print("The product has changed since: it has other limits now.")
     for turn in turns:
         out.print(f"\n[bold]{console.escape(turn.question)}[/]\n{console.escape(turn.answer.text)}")

@@ -25,6 +25,7 @@ from assistant.commands.products import learn, products, teach
 from assistant.commands.serve import keys, open_app, serve
 from assistant.commands.signals import ends_when_told
 from assistant.commands.train import train
+from assistant.commands.what_if import what_if
 from assistant.errors import LooktwiceError, NothingToInspect
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (inspect, learn, teach, ask, batch, products, pull, bundles, serve, limits, demo):
+for verb in (inspect, learn, teach, what_if, ask, batch, products, pull, bundles, serve, limits, demo):
     app.command()(verb)
 app.command("app")(open_app)
 app.command("eval")(evaluate)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,7 +28,13 @@ from assistant.commands.options import (
     read_mask,
 )
 from assistant.commands.references import learn_product
+from assistant.commands.what_if import NewTarget, effect_on
 from assistant.models.card import DEFAULT
+
+if TYPE_CHECKING:
+    from assistant.commands.lessons import Lesson
+    from assistant.inspector import Inspector
+    from assistant.products.product import Product
 
 
 def learn(
@@ -79,25 +87,35 @@ def teach(
     ignore: Ignore = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take back the last change; up to eight.")] = False,
     recalibrate: Annotated[bool, typer.Option("--recalibrate", help="Work out the limits again.")] = False,
+    false_alarms: NewTarget = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take pictures far above the limit for good parts without asking.")
+    ] = False,
     bundle: Bundle = DEFAULT,
     device: Device = None,
 ) -> None:
     """Teach a product more: good parts, known defects, masks. Its limits are worked out again at once.
 
     Without an option, list what it holds: an id, a kind and a name a row. --roi and --ignore take the place of
-    both of its masks.
+    both of its masks. What a change does to recent inspections is said from the scores in your history.
     """
-    from assistant.commands.lessons import Lesson, change_rows, give
+    from assistant.commands.lessons import Lesson, change_rows
     from assistant.products.summary import contents_of
+    from assistant.records.what_if import describe
 
-    lesson = Lesson(good or (), defect or (), label, mask, remove, roi, ignore, undo, recalibrate)
+    lesson = Lesson(
+        good or (), defect or (), label, mask, remove, roi, ignore, undo, recalibrate, false_alarms, yes
+    )
     inspector = open_inspector(bundle, device)
     if not lesson:
         print_contents(contents_of(inspector.load(name)))
         return
-    before, after = inspector.store.change(name, lambda p: give(inspector, p, lesson), load=inspector.load)
-    for row in change_rows(before, after):
+    before, after = _give(inspector, name, lesson)
+    effect = effect_on(before, after)
+    for row in change_rows(before, after, effect, undo):
         console.print_change(row)
+    if after is not before:
+        console.say(describe(effect))
 
 
 def products(
@@ -113,3 +131,23 @@ def products(
     if remove:
         store.delete(remove)
     print_products(store, as_json)
+
+
+def _give(inspector: Inspector, name: str, lesson: Lesson) -> tuple[Product, Product]:
+    """A product before and after a lesson; a doubtful one is asked about on a terminal, and refused elsewhere."""
+    from assistant.commands.lessons import give
+    from assistant.errors import ProductError
+    from assistant.products.teaching import DoubtfulTeaching
+    from assistant.records.what_if import describe
+
+    try:
+        return inspector.store.change(name, lambda p: give(inspector, p, lesson), load=inspector.load)
+    except DoubtfulTeaching as doubt:
+        why = f"{doubt} {describe(effect_on(doubt.before, doubt.after))}"
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise ProductError(f"{why} Nothing was changed; --yes teaches it all the same.") from doubt
+    console.say(why)
+    if not typer.confirm("Is it a good part all the same?", err=True):
+        raise ProductError("Nothing was changed.")
+    sure = dataclasses.replace(lesson, confirm=True)
+    return inspector.store.change(name, lambda p: give(inspector, p, sure), load=inspector.load)

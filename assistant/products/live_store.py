@@ -69,7 +69,24 @@ class LiveProducts:
 
     def summaries(self) -> list[ProductRow]:
         """Every product in short, by name; one that cannot be read says why."""
-        return [row for name in self.names() if (row := self._summary(name))]
+        return [row for name in self.names() if (row := self.summary(name))]
+
+    def summary(self, name: str) -> ProductRow | None:
+        """A product in short, None where there is none; one that cannot be read says why."""
+        try:
+            state = self._state(name)
+            with self._lock:
+                held = self._rows.get(name)
+            if held and held[0] == state:
+                return held[1]
+            row = summary_of(self.get(name))
+        except MissingProduct:  # it went away in between
+            return None
+        except ProductError as error:
+            return ProductRow(name=name, error=str(error))
+        with self._lock:
+            self._rows[name] = state, row
+        return row
 
     def learn(self, name: str, make: Callable[[], Product], actor: str) -> Product:
         """Keep a new product; TakenName where there is one of that name. `actor`: who, for the audit log."""
@@ -136,19 +153,3 @@ class LiveProducts:
         except (ProductError, OSError, ValueError):
             raise MissingProduct(self._store.missing(name)) from None
         return file.st_ino, file.st_mtime_ns, file.st_size
-
-    def _summary(self, name: str) -> ProductRow | None:
-        try:
-            state = self._state(name)
-            with self._lock:
-                held = self._rows.get(name)
-            if held and held[0] == state:
-                return held[1]
-            row = summary_of(self.get(name))
-        except MissingProduct:  # it went away in between
-            return None
-        except ProductError as error:
-            return ProductRow(name=name, error=str(error))
-        with self._lock:
-            self._rows[name] = state, row
-        return row

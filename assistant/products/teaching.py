@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 
 from assistant.adapters.dictionary import Dictionary, coreset, merge
-from assistant.detection.calibration import Prior
+from assistant.detection.calibration import Calibration, Prior
 from assistant.detection.config import DESCRIBING
 from assistant.detection.detector import Detector
 from assistant.detection.good_parts import fit_mask
@@ -39,6 +39,21 @@ ROOM = 0.8
 LONGEST_LABEL = 60
 UNNAMED = "known defect"
 
+FAR = 10.0
+"""A picture is far above the limit where so many times fewer good parts than the target score as high, by the
+curve of the product's own good pictures: of true false alarms, one in ten."""
+
+
+class DoubtfulTeaching(ProductError):
+    """A picture scores so far above the limit that it is hardly a good part; `confirm` teaches it all the same.
+
+    `before` is the product as it is, `after` what it would become.
+    """
+
+    def __init__(self, sentence: str, before: Product, after: Product) -> None:
+        super().__init__(sentence)
+        self.before, self.after = before, after
+
 
 class Teacher:
     """Changes products. They are frozen: each method returns another one, to be saved.
@@ -52,7 +67,13 @@ class Teacher:
         self.prior = prior
 
     def teach(
-        self, product: Product, images: Any, as_: Kind = "good", label: str | None = None, mask: Mask | None = None
+        self,
+        product: Product,
+        images: Any,
+        as_: Kind = "good",
+        label: str | None = None,
+        mask: Mask | None = None,
+        confirm: bool = False,
     ) -> Product:
         """The product with more good parts, or with more defects to recognise.
 
@@ -60,6 +81,7 @@ class Teacher:
         change, with limits worked out once and undone at once: all of them or, where one is unfit, none. For
         defects: `label` is what to call them, and `mask` [H, W], true where a single one is; without one it is
         taken to be where the map of its picture is hottest. A picture that is known already changes nothing.
+        DoubtfulTeaching for a good part that scores far above the limit, see `FAR`, unless `confirm` is given.
         """
         product = fitting(product, self.detector)
         if as_ not in get_args(Kind):
@@ -67,7 +89,7 @@ class Teacher:
         if as_ == "good" and (label is not None or mask is not None):
             raise ProductError("A label and a mask belong to a defect, and a good part has none.")
         if as_ == "good":
-            return self._add_good(product, _load_each(images))
+            return self._add_good(product, _load_each(images), confirm)
         return self._add_defects(product, _load_each(images), check_label(label), mask)
 
     def correct(
@@ -77,18 +99,19 @@ class Teacher:
         correction: Correction,
         label: str | None = None,
         mask: Mask | None = None,
+        confirm: bool = False,
     ) -> Product:
         """The product after somebody looked: a "false alarm" was a good part, a "missed" one a defect.
 
-        `inspected`: the Inspection of a file, or the picture itself. `label` and `mask` as in `teach`.
+        `inspected`: the Inspection of a file, or the picture itself. `label`, `mask` and `confirm` as in `teach`.
         """
         if correction not in get_args(Correction):
             raise ProductError(f"A correction is a false alarm or missed, not {correction!r}.")
         as_: Kind = "good" if correction == "false alarm" else "defect"
         if not isinstance(inspected, Inspection):
-            return self.teach(product, inspected, as_, label, mask)
+            return self.teach(product, inspected, as_, label, mask, confirm)
         try:
-            return self.teach(product, inspected.path, as_, label, mask)
+            return self.teach(product, inspected.path, as_, label, mask, confirm)
         except ImageError as error:
             raise ProductError(
                 "The picture of this inspection cannot be read again; give the picture in its place."
@@ -137,7 +160,9 @@ class Teacher:
         """Whether its limits were worked out for anything else than they would be used on: `recalibrate` it."""
         return not is_ready(product, self.detector)
 
-    def _add_good(self, product: Product, pictures: Iterable[LoadedImage]) -> Product:
+    def _add_good(self, product: Product, pictures: Iterable[LoadedImage], confirm: bool) -> Product:
+        far: list[tuple[float, str]] = []
+        asks = not confirm and not self.is_stale(product)  # limits for something else say nothing of a score
         memory, references, kept = product.dictionary, product.references, product.pictures
         digests = {reference.id: reference.digest for reference in references}
         detector, number = self.detector, _next_id(product)
@@ -150,6 +175,8 @@ class Teacher:
                 known = f"{picture.name} is known as a defect, {wrong.label!r}"
                 raise ProductError(f"{known}; remove that first, its id is {wrong.id}.")
             features = detector.encode(memory_views(picture.pixels, product.views), product.tiles)
+            if asks and is_far(product.calibration, score := detector.score(features[0], product).value):
+                far.append((score, picture.name))
             patches = merge(detector.tokens(f, product.scoring) for f in features)
             memory = with_room(memory, patches[..., 0].numel())
             memory.add(number, patches)
@@ -161,7 +188,10 @@ class Teacher:
             number += 1
         left = {*memory.ids(), *kept}  # one that left neither patch nor picture plays no part any more
         references = tuple(reference for reference in references if reference.id in left)
-        return self._follow(product, *changes, dictionary=memory, references=references, pictures=kept)
+        taught = self._follow(product, *changes, dictionary=memory, references=references, pictures=kept)
+        if far:
+            raise DoubtfulTeaching(_doubt(product, *max(far), len(far) - 1), product, taught)
+        return taught
 
     def _add_defects(
         self, product: Product, pictures: Iterable[LoadedImage], label: str, mask: Mask | None
@@ -208,6 +238,11 @@ class Teacher:
         return product.followed_by(calibrate_again(self.detector, draft, self.prior()))
 
 
+def is_far(limits: Calibration, score: float) -> bool:
+    """Whether a score is so far above the limit that a good part hardly comes there, see `FAR`."""
+    return score > limits.threshold and limits.curve_p(score) < limits.target / FAR
+
+
 def with_room(memory: Dictionary, count: int) -> Dictionary:
     """A copy of a memory that can be changed, thinned where so many more patches would not fit."""
     copy = copy_of(memory)
@@ -234,6 +269,16 @@ def _load_each(images: Any) -> Iterator[LoadedImage]:
         yield load_image(source)
     if empty:
         raise ProductError("There is no picture to teach.")
+
+
+def _doubt(product: Product, score: float, name: str, others: int) -> str:
+    """Why a picture is hardly a good part, in one sentence; `others` are as far above the limit."""
+    limits = product.calibration
+    more = f", and {others} more of these pictures {'does' if others == 1 else 'do'} too" if others else ""
+    return (
+        f"{name} scores {score:.3g}, far above the limit of {product.name!r}, {limits.threshold:.3g}: by the "
+        f"curve of its good pictures, fewer than 1 in {FAR / limits.target:,.0f} good parts score so high{more}."
+    )
 
 
 def _next_id(product: Product) -> int:

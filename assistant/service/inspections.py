@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
@@ -14,7 +14,9 @@ from starlette.concurrency import run_in_threadpool
 
 from assistant.errors import LooktwiceError
 from assistant.inspection import EARLIER_NAMES, Inspection, Outcome, present_name, rank_unrated
+from assistant.products.summary import ProductRow
 from assistant.records import entries
+from assistant.records.what_if import judged_earlier
 from assistant.service.access import Operator, Served
 from assistant.service.disconnects import wait_for_all
 from assistant.service.documents import takes_pictures
@@ -51,7 +53,10 @@ async def inspect(request: Request, response: Response, service: Served, caller:
         warnings.append(_WAITING)
     if warnings:
         response.headers["Warning"] = ", ".join(warnings)
-    return InspectionRows(inspections=[row_of(id, row, lot) for id, row in zip(ids, inspections, strict=True)])
+    fresh = (
+        row_of(id, row, lot, False if row.product else None) for id, row in zip(ids, inspections, strict=True)
+    )
+    return InspectionRows(inspections=list(fresh))
 
 
 @router.get("/v1/inspections", response_model=InspectionRows)
@@ -69,7 +74,8 @@ async def list_inspections(
     """Earlier inspections that fit all that is given, the newest first."""
     query = entries.Query(product, (verdict,) if verdict else (), since, until, lot)
     kept = await look_up(service, lambda: service.records.find(query, limit, offset))
-    return InspectionRows(inspections=[_any_row_of(one) for one in kept])
+    states = await run_in_threadpool(_states_of, service, kept)
+    return InspectionRows(inspections=[_any_row_of(one, states) for one in kept])
 
 
 @router.get("/v1/inspections/{id}", response_model=InspectionRow)
@@ -77,7 +83,8 @@ async def get_inspection(
     id: Annotated[str, Path(max_length=80)], service: Served, caller: Operator
 ) -> InspectionRow:
     """One earlier inspection."""
-    return _any_row_of(await find_kept(service, id))
+    kept = await find_kept(service, id)
+    return _any_row_of(kept, await run_in_threadpool(_states_of, service, [kept]))
 
 
 async def look_up(service: Service, work: Callable[[], T]) -> T:
@@ -97,15 +104,26 @@ async def find_kept(service: Service, id: str) -> StoredInspection:
     return kept
 
 
-def row_of(id: str, inspection: Inspection, lot: str | None) -> InspectionRow:
+def row_of(id: str, inspection: Inspection, lot: str | None, outdated: bool | None = None) -> InspectionRow:
     """An inspection as it is sent; ValidationError for one that no version can have made."""
-    return InspectionRow.model_validate(inspection.to_dict() | {"id": id, "lot": lot})
+    row = inspection.to_dict() | {"id": id, "lot": lot, "outdated": outdated}
+    return InspectionRow.model_validate(row)
 
 
-def _any_row_of(kept: StoredInspection) -> InspectionRow:
+def _states_of(service: Service, kept: Sequence[StoredInspection]) -> dict[str, ProductRow]:
+    """The products that some inspections were judged with, in short, as they are now; those that can be read."""
+    names = {one.inspection.product for one in kept}
+    states = {name: service.products.summary(name) for name in names if name}
+    return {name: state for name, state in states.items() if state and not state.error}
+
+
+def _any_row_of(kept: StoredInspection, states: Mapping[str, ProductRow]) -> InspectionRow:
     """As `row_of`; what makes no sense, in a store that was damaged, becomes a row with that error."""
+    inspection = kept.inspection
+    state = states.get(inspection.product or "")
     try:
-        return row_of(kept.id, kept.inspection, kept.lot)
+        outdated = judged_earlier(inspection, state) if state else None
+        return row_of(kept.id, inspection, kept.lot, outdated)
     except ValidationError:
         unread = Inspection(f"inspection {kept.id}", "error", f"The inspection {kept.id} is damaged.")
         return row_of(kept.id, unread, None)

@@ -32,10 +32,17 @@ log = logging.getLogger("looktwice.service")
 
 
 class Problem(HTTPException):
-    """A refusal: a status, one sentence in `detail`, and headers."""
+    """A refusal: a status, one sentence in `detail`, headers, and `more` fields of the row."""
 
-    def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(status, sentence, dict(headers or {}))
+        self.more = dict(more or {})
 
 
 def busy(sentence: str) -> Problem:
@@ -43,13 +50,18 @@ def busy(sentence: str) -> Problem:
     return Problem(503, sentence, {"Retry-After": RETRY_SECONDS})
 
 
-def problem_response(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer to a request that failed; its id is in the log too."""
+def problem_response(
+    status: int,
+    sentence: str,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    """The answer to a request that failed, with `more` fields; its id is in the log too."""
     name = new_id()
     log.info("refused %s: status %d", name, status)
     title = HTTPStatus(status).phrase
     row = {"type": "about:blank", "title": title, "status": status, "detail": one_sentence(sentence), "id": name}
-    return JSONResponse(row, status, dict(headers or {}), media_type=MEDIA_TYPE)
+    return JSONResponse(row | dict(more or {}), status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def failure_response(error: BaseException) -> JSONResponse:
@@ -93,7 +105,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, Problem):
         missing = error.status_code == 404
         sentence = "There is nothing at this address" if missing else "The request cannot be read"
-    return problem_response(error.status_code, sentence, error.headers)
+    more = error.more if isinstance(error, Problem) else None
+    return problem_response(error.status_code, sentence, error.headers, more)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 import numpy as np
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
+from assistant.errors import HistoryError
 from assistant.images.masks import load_mask
+from assistant.inspection import Inspection
 from assistant.products.config import LearnConfig
 from assistant.products.product import Product
 from assistant.products.summary import ProductDetail, detail_of
+from assistant.products.teaching import DoubtfulTeaching
+from assistant.records.what_if import MOST_RECENT, Effect, asked_of, describe, other_limits, what_if
 from assistant.service.access import Engineer, Operator, Served
 from assistant.service.bodies import read_json
 from assistant.service.callers import Caller
 from assistant.service.disconnects import wait_for_one
 from assistant.service.documents import takes_json, takes_pictures
+from assistant.service.inspections import look_up
 from assistant.service.problems import Problem
 from assistant.service.schemas import (
+    ChangedProduct,
     LearnBody,
     LearnOptions,
     ProductRows,
@@ -50,6 +57,20 @@ async def get_product(id: Name, service: Served, caller: Operator) -> ProductDet
     return detail_of(await run_in_threadpool(service.products.get, id))
 
 
+@router.get("/v1/products/{id}/what-if", response_model=Effect)
+async def try_limits(
+    id: Name,
+    service: Served,
+    caller: Operator,
+    target_false_alarm: Annotated[float | None, Query(ge=1e-6, le=0.5)] = None,
+    threshold: Annotated[float | None, Query(gt=0, le=1e6, description="A score in place of the limit.")] = None,
+) -> Effect:
+    """What recent inspections would have become by another target or another limit; nothing is changed."""
+    product = await run_in_threadpool(service.products.get, id)
+    other = other_limits(product, target_false_alarm, threshold)
+    return what_if(product, other, await _recent(service, product))
+
+
 @router.post(
     "/v1/products",
     status_code=201,
@@ -72,8 +93,8 @@ async def delete_product(id: Name, request: Request, service: Served, caller: En
     return Response(status_code=204)
 
 
-@router.patch("/v1/products/{id}", openapi_extra=takes_json(TargetBody), response_model=ProductDetail)
-async def set_target(id: Name, request: Request, service: Served, caller: Engineer) -> ProductDetail:
+@router.patch("/v1/products/{id}", openapi_extra=takes_json(TargetBody), response_model=ChangedProduct)
+async def set_target(id: Name, request: Request, service: Served, caller: Engineer) -> ChangedProduct:
     """Set the share of good pictures that may be called defective. It can be undone."""
     target = (await read_json(request, TargetBody)).content.target_false_alarm
     return await _change(request, service, caller, id, lambda p: service.inspector.teacher.retarget(p, target))
@@ -82,10 +103,13 @@ async def set_target(id: Name, request: Request, service: Served, caller: Engine
 @router.post(
     "/v1/products/{id}/references",
     openapi_extra=takes_pictures(TeachOptions, TeachBody),
-    response_model=ProductDetail,
+    response_model=ChangedProduct,
 )
-async def teach_product(id: Name, request: Request, service: Served, caller: Engineer) -> ProductDetail:
-    """Teach a product more good parts or known defects: all the pictures or, where one is unfit, none."""
+async def teach_product(id: Name, request: Request, service: Served, caller: Engineer) -> ChangedProduct:
+    """Teach a product more good parts or known defects: all the pictures or, where one is unfit, none.
+
+    A good part that scores far above the limit needs `confirm`; the problem 409 says what it would do.
+    """
     upload = await read_upload(request, TeachOptions, TeachBody, service.settings.most_pictures)
     options, mask = upload.options, upload.one("mask")
     if options.kind == "good" and (options.label is not None or mask is not None):
@@ -95,19 +119,26 @@ async def teach_product(id: Name, request: Request, service: Served, caller: Eng
 
     def teach(product: Product) -> Product:
         pictures = (picture.named() for picture in upload.pictures["pictures"])
-        return service.inspector.teach(product, pictures, options.kind, label=options.label, mask=_mask(mask))
+        return service.inspector.teach(
+            product, pictures, options.kind, label=options.label, mask=_mask(mask), confirm=options.confirm
+        )
 
-    return await _change(request, service, caller, id, teach)
+    try:
+        return await _change(request, service, caller, id, teach)
+    except DoubtfulTeaching as doubt:
+        effect = what_if(doubt.before, doubt.after.calibration, await _recent(service, doubt.before))
+        sentence = f"{doubt} {describe(effect)} Nothing was changed; with confirm it is taught all the same"
+        raise Problem(409, sentence, more={"confirm": asdict(effect)}) from doubt
 
 
-@router.delete("/v1/products/{id}/references/{reference}", response_model=ProductDetail)
+@router.delete("/v1/products/{id}/references/{reference}", response_model=ChangedProduct)
 async def remove_reference(
     id: Name,
     reference: Annotated[int, Path(ge=0, le=1_000_000_000)],
     request: Request,
     service: Served,
     caller: Engineer,
-) -> ProductDetail:
+) -> ChangedProduct:
     """Take a reference or a known defect away."""
 
     def remove(product: Product) -> Product:
@@ -141,9 +172,26 @@ def _learn(service: Service, caller: Caller, upload: Upload[LearnOptions]) -> Pr
 
 async def _change(
     request: Request, service: Service, caller: Caller, name: str, how: Callable[[Product], Product]
-) -> ProductDetail:
-    changed = _do_in_turn(request, service, lambda: service.products.change(name, how, caller.actor))
-    return detail_of(await changed)
+) -> ChangedProduct:
+    """The product after a change, with what that makes of recent inspections."""
+    before: list[Product] = []
+
+    def follow(product: Product) -> Product:
+        before.append(product)
+        return how(product)
+
+    after = await _do_in_turn(request, service, lambda: service.products.change(name, follow, caller.actor))
+    effect = what_if(before[-1], after.calibration, await _recent(service, before[-1]))
+    return ChangedProduct(**vars(detail_of(after)), effect=effect)
+
+
+async def _recent(service: Service, product: Product) -> list[Inspection]:
+    """The newest inspections of a product; none where the records are away, which stops no change."""
+    try:
+        kept = await look_up(service, lambda: service.records.find(asked_of(product), MOST_RECENT))
+    except (Problem, HistoryError):
+        return []
+    return [one.inspection for one in kept]
 
 
 async def _do_in_turn(request: Request, service: Service, work: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ Results are made of the dataclasses that the rest of the program speaks; what ex
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -13,8 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from assistant.inspection import AskedMode, Evidence, Mode, Region, Verdict
 from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
-from assistant.products.summary import ProductRow
+from assistant.products.summary import ProductDetail, ProductRow
 from assistant.records.entries import LONGEST_LOT
+from assistant.records.what_if import Effect
 
 PRODUCT = "bracket"
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoqMgDAALiAWes8LjdAAAAAElFTkSuQmCC"
@@ -101,11 +103,15 @@ class LearnBody(LearnOptions):
 
 
 class TeachOptions(BaseModel):
-    """What the pictures are. A label belongs to a defect."""
+    """What the pictures are. A label belongs to a defect.
+
+    A good part that scores far above the limit is taught with `confirm` alone; without it, that is a problem 409.
+    """
 
     model_config = _asked({"kind": "good"})
     kind: Literal["good", "defect"] = "good"
     label: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    confirm: bool = False
 
 
 class TeachBody(TeachOptions):
@@ -161,6 +167,7 @@ _EVIDENCE = {
 _INSPECTION = {
     "id": "9f86d081884c7d65",
     "lot": "2026-09",
+    "outdated": False,
     "schema": 1,
     "path": "part.png",
     "status": "ok",
@@ -193,12 +200,14 @@ class InspectionRow(BaseModel):
     """What was found in one picture; a picture that cannot be read has status "error" and no numbers.
 
     One with the verdict "unrated" has a score and no limits; `rank` is its place among those of the request and
-    their number, 1 being the strangest, and `evidence.origin` says what to do for a decision.
+    their number, 1 being the strangest, and `evidence.origin` says what to do for a decision. `outdated`: the
+    product has other limits now; null without a product, or where it is gone.
     """
 
     model_config = _given(_INSPECTION)
     id: str
     lot: str | None = None
+    outdated: bool | None = None
     schema_: Annotated[int, Field(alias="schema")] = 1
     path: str
     status: Literal["ok", "error"]
@@ -259,14 +268,36 @@ class ProductRows(BaseModel):
     products: list[ProductRow]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChangedProduct(ProductDetail):
+    """A product after a change, and what the change makes of recent inspections."""
+
+    effect: Effect
+
+
+_DETAIL = _SUMMARY | {
+    "contents": [{"id": 0, "kind": "good", "name": "good.png", "label": "", "score": 0.19}],
+    "changes": [],
+    "undoable": 0,
+}
+_EFFECT = {
+    "product": PRODUCT,
+    "before": {"threshold": 0.24, "review_threshold": 0.22},
+    "after": {"threshold": 0.27, "review_threshold": 0.25},
+    "recent": 120,
+    "changed": 4,
+    "earlier": 0,
+    "verdicts": {
+        "good": {"good": 101, "review": 0, "defect": 0},
+        "review": {"good": 3, "review": 0, "defect": 0},
+        "defect": {"good": 0, "review": 1, "defect": 15},
+    },
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "ProductRow": _SUMMARY,
-    "ProductDetail": _SUMMARY
-    | {
-        "contents": [{"id": 0, "kind": "good", "name": "good.png", "label": "", "score": 0.19}],
-        "changes": [],
-        "undoable": 0,
-    },
+    "ProductDetail": _DETAIL,
+    "ChangedProduct": _DETAIL | {"effect": _EFFECT},
+    "Effect": _EFFECT,
 }
 """Examples of the results that are dataclasses, by their names in the OpenAPI document."""
 
@@ -307,7 +338,10 @@ class Version(BaseModel):
 
 
 class ProblemRow(BaseModel):
-    """What is wrong, in one sentence. The id is in the server's log."""
+    """What is wrong, in one sentence. The id is in the server's log.
+
+    `confirm`: what a change would do that is made only where the request says so.
+    """
 
     model_config = _given(
         {
@@ -323,3 +357,4 @@ class ProblemRow(BaseModel):
     status: int
     detail: str
     id: str
+    confirm: Effect | None = None

@@ -18,7 +18,7 @@ from assistant.products import learning, teaching
 from assistant.products.learning import ready
 from assistant.products.product import undo_path
 from assistant.products.store import ProductStore
-from assistant.products.teaching import check_label, with_room
+from assistant.products.teaching import DoubtfulTeaching, check_label, is_far, with_room
 from assistant.products.undo import MOST_STEPS
 
 # A patch may round the other way in bfloat16 where pictures run in another batch.
@@ -337,16 +337,16 @@ def test_wholes_follow_what_is_taught_and_taken_back(inspector, mixed, tmp_path)
     two = inspector.teach(product, mixed(1, 0.5))
     assert two.alike and two.wholes.owners == (0, 1)
     three = inspector.teach(two, mixed(2, 0.45))
-    unlike = inspector.teach(inspector.teach(three, mixed(3, 0.0)), mixed(4, 1.0))
+    unlike = inspector.teach(three, [mixed(3, 0.0), mixed(4, 1.0)], confirm=True)
     assert three.wholes.owners == (0, 1, 2) and not unlike.alike
     mended = inspector.teacher.remove(inspector.teacher.remove(unlike, 4), 3)
     assert torch.equal(mended.wholes.rows, three.wholes.rows)
     assert torch.equal(mended.strengths.rows, three.strengths.rows) and product.strengths is None
     assert two.strengths.owners == (0, 1) and unlike.strengths.owners == (0, 1, 2, 3, 4)
     assert mended.calibration.scores == pytest.approx(three.calibration.scores, abs=TOLERANCE)
-    fewer, more = inspector.teacher.remove(unlike, 4), inspector.teach(three, mixed(3, 0.0))
+    fewer, more = inspector.teacher.remove(unlike, 4), inspector.teach(three, mixed(3, 0.0), confirm=True)
     for state in (fewer, unlike, more, three, two, product):
-        back = inspector.teach(state, mixed(50, 0.2)).undo()
+        back = inspector.teach(state, mixed(50, 0.2), confirm=True).undo()
         assert content(back, tmp_path) == content(state, tmp_path)
     assert content(inspector.teacher.remove(two, 0).undo().undo(), tmp_path) == content(product, tmp_path)
 
@@ -699,3 +699,26 @@ def test_a_product_says_how_its_memory_is_looked_up(product, recalled, inspector
     assert recalled.trained == inspector.detector.trained.digest
     with pytest.raises(ProductError, match="nearest or trained"):
         dataclasses.replace(product, memory="sideways")
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_a_defect_is_not_taken_for_a_good_part_without_asking(inspector, good, planted, tmp_path, count):
+    product = inspector.learn("cloth", [good(i) for i in range(count)])
+    Image.fromarray(planted(good(40), 0.6, 0.3)[0]).save(tmp_path / "bad.png")
+    row = inspector.inspect(tmp_path / "bad.png", product)
+    limits = product.calibration
+    assert is_far(limits, row.score) and not is_far(limits, limits.threshold)
+    told = r"bad\.png scores .* far above the limit of 'cloth'"
+    with pytest.raises(DoubtfulTeaching, match=told) as doubt:
+        inspector.correct(product, row, "false alarm")
+    taught = inspector.correct(product, row, "false alarm", confirm=True)
+    assert doubt.value.before is product and doubt.value.after.calibration == taught.calibration != limits
+    with pytest.raises(DoubtfulTeaching, match=told):
+        inspector.teach(product, [good(41), tmp_path / "bad.png"])
+    assert inspector.correct(product, row, "missed").known.defects, "a defect that is one needs no question"
+    assert len(inspector.correct(product, good(41), "false alarm").references) == count + 1
+
+
+def test_where_limits_are_stale_no_score_is_doubted(inspector, product, good, planted):
+    stale = dataclasses.replace(product, seal="of another way of scoring")
+    assert len(inspector.teach(stale, planted(good(40), 0.6, 0.3)[0]).references) == 5

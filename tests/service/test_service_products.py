@@ -177,3 +177,69 @@ def test_references_are_decoded_as_they_are_learned_and_let_go(client, good, mon
     made = learn(client, "cloth", [good(i, 64, 64) for i in range(24)])
     assert made.status_code == 201 and len(made.json()["contents"]) == 24
     assert len(most) == 24 and max(most) <= 12
+
+
+@pytest.fixture
+def inspected(client, cloth, good, planted):
+    """The address of the product, of which three good parts and two bad ones were inspected."""
+    pictures = [*(good(20 + i) for i in range(3)), planted(good(30), 0.3, 0.4)[0], planted(good(31), 0.7, 0.6)[0]]
+    rows = client.post("/v1/inspect", data={"product": cloth}, files=parts("pictures", pictures)).json()
+    assert [row["outdated"] for row in rows["inspections"]] == [False] * 5
+    return f"/v1/products/{cloth}"
+
+
+def test_every_change_answers_what_it_makes_of_recent_inspections(client, inspected, good):
+    before = client.get(inspected).json()
+    limits = lambda row: {name: row[name] for name in ("threshold", "review_threshold")}  # noqa: E731
+    after = client.patch(inspected, json={"target_false_alarm": 0.2}).json()
+    effect = after["effect"]
+    assert (effect["before"], effect["after"]) == (limits(before), limits(after))
+    assert (effect["recent"], effect["earlier"]) == (5, 0)
+    taught = client.post(f"{inspected}/references", files=parts("pictures", [good(7)])).json()
+    assert taught["effect"]["before"] == limits(after) and taught["effect"]["earlier"] == 5
+    left = client.delete(f"{inspected}/references/3").json()
+    assert left["effect"]["after"] == limits(left) and "effect" not in client.get(inspected).json()
+
+
+def test_a_defect_is_taught_as_good_only_with_confirm(client, inspected, good, planted):
+    before = client.get(inspected).json()
+    files = parts("pictures", [good(7), planted(good(40), 0.5, 0.3)[0]])
+    asked = client.post(f"{inspected}/references", files=files)
+    problem = asked.json()
+    assert asked.status_code == 409 and asked.headers["content-type"] == "application/problem+json"
+    assert "1.png scores" in problem["detail"] and "far above the limit" in problem["detail"]
+    assert problem["confirm"]["recent"] == 5 and client.get(inspected).json() == before
+    taught = client.post(f"{inspected}/references", data={"confirm": "true"}, files=files).json()
+    assert taught["references"] == 5 and taught["effect"] == problem["confirm"]
+    refused = client.patch(inspected, json={"target_false_alarm": 0.9})
+    assert refused.status_code == 422 and "confirm" not in refused.json()
+
+
+def test_limits_are_tried_on_recent_inspections_without_changing_them(client, inspected):
+    before = client.get(inspected).json()
+    loose = client.get(f"{inspected}/what-if", params={"threshold": 9}).json()
+    assert loose["verdicts"]["defect"]["good"] == 2 and loose["after"]["threshold"] == 9
+    told = client.get(f"{inspected}/what-if", params={"target_false_alarm": 0.2}).json()
+    assert told["recent"] == 5 and told["after"]["threshold"] < told["before"]["threshold"]
+    assert client.get(inspected).json() == before
+    for wrong in ({}, {"threshold": 1, "target_false_alarm": 0.1}, {"threshold": 0}, {"target_false_alarm": "x"}):
+        assert client.get(f"{inspected}/what-if", params=wrong).status_code == 422
+    assert client.get("/v1/products/none/what-if", params={"threshold": 1}).status_code == 404
+
+
+def test_results_by_an_earlier_state_of_a_product_are_marked(client, inspected, good):
+    def marks():
+        rows = client.get("/v1/inspections", params={"product": "cloth"}).json()["inspections"]
+        (one,) = {client.get(f"/v1/inspections/{row['id']}").json()["outdated"] for row in rows}
+        assert {row["outdated"] for row in rows} == {one}
+        return one
+
+    assert marks() is False
+    client.patch(inspected, json={"target_false_alarm": 0.2})
+    assert marks() is True
+    client.patch(inspected, json={"target_false_alarm": 0.05})
+    assert marks() is False
+    client.post(f"{inspected}/references", files=parts("pictures", [good(7)]))
+    assert marks() is True
+    client.delete(inspected)
+    assert marks() is None
