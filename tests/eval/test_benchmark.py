@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,10 +72,13 @@ class Oracle:
         self.learned.append(tuple(path.name for path in references))
         return SimpleNamespace(references=self.learned[-1], config=config)
 
-    def inspect_many(self, images: Iterator[Path], products: Sequence[Any]) -> Iterator[list[Inspection]]:
+    def inspect_many(
+        self, images: Iterator[Path], products: Sequence[Any], *, zero_shot_limits: bool
+    ) -> Iterator[list[Inspection]]:
         for path in images:
             self.seen.append(path.name)
-            yield [self._row(path, product) for product in products]
+            rows = [(self._row(path, product), product or zero_shot_limits) for product in products]
+            yield [row if decided else unrated(row) for row, decided in rows]
 
     def inspect(self, images: Iterator[Path], *, mode: str, tell: Any) -> Iterator[Inspection]:
         self.mutual_calls += 1
@@ -102,6 +106,12 @@ class Oracle:
         )
 
 
+def unrated(row: Inspection) -> Inspection:
+    if row.status == "error":
+        return row
+    return replace(row, verdict="unrated", p_value=math.nan, threshold=math.nan, review_threshold=math.nan)
+
+
 SCORES = {
     "good-0": 0.1, "good-1": 0.2, "good-2": 0.5, "good-3": 0.7,
     "bad-0": 0.3, "bad-1": 0.6, "bad-2": 0.8, "bad-3": 0.9,
@@ -109,7 +119,7 @@ SCORES = {
 
 
 def test_the_figures_are_those_of_the_scores_and_of_the_shipped_verdicts(dataset: Dataset) -> None:
-    [row] = run_benchmark(Oracle(SCORES), [dataset], shots=[0])
+    [row] = run_benchmark(Oracle(SCORES), [dataset], shots=[0], zero_shot_limits=True)
     assert (row.dataset, row.mode, row.shots, row.seeds) == ("shop/plate", "zero-shot", 0, 1)
     assert (row.good, row.defects, row.outlined, row.errors) == (4, 4, 7, 0)
     # Of the 16 pairs the defect scores higher in 2 + 3 + 4 + 4.
@@ -121,6 +131,12 @@ def test_the_figures_are_those_of_the_scores_and_of_the_shipped_verdicts(dataset
     assert row.overkill_at_2pct_escape == Figure(2 / 4)
     assert row.pixel_auroc and 0.8 < row.pixel_auroc.mean < 1
     assert row.ms == 10.0
+
+
+def test_unrated_pictures_have_a_ranking_and_no_rates(dataset: Dataset) -> None:
+    zero, few = run_benchmark(Oracle(SCORES), [dataset], shots=[0, 1], seeds=1)
+    assert zero.image_auroc == Figure(13 / 16) and few.overkill is not None
+    assert zero.overkill is zero.escape is zero.review is zero.balanced_accuracy is None
 
 
 def test_each_picture_is_looked_at_once_for_all_draws(dataset: Dataset) -> None:
@@ -158,7 +174,7 @@ def test_mean_and_deviation_run_over_the_draws(dataset: Dataset) -> None:
 
 def test_a_picture_that_cannot_be_read_is_counted_and_left_out(dataset: Dataset) -> None:
     scores = {name: score for name, score in SCORES.items() if name != "bad-0"}
-    [row] = run_benchmark(Oracle(scores), [dataset], shots=[0])
+    [row] = run_benchmark(Oracle(scores), [dataset], shots=[0], zero_shot_limits=True)
     assert (row.good, row.defects, row.errors) == (4, 3, 1)
     assert row.escape == Figure(0.0)
 
