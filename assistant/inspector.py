@@ -5,38 +5,35 @@ It joins pictures, detector, limits and language; each of them stands in a room 
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeAlias, get_args, overload
 
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from assistant.detection.built_in import BuiltInLimits, load_limits, user_limits
-from assistant.detection.calibration import Calibration, Prior, calibrate_mutual, check_target, require_several
+from assistant.detection.calibration import Calibration, Prior, check_target
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.detector import Detector
 from assistant.detection.judge import Judge
 from assistant.detection.reader import Reader
-from assistant.detection.scored import Scored
-from assistant.detection.seen_picture import SeenPicture
+from assistant.detection.stream import InspectionStream
 from assistant.detection.threads import PictureThreads
 from assistant.detection.unrated import Unrated
 from assistant.errors import CalibrationError, LooktwiceError, ProductError
-from assistant.images.load import LoadedImage, Source
-from assistant.images.reading import Entry, in_groups, read_ahead
+from assistant.images.load import LoadedImage, Source, Window
+from assistant.images.reading import Entry, read_ahead
+from assistant.images.series import settle_window
 from assistant.images.sources import is_lazy, walk_sources
 from assistant.inspection import EARLIER_NAMES, Answer, AskedMode, Inspection, Mode, present_name, rank_unrated
 from assistant.language.conversation import converse, prompt_for
 from assistant.language.explainer import Explainer
-from assistant.models.backbone import Backbone, Features
+from assistant.models.backbone import Backbone
 from assistant.models.trained_adapter import TrainedAdapter
 from assistant.products.config import LearnConfig
 from assistant.products.learning import fitting, learn_product, ready
@@ -44,7 +41,7 @@ from assistant.products.masks import Mask
 from assistant.products.product import Product
 from assistant.products.store import ProductStore
 from assistant.products.teaching import Correction, Kind, Teacher
-from assistant.progress import Tell
+from assistant.progress import Tell, say_nothing
 
 Pixels: TypeAlias = bytes | Image.Image | NDArray[Any]
 """One picture that is no path."""
@@ -74,10 +71,10 @@ class Inspector:
         self.store = store or ProductStore()
         self.explainer: Explainer | None = None
         adapter = TrainedAdapter.find(backbone.card.name, backbone.digest)
-        self._judge = Judge(self.detector, Reader(backbone, adapter))
-        self._at_once = max(1, at_once)
+        at_once = max(1, at_once)
         on_cores = backbone.runtime.device.type == "cpu"
-        self._threads = PictureThreads(min(self._at_once, torch.get_num_threads()) if on_cores else 1)
+        threads = PictureThreads(min(at_once, torch.get_num_threads()) if on_cores else 1)
+        self._stream = InspectionStream(Judge(self.detector, Reader(backbone, adapter)), at_once, threads)
 
     @classmethod
     def from_pretrained(
@@ -121,13 +118,17 @@ class Inspector:
 
         `config` says how, and `fields` are fields of it by name: `learn("bracket", folder, views="turns")`. `tell`
         hears how far it is. The product is returned, not kept: `save` keeps it. Copies of a picture count once.
+        References of more than 8 bits teach the window through which all pictures of the product are read.
         ProductError for a bad name, a field that makes no sense, no reference, or the first one that cannot be
         read; WeightsError for a trained memory where nothing was trained.
         """
         config = LearnConfig.of(config, fields)
         sources = walk_sources(references)
         listed = [] if isinstance(references, Iterator) else list(sources)
-        pictures = _usable(name, read_ahead(listed or sources))
+        brightness = partial(tell or say_nothing, "Looking at the brightness of the references")
+        window, sources = settle_window(listed or sources, config.window, brightness)
+        config = replace(config, window=window)
+        pictures = _usable(name, read_ahead(sources, windows=[window]))
         return learn_product(
             self.detector, name, pictures, config, prior=self._prior(), tell=tell, count=len(listed)
         )
@@ -141,6 +142,7 @@ class Inspector:
         *,
         target_false_alarm: float = 0.05,
         zero_shot_limits: bool = False,
+        window: Window | None = None,
         tell: Callable[[float], None] | None = None,
     ) -> Inspection: ...
     @overload
@@ -152,6 +154,7 @@ class Inspector:
         *,
         target_false_alarm: float = 0.05,
         zero_shot_limits: bool = False,
+        window: Window | None = None,
         tell: Callable[[float], None] | None = None,
     ) -> Inspection | Generator[Inspection]: ...
     @overload
@@ -163,6 +166,7 @@ class Inspector:
         *,
         target_false_alarm: float = 0.05,
         zero_shot_limits: bool = False,
+        window: Window | None = None,
         tell: Callable[[float], None] | None = None,
     ) -> list[Inspection]: ...
     @overload
@@ -174,6 +178,7 @@ class Inspector:
         *,
         target_false_alarm: float = 0.05,
         zero_shot_limits: bool = False,
+        window: Window | None = None,
         tell: Callable[[float], None] | None = None,
     ) -> Generator[Inspection]: ...
     def inspect(
@@ -184,6 +189,7 @@ class Inspector:
         *,
         target_false_alarm: float = 0.05,
         zero_shot_limits: bool = False,
+        window: Window | None = None,
         tell: Callable[[float], None] | None = None,
     ) -> Results:
         """Inspect one picture, a list of them, a folder, or what an iterator gives.
@@ -193,18 +199,24 @@ class Inspector:
         without. "mutual" scores the pictures against each other and needs all of them before the first result; its
         progress in [0, 1] goes to `tell`. `target_false_alarm` counts where there is no product; a product has its
         own. Zero-shot verdicts are "unrated", unless the bundle's limits were measured by the user or
-        `zero_shot_limits` lets the shipped ones decide. Of a list, unrated pictures have their `rank`.
+        `zero_shot_limits` lets the shipped ones decide. Of a list, unrated pictures have their `rank`. A product's
+        pictures are read through its window, those of a mutual batch through one that they teach together, others
+        each by its own range; `window` is another one where there is no product.
 
         A picture that cannot be read becomes an Inspection with status "error". LooktwiceError where the
         request itself makes no sense.
         """
         chosen, known = self._settle(mode, product, target_false_alarm)
+        if known and window:
+            raise LooktwiceError("A product was learned with a window of its own: leave out the window.")
         sources = walk_sources(images)
         if chosen == "mutual":
-            results = self._run_mutual(sources, target_false_alarm, tell)
+            several = sources if isinstance(images, Iterator) else list(sources)
+            results = self._stream.mutual(several, target_false_alarm, window, tell)
         else:
             limits = [self.limits_for(known, target_false_alarm, zero_shot_limits)]
-            results = (row for [row] in self._run(sources, [known], limits))
+            through = [known.window if known else window or Window()]
+            results = (row for [row] in self._stream.compare(sources, [known], limits, through))
         if is_lazy(images):
             return results
         return rank_unrated(list(results)) if isinstance(images, list | tuple) else next(results)
@@ -226,7 +238,8 @@ class Inspector:
         check_target(target_false_alarm)
         known = [ready(product, self.detector) if product else None for product in products]
         limits = [self.limits_for(product, target_false_alarm, zero_shot_limits) for product in known]
-        return self._run(walk_sources(images), known, limits)
+        windows = [product.window if product else Window() for product in known]
+        return self._stream.compare(walk_sources(images), known, limits, windows)
 
     def teach(
         self,
@@ -331,71 +344,6 @@ class Inspector:
         if mode == "auto":
             mode = "few-shot" if known else "zero-shot"
         return mode, ready(known, self.detector) if known else None
-
-    def _run(
-        self,
-        sources: Iterable[Source],
-        products: Sequence[Product | None],
-        limits: Sequence[Calibration | Unrated],
-    ) -> Generator[list[Inspection]]:
-        tilings: defaultdict[int, list[int]] = defaultdict(list)
-        for i, product in enumerate(products):
-            tilings[product.tiles if product else 1].append(i)
-        for entries in in_groups(read_ahead(sources, ahead=2 * self._at_once), self._at_once):
-            start = time.perf_counter()
-            pictures = [e.image.pixels for e in entries if e.image]
-            encoded = {tiles: iter(self.detector.encode(pictures, tiles)) for tiles in tilings}
-            looks = [{tiles: next(row) for tiles, row in encoded.items()} if e.image else {} for e in entries]
-            encoding = 1000 * (time.perf_counter() - start) / len(entries)
-
-            def judge(one: tuple[Entry, dict[int, Features]], ms: float = encoding) -> list[Inspection]:
-                entry, look = one
-                if entry.image is None:
-                    return [Inspection(entry.path, "error", entry.error)] * len(products)
-                start = time.perf_counter()
-                rows: dict[int, Inspection] = {}
-                for tiles, which in tilings.items():
-                    seen = self._judge.see(entry, look[tiles])
-                    rows |= {i: self._judge.judge(seen, look[tiles], products[i], limits[i]) for i in which}
-                ms += 1000 * (time.perf_counter() - start) / max(1, len(products))
-                return [_timed(rows[i], ms) for i in range(len(products))]
-
-            yield from self._threads.map(judge, list(zip(entries, looks, strict=True)))
-
-    def _run_mutual(
-        self, sources: Iterable[Source], target: float, tell: Callable[[float], None] | None
-    ) -> Generator[Inspection]:
-        start = time.perf_counter()
-        kept: list[Inspection | SeenPicture] = []
-        tokens: list[Tensor] = []
-        rare: list[Tensor] = []
-        for entries in in_groups(read_ahead(sources, ahead=2 * self._at_once), self._at_once):
-            encoded = iter(self.detector.encode([e.image.pixels for e in entries if e.image]))
-            for entry in entries:
-                if entry.image is None:
-                    kept.append(Inspection(entry.path, "error", entry.error))
-                    continue
-                features = next(encoded)
-                tokens.append(self.detector.coarse_tokens(features)[0].to(torch.bfloat16))
-                rare.append(self.detector.score(features, None).map)
-                kept.append(self._judge.see(entry, features))
-        scored: Iterator[Scored] = iter(())
-        pictures = [seen for seen in kept if isinstance(seen, SeenPicture)]
-        if pictures:
-            require_several(len(pictures))
-            rows = self.detector.mutual(tokens, rare, torch.stack([seen.vector for seen in pictures]), tell)
-            calibration = calibrate_mutual([row.value for row in rows], target=target)
-            scored = iter(rows)
-        ms = 1000 * (time.perf_counter() - start) / max(1, len(kept))
-        for seen in kept:
-            if isinstance(seen, Inspection):
-                yield seen
-            else:
-                yield _timed(self._judge.conclude(seen, next(scored), "mutual", calibration), ms)
-
-
-def _timed(row: Inspection, ms: float) -> Inspection:
-    return row if row.ms is None else replace(row, ms=round(row.ms + ms, 2))
 
 
 def _usable(name: str, entries: Iterable[Entry]) -> Iterator[LoadedImage]:

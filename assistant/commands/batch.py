@@ -14,14 +14,17 @@ import typer
 from assistant.commands import console, targets
 from assistant.commands.listings import print_table
 from assistant.commands.options import (
+    BitDepth,
     Bundle,
     Device,
+    Levels,
     Mode,
     ProductName,
     References,
     Target,
     ZeroShotLimits,
     open_inspector,
+    read_window,
 )
 from assistant.commands.references import learn_product
 from assistant.errors import HistoryError, LooktwiceError
@@ -30,6 +33,7 @@ from assistant.inspection import AskedMode
 from assistant.models.card import DEFAULT
 
 if TYPE_CHECKING:
+    from assistant.images.window import Window
     from assistant.inspector import Inspector
     from assistant.products.product import Product
     from assistant.records.batch_run import Run
@@ -46,6 +50,8 @@ def batch(
     lot: Annotated[str, typer.Option("--lot", help="The lot's name, for the history.")] = "",
     false_alarms: Target = 0.05,
     zero_shot_limits: ZeroShotLimits = False,
+    bit_depth: BitDepth = None,
+    levels: Levels = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or killed.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Continue although the product changed since.")] = False,
     list_runs: Annotated[bool, typer.Option("--list", help="List the newest runs.")] = False,
@@ -70,13 +76,22 @@ def batch(
         _list(kept.runs.newest())
         return
     if resume:
-        if references or product or lot or mode != "auto":
+        if references or product or lot or mode != "auto" or bit_depth or levels:
             raise LooktwiceError("A run goes on as it began: leave out everything but --resume and the run.")
         run, inspector, known = _continued(kept, paths or [], device)
     else:
         inspector = open_inspector(bundle, device)
         run, known = _planned(
-            inspector, kept, paths or [], references, product, mode, lot, false_alarms, zero_shot_limits
+            inspector,
+            kept,
+            paths or [],
+            references,
+            product,
+            mode,
+            lot,
+            false_alarms,
+            zero_shot_limits,
+            read_window(bit_depth, levels),
         )
     counts = _show(inspector, kept, run, known, anyway, targets.is_standard(out))
     if out and not targets.is_standard(out):
@@ -133,6 +148,7 @@ def _planned(
     lot: str,
     false_alarms: float,
     zero_shot_limits: bool,
+    window: Window | None,
 ) -> tuple[Run, Product | None]:
     from assistant.records.batches import plan_batch
 
@@ -142,7 +158,9 @@ def _planned(
     known = inspector.load(product) if product else None
     if references:
         more["references"] = [str(path.absolute()) for path in references]
-        known = _learn(inspector, more["references"], false_alarms)
+        known = _learn(inspector, more["references"], false_alarms, window)
+        if window:
+            more["window"] = window.to_dict()
     census = Census()
     run = plan_batch(
         inspector,
@@ -152,6 +170,7 @@ def _planned(
         mode,
         target_false_alarm=false_alarms,
         zero_shot_limits=zero_shot_limits,
+        window=None if references else window,
         lot=lot,
         more=more,
         census=census,
@@ -173,17 +192,21 @@ def _continued(history: History, ids: list[str], device: str | None) -> tuple[Ru
         run = left[0]
     if "basis" not in run.settings:
         raise HistoryError(f"The run {run.id} was not begun as a batch.")
+    from assistant.records.batches import asked_window
+
     inspector = open_inspector(run.settings["bundle"], device)
     console.say(f"Run {run.id}: {run.total - run.done} of {run.total} picture(s) are left.")
     references = run.settings.get("references")
-    known = _learn(inspector, references, run.settings["target_false_alarm"]) if references else None
+    target, window = run.settings["target_false_alarm"], asked_window(run.settings)
+    known = _learn(inspector, references, target, window) if references else None
     return run, inspector, known
 
 
-def _learn(inspector: Inspector, references: list[str], target: float) -> Product:
+def _learn(inspector: Inspector, references: list[str], target: float, window: Window | None) -> Product:
     from assistant.products.config import LearnConfig
 
-    return learn_product(inspector, "references", references, LearnConfig(target_false_alarm=target))
+    config = LearnConfig(target_false_alarm=target, window=window)
+    return learn_product(inspector, "references", references, config)
 
 
 def _open(where: str | None) -> History:

@@ -13,9 +13,11 @@ from assistant.commands import console
 from assistant.commands.history import Keep, LotName, open_kept
 from assistant.commands.options import (
     Aligned,
+    BitDepth,
     Bundle,
     Device,
     ExplainerName,
+    Levels,
     Memory,
     Mode,
     ProductName,
@@ -28,6 +30,7 @@ from assistant.commands.options import (
     ZeroShotLimits,
     open_inspector,
     read_mask,
+    read_window,
 )
 from assistant.commands.references import find_product
 from assistant.errors import LooktwiceError
@@ -61,6 +64,8 @@ def inspect(
     views: Views = "plain",
     tiles: Tiles = 1,
     memory: Memory = "nearest",
+    bit_depth: BitDepth = None,
+    levels: Levels = None,
     device: Device = None,
     at_once: Annotated[int, typer.Option("--at-once", min=1, metavar="N", help="Pictures encoded together.")] = 4,
 ) -> None:
@@ -81,7 +86,8 @@ def inspect(
     outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
-    config = LearnConfig(views, tiles, memory, aligned, read_mask(roi), target_false_alarm=false_alarms)
+    mask, window = read_mask(roi), read_window(bit_depth, levels)
+    config = LearnConfig(views, tiles, memory, aligned, mask, target_false_alarm=false_alarms, window=window)
     inspector = open_inspector(bundle, device, at_once)
     known = find_product(inspector, references, product, config)
     with console.progress("Inspecting", len(sources)) as bar:
@@ -92,6 +98,7 @@ def inspect(
             mode,
             target_false_alarm=false_alarms,
             zero_shot_limits=zero_shot_limits,
+            window=None if known else window,
             tell=tell,
         )
         show = console.row_printer(out is not None) if outputs.printed else None

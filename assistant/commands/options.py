@@ -9,7 +9,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from assistant.errors import LooktwiceError
 from assistant.images.masks import load_mask
+from assistant.images.window import Window
 from assistant.inspection import AskedMode
 from assistant.models.card import card_names
 from assistant.products.names import default_folder, product_names
@@ -72,6 +74,14 @@ ZeroShotLimits = Annotated[
         "--zero-shot-limits", help="Without good pictures, decide by what those of other products score."
     ),
 ]
+BitDepth = Annotated[
+    int | None,
+    typer.Option("--bit-depth", min=8, max=16, help="Bits of the camera; by default found out from the series."),
+]
+Levels = Annotated[
+    tuple[float, float] | None,
+    typer.Option("--window", metavar="LOW HIGH", help="Stored values of black and white, beyond 8 bits."),
+]
 Roi = Annotated[
     Path | None, typer.Option("--roi", help="Mask picture of a reference: white where to look, black elsewhere.")
 ]
@@ -109,6 +119,17 @@ def open_inspector(bundle: str, device: str | None, at_once: int = 4, explainer:
     from assistant.inspector import Inspector
 
     return Inspector.from_pretrained(bundle, device=device, at_once=at_once, explainer=explainer)
+
+
+def read_window(bit_depth: int | None, levels: tuple[float, float] | None) -> Window | None:
+    """The window that was asked for, None for none; LooktwiceError for one that makes no sense."""
+    if bit_depth is None and levels is None:
+        return None
+    try:
+        low, high = levels or (None, None)
+        return Window(low, high, bit_depth)
+    except ValueError as error:
+        raise LooktwiceError(f"No picture can be read through that: {error}.") from error
 
 
 def read_mask(path: Path | None) -> NDArray[np.bool_] | None:

@@ -14,10 +14,12 @@ from assistant.commands import console
 from assistant.commands.listings import AsJson, print_contents, print_products
 from assistant.commands.options import (
     Aligned,
+    BitDepth,
     Bundle,
     Device,
     Ignore,
     KeptName,
+    Levels,
     Memory,
     Roi,
     Target,
@@ -26,6 +28,7 @@ from assistant.commands.options import (
     complete_product,
     open_inspector,
     read_mask,
+    read_window,
 )
 from assistant.commands.references import learn_product
 from assistant.commands.what_if import NewTarget, effect_on
@@ -48,6 +51,8 @@ def learn(
     views: Views = "plain",
     tiles: Tiles = 1,
     memory: Memory = "nearest",
+    bit_depth: BitDepth = None,
+    levels: Levels = None,
     replace: Annotated[
         bool,
         typer.Option("--replace", help="Take the place of a product of that name; teach --undo brings it back."),
@@ -59,7 +64,9 @@ def learn(
     from assistant.products.config import LearnConfig
     from assistant.products.store import TakenName
 
-    config = LearnConfig(views, tiles, memory, aligned, read_mask(roi), read_mask(ignore), false_alarms)
+    window = read_window(bit_depth, levels)
+    masks = read_mask(roi), read_mask(ignore)
+    config = LearnConfig(views, tiles, memory, aligned, *masks, false_alarms, window=window)
     inspector = open_inspector(bundle, device)
     try:
         product = inspector.store.learn(

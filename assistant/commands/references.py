@@ -33,6 +33,8 @@ def learn_product(
         console.say("The references lie alike: missing and moved parts count too (--not-aligned leaves that out).")
     if product.alike:
         console.say("The references are alike as whole pictures: one that differs as a whole counts too.")
+    if product.window.levels:
+        console.say(f"Every picture of {name} is read through the window {product.window}.")
     return product
 
 
@@ -42,6 +44,8 @@ def find_product(
     """The product to compare with, None for none; LooktwiceError for options that belong to references."""
     if references:
         return learn_product(inspector, "references", references, config)
+    if product and config.window:
+        raise LooktwiceError("--bit-depth and --window belong to --references: a product has a window of its own.")
     usual = type(config)()
     for name in OF_REFERENCES:
         chosen = getattr(config, name)

@@ -80,6 +80,7 @@ class Judge:
             references=len(product.references) if product else 0,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             ms=seen.ms,
+            window=seen.window,
             coarse_map=shown,
             judged=seen.judged,
         )

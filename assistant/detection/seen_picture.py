@@ -8,6 +8,7 @@ from torch import Tensor
 
 from assistant.detection.reader import Reading
 from assistant.images.judged import JudgedPicture
+from assistant.images.load import Window
 from assistant.images.reading import Entry
 from assistant.models.backbone import Features
 
@@ -17,8 +18,8 @@ class SeenPicture:
     """One picture that was encoded; mutual scoring holds one for every picture.
 
     `path` is what it came from, `width` and `height` its size in pixels as displayed, `notices` what reading it
-    gave rise to, and `ms` how many milliseconds that took. `judged` is the picture itself,
-    for as long as it is held. `vector` [D] stands for the picture as a whole.
+    gave rise to, and `ms` how many milliseconds that took. `window` is what it was read through, None for none,
+    and `judged` the picture itself, for as long as it is held. `vector` [D] stands for the picture as a whole.
     `reading` is what its patches say in words, or None where the bundle has none for them.
     """
 
@@ -27,6 +28,7 @@ class SeenPicture:
     height: int
     notices: tuple[str, ...]
     ms: float
+    window: Window | None
     judged: JudgedPicture
     vector: Tensor
     reading: Reading | None
@@ -38,5 +40,7 @@ class SeenPicture:
         if image is None:
             raise ValueError("an entry that could not be read was not seen")
         vector = features.vector[0].clone()
+        window = image.window if image.window != Window() else None
         judged = JudgedPicture(image, entry.file)
-        return cls(entry.path, image.width, image.height, image.notices, entry.ms, judged, vector, reading)
+        size = image.width, image.height
+        return cls(entry.path, *size, image.notices, entry.ms, window, judged, vector, reading)

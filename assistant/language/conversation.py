@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from assistant.errors import ExplainerError, LooktwiceError
-from assistant.images.load import Source, load_image
+from assistant.images.load import Source
 from assistant.inspection import Answer, Inspection
 from assistant.language.answer_faults import LONGEST, find_fault
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
@@ -99,7 +99,7 @@ def fit(prompt: Prompt, explainer: Explainer) -> Prompt:
 def _look_at(source: Source, inspection: Inspection) -> Pixels | None:
     """The displayed picture; None where it is gone, cannot be read, or has not the inspected size."""
     try:
-        seen = load_image(source)
+        seen = inspection.picture(source)
     except LooktwiceError:
         return None
     return seen.pixels if (seen.width, seen.height) == (inspection.width, inspection.height) else None

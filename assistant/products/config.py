@@ -10,6 +10,7 @@ from assistant.detection.calibration import check_target
 from assistant.detection.config import ScoringConfig
 from assistant.errors import ProductError
 from assistant.images.views import Views
+from assistant.images.window import Window
 from assistant.models.tiles import check_tiles
 from assistant.products.masks import Mask, check_masks
 
@@ -27,6 +28,7 @@ class LearnConfig:
     that a missing or moved one shows; None finds out, from two references or more. `roi` and `ignore` [H, W],
     drawn on a reference: true where to look, true where not to. `target_false_alarm`: the share of good pictures
     that may be called defective, in [1e-6, 0.5]. `scoring`: numbers of the score rule other than the shipped ones.
+    `window`: black and white of pictures of more than 8 bits, worked out from the references unless it has levels.
 
     ProductError for a choice that makes no sense or does not go with another, CalibrationError for the target.
     """
@@ -39,6 +41,7 @@ class LearnConfig:
     ignore: Mask | None = field(default=None, compare=False, repr=False)
     target_false_alarm: float = 0.05
     scoring: ScoringConfig | None = None
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         check_target(self.target_false_alarm)

@@ -20,7 +20,7 @@ from assistant.detection.calibration import Prior, calibrate
 from assistant.detection.detector import Detector
 from assistant.detection.known import less
 from assistant.errors import ProductError, WeightsError
-from assistant.images.load import LoadedImage
+from assistant.images.load import LoadedImage, Window
 from assistant.images.views import jittered_views, memory_views
 from assistant.models.backbone import Features
 from assistant.products.config import LearnConfig
@@ -56,9 +56,10 @@ def learn_product(
     """A product that knows the given good pictures, each of them once.
 
     They are looked at one after the other and let go. `count` says how many come, where they cannot be counted.
+    They were read through the window of `config`, which is kept with the product.
 
-    ProductError where there are none, the name is bad, or a trained memory has no room for so many references;
-    WeightsError for a trained memory where nothing was trained.
+    ProductError where there are none, the name is bad, some have 8 bits and others more, or a trained memory has
+    no room for so many references; WeightsError for a trained memory where nothing was trained.
     """
     check_name(name)
     config, tell, backbone = config or LearnConfig(), tell or say_nothing, detector.backbone
@@ -89,6 +90,7 @@ def learn_product(
         tiles=config.tiles,
         memory=config.memory,
         scoring=detector.config,
+        window=config.window or Window(),
         pictures=draw(shown.kept, digests),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -256,11 +258,30 @@ class _Shown:
     first: NDArray[np.uint8] | None = None
 
 
+def check_depth(picture: LoadedImage, window: Window | None) -> None:
+    """ProductError for a picture of 8 bits beside a window, which changes none of these."""
+    if window and window.levels and not picture.deep:
+        raise ProductError(
+            f"{picture.name} has 8 bits and the window {window} is for more, so they are not on one scale."
+        )
+
+
 def _check_shapes(config: LearnConfig, reference: LoadedImage) -> None:
     """ProductError where a mask has another shape than the picture it is said to be drawn on."""
     for mask, name in ((config.roi, "The region of interest"), (config.ignore, "The ignore mask")):
         if mask is not None:
             fit_shape(mask, reference, name)
+
+
+def _check_depth(config: LearnConfig, first: LoadedImage, reference: LoadedImage) -> None:
+    """ProductError where a reference cannot be on the scale of the others."""
+    if reference.deep != first.deep:
+        deep, plain = (first, reference) if first.deep else (reference, first)
+        raise ProductError(
+            f"{plain.name} has 8 bits and {deep.name} has more, so they are not on one scale: learn from pictures "
+            "of one depth."
+        )
+    check_depth(reference, config.window)
 
 
 def _look_at(
@@ -279,6 +300,8 @@ def _look_at(
         number = len(shown.digests)
         if shown.first is None:
             _check_shapes(config, picture)
+            first = picture
+        _check_depth(config, first, picture)
         features = detector.encode(memory_views(picture.pixels, config.views), config.tiles)
         shown.names.append(picture.name)
         shown.digests.append(digest)

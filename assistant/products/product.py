@@ -24,6 +24,7 @@ from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.known import KnownDefects
 from assistant.errors import ProductError
 from assistant.files import write_atomically
+from assistant.images.window import Window
 from assistant.models.digests import digest_state
 from assistant.products.config import check_memory
 from assistant.products.masks import is_share, look_at
@@ -76,8 +77,9 @@ class Product:
     in the size that the tower sees. `wholes`: how these look as wholes, None where they are not alike; made with
     the limits, from the same pictures. `strengths`: how strongly their patches usually respond, None for a single
     one, made alike. `scoring`: the numbers of its score rule, and `trained` the digest of the trained dictionary
-    behind its limits, "" for none. `seal`: a digest of all that is kept, limits and the version of the
-    score rule included, see `check_seal`.
+    behind its limits, "" for none. `window`: black and white of all its pictures, without levels for those of 8
+    bits and for a product from before there were windows, whose pictures are each scaled by itself. `seal`: a
+    digest of all that is kept, limits and the version of the score rule included, see `check_seal`.
     `past`: the way back.
     """
 
@@ -105,6 +107,7 @@ class Product:
     memory: str = "nearest"
     scoring: ScoringConfig = SHIPPED
     trained: str = field(default="", repr=False)
+    window: Window = Window()
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -121,6 +124,7 @@ class Product:
     def __repr__(self) -> str:
         known = f", {len(self.known.defects)} known defect(s)" if self.known.defects else ""
         limit = f"defect above {self.calibration.threshold:.4g}"
+        limit += f", window {self.window}" if self.window.levels else ""
         return f"<Product {self.name!r}: {len(self.references)} reference(s){known}, {limit}, {self.bundle}>"
 
     @property
@@ -185,6 +189,8 @@ class Product:
         header["history"] = [asdict(change) for change in self.history]
         header["calibration"] = self.calibration.to_dict()
         header["capacity"] = self.dictionary.capacity
+        if self.window != Window():  # those without one are kept, and sealed, as they always were
+            header["window"] = self.window.to_dict()
         return json.dumps(header, allow_nan=False), tensors
 
     def save(self, path: str | Path) -> Path:
@@ -329,6 +335,7 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
         pictures={int(i): t for i, t in groups["picture"].items()},
         history=tuple(Change(**row) for row in rest.pop("history")),
         scoring=ScoringConfig.from_dict(rest.pop("scoring")) if "scoring" in rest else SHIPPED,
+        window=Window.from_dict(rest.pop("window", {})),
         wholes=wholes,
         strengths=strengths,
         roi=masks.get("roi"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from assistant.images.window import Window
 from assistant.products.product import Change, Product
 
 
@@ -24,7 +25,8 @@ class ReferenceRow:
 class ProductRow:
     """A product in short; one whose file cannot be read has an `error` and no numbers.
 
-    `aligned`: its parts lie alike in all pictures; `alike`: its pictures are alike as wholes.
+    `aligned`: its parts lie alike in all pictures; `alike`: its pictures are alike as wholes. `window`: black and
+    white of its pictures, None where they have 8 bits or are each scaled by itself.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ProductRow:
     tiles: int = 1
     memory: str = "nearest"
     views: str = "plain"
+    window: Window | None = None
     created: str | None = None
     bytes: int = 0
 
@@ -95,6 +98,7 @@ def _short(product: Product) -> dict[str, Any]:
         "tiles": product.tiles,
         "memory": product.memory,
         "views": product.views,
+        "window": product.window if product.window != Window() else None,
         "created": product.created,
         "bytes": product.nbytes,
     }

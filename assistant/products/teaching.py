@@ -17,13 +17,13 @@ from assistant.detection.good_parts import fit_mask
 from assistant.detection.known import KnownDefect, choose_patches, copy_of, less
 from assistant.detection.regions import EXTENT
 from assistant.errors import ImageError, ProductError
-from assistant.images.load import LoadedImage, load_image
+from assistant.images.load import LoadedImage, Window, load_image
 from assistant.images.sources import walk_sources
 from assistant.images.views import memory_views
 from assistant.inspection import Inspection
 from assistant.models.backbone import Features
 from assistant.products.kept_pictures import digest_of, draw, shrink
-from assistant.products.learning import calibrate_again, fitting, is_ready
+from assistant.products.learning import calibrate_again, check_depth, fitting, is_ready
 from assistant.products.masks import Mask, check_mask, check_masks, fit_shape
 from assistant.products.product import Change, Product, Reference
 
@@ -89,8 +89,8 @@ class Teacher:
         if as_ == "good" and (label is not None or mask is not None):
             raise ProductError("A label and a mask belong to a defect, and a good part has none.")
         if as_ == "good":
-            return self._add_good(product, _load_each(images), confirm)
-        return self._add_defects(product, _load_each(images), check_label(label), mask)
+            return self._add_good(product, _load_each(images, product.window), confirm)
+        return self._add_defects(product, _load_each(images, product.window), check_label(label), mask)
 
     def correct(
         self,
@@ -261,12 +261,14 @@ def check_label(label: str | None) -> str:
     return plain
 
 
-def _load_each(images: Any) -> Iterator[LoadedImage]:
-    """The pictures, each read when it is asked for; ProductError where there are none."""
+def _load_each(images: Any, window: Window) -> Iterator[LoadedImage]:
+    """The pictures through a product's window, read as they are asked for; ProductError where there are none."""
     empty = True
     for source in walk_sources(images):
         empty = False
-        yield load_image(source)
+        picture = load_image(source, window=window)
+        check_depth(picture, window)
+        yield picture
     if empty:
         raise ProductError("There is no picture to teach.")
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import ImageError, LooktwiceError, NothingToInspect, ProductError
+from assistant.images.series import settle_window
 from assistant.images.sources import Census, find_images, shown_name
+from assistant.images.window import Window
 from assistant.inspection import AskedMode, Inspection, present_name
 from assistant.records.batch_run import HOLD, Run, State, default_owner
 
@@ -60,17 +62,20 @@ def plan_batch(
     target_false_alarm: float = 0.05,
     lot: str = "",
     zero_shot_limits: bool = False,
+    window: Window | None = None,
     more: Mapping[str, Any] | None = None,
     census: Census | None = None,
     confined: bool = False,
 ) -> Run:
     """A new run over the pictures and folders at `paths`, in the history as "stopped" until `run_batch` does it.
 
-    `product`, `mode`, `target_false_alarm` and `zero_shot_limits` as for `Inspector.inspect`. `more` is kept in
-    the run's settings, for whoever has to find the product again. `census` counts what folders hold and is not
-    read; `confined` as for `find_images`. LooktwiceError where there is no picture or the request makes no sense.
+    `product`, `mode`, `target_false_alarm`, `zero_shot_limits` and `window` as for `Inspector.inspect`. `more` is
+    kept in the run's settings, for whoever has to find the product again. `census` counts what folders hold and is
+    not read; `confined` as for `find_images`. LooktwiceError where there is no picture or the request makes no
+    sense.
     """
-    inspector.inspect([], product, mode, target_false_alarm=target_false_alarm)  # says what makes no sense
+    # says what makes no sense
+    inspector.inspect([], product, mode, target_false_alarm=target_false_alarm, window=window)
     census = census or Census()
     sources = [os.path.abspath(path) for path in find_images(paths, census, confined=confined)]
     if not sources:
@@ -83,6 +88,7 @@ def plan_batch(
         "product": product.name if product else None,
         "bundle": inspector.backbone.card.name,
         "zero_shot_limits": zero_shot_limits,
+        **({"window": window.to_dict()} if window else {}),
         "basis": _basis(inspector, product, present_name(mode), target_false_alarm, zero_shot_limits),
     }
     return history.runs.finish(history.runs.start(sources, settings, lot).id)
@@ -131,16 +137,17 @@ def _inspect_rest(
     places = list(enumerate(run.sources)) if mode == "mutual" and rest else rest
     target = run.settings["target_false_alarm"]
     sources = watch.watched(Path(source) for _, source in places)
-    rows = inspector.inspect(
-        sources,
-        product,
-        mode,
-        target_false_alarm=target,
-        zero_shot_limits=run.settings.get("zero_shot_limits", False),
-        tell=watch.tell,
-    )
     start, before = time.monotonic(), run.total - len(rest)
     try:
+        rows = inspector.inspect(
+            sources,
+            product,
+            mode,
+            target_false_alarm=target,
+            zero_shot_limits=run.settings.get("zero_shot_limits", False),
+            window=None if product else _window_of(run, mode, watch),
+            tell=watch.tell,
+        )
         with closing(rows):
             for (place, _), row in zip(places, rows, strict=True):
                 if place not in missing:
@@ -156,6 +163,19 @@ def _inspect_rest(
                 watch.look()
     except _Stopped:
         return
+
+
+def _window_of(run: Run, mode: AskedMode, watch: _Watch) -> Window | None:
+    """The window that a run without a product was begun with, or that its pictures teach for mutual mode."""
+    asked = asked_window(run.settings)
+    if mode != "mutual":
+        return asked
+    return settle_window([Path(source) for source in run.sources], asked, lambda _: watch.look())[0]
+
+
+def asked_window(settings: Mapping[str, Any]) -> Window | None:
+    """The window that is kept in the settings of a run, None for none."""
+    return Window.from_dict(settings["window"]) if settings.get("window") else None
 
 
 class _Stopped(Exception):

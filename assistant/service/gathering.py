@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from assistant.errors import LooktwiceError
 from assistant.images.decoding import Planes
+from assistant.images.window import Window
 from assistant.inspection import AskedMode, Inspection
 from assistant.inspector import Inspector
 from assistant.products.product import Product
@@ -34,11 +35,13 @@ class InspectArguments:
     product: Product | None = None
     mode: AskedMode = "auto"
     target: float = 0.05
+    zero_shot_limits: bool = False
+    window: Window | None = None
 
     @property
-    def kind(self) -> tuple[int, str, float]:
+    def kind(self) -> tuple[int, str, float, bool, Window | None]:
         """What pictures have in common that may be inspected in one call."""
-        return id(self.product), self.mode, self.target
+        return id(self.product), self.mode, self.target, self.zero_shot_limits, self.window
 
 
 @dataclass(eq=False)
@@ -171,7 +174,12 @@ class Gatherer:
         try:
             rows = iter(
                 self.inspector.inspect(
-                    files, arguments.product, arguments.mode, target_false_alarm=arguments.target
+                    files,
+                    arguments.product,
+                    arguments.mode,
+                    target_false_alarm=arguments.target,
+                    zero_shot_limits=arguments.zero_shot_limits,
+                    window=arguments.window,
                 )
             )
             results = [[next(rows) for _ in task.files] for task in tasks]

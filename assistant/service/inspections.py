@@ -134,7 +134,11 @@ async def _inspect(request: Request, service: Service, upload: Upload[InspectOpt
     options, pictures = upload.options, upload.pictures["pictures"]
     product = await run_in_threadpool(service.products.get, options.product) if options.product else None
     arguments = InspectArguments(
-        product, present_name(options.mode), options.target_false_alarm, options.zero_shot_limits
+        product,
+        present_name(options.mode),
+        options.target_false_alarm,
+        options.zero_shot_limits,
+        options.window,
     )
     _check(arguments)
     sound = [picture for picture in pictures if not picture.fault]
@@ -157,6 +161,8 @@ def _check(arguments: InspectArguments) -> None:
         raise Problem(422, "Mode 'few-shot' needs a product")
     if arguments.mode in ("zero-shot", "mutual") and arguments.product is not None:
         raise Problem(422, f"Mode {arguments.mode!r} uses no product: leave out the product or the mode")
+    if arguments.product is not None and arguments.window is not None:
+        raise Problem(422, "A product has a window of its own: leave out bit_depth, black and white")
 
 
 def _settle(results: Sequence[list[Inspection] | BaseException], sizes: Sequence[int]) -> list[Inspection]:

@@ -163,8 +163,9 @@ def _learn(service: Service, caller: Caller, upload: Upload[LearnOptions]) -> Pr
             roi=_mask(upload.one("roi")),
             ignore=_mask(upload.one("ignore")),
             target_false_alarm=options.target_false_alarm,
+            window=options.window,
         )
-        references = (picture.named() for picture in upload.pictures["references"])  # one after the other
+        references = [picture.named() for picture in upload.pictures["references"]]
         return service.inspector.learn(options.name, references, config)
 
     return service.products.learn(options.name, make, caller.actor)

@@ -8,10 +8,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
+from assistant.images.window import Window
 from assistant.inspection import AskedMode, Evidence, Mode, Region, Verdict
 from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
 from assistant.products.summary import ProductDetail, ProductRow
@@ -60,8 +69,31 @@ class PictureIn(BaseModel):
     data: Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
 
 
-class InspectOptions(BaseModel):
-    """How to inspect. A product has a target of its own; without one, `target_false_alarm` counts.
+Level = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class WindowOptions(BaseModel):
+    """How pictures of more than 8 bits are read: the bits of the camera, or the values of black and of white."""
+
+    bit_depth: Annotated[int, Field(ge=8, le=16)] | None = None
+    black: Level | None = None
+    white: Level | None = None
+
+    @property
+    def window(self) -> Window | None:
+        """The window that was asked for, None for none."""
+        asked = Window(self.black, self.white, self.bit_depth)
+        return asked if asked.levels else None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        Window(self.black, self.white, self.bit_depth)  # says what makes no sense
+        return self
+
+
+class InspectOptions(WindowOptions):
+    """How to inspect. A product has a target and a window of its own; without one, `target_false_alarm`, and
+    `bit_depth` or `black` and `white`, count.
 
     Without a product a picture is "unrated", unless `zero_shot_limits` lets other products' good pictures decide.
     """
@@ -81,8 +113,8 @@ class InspectBody(InspectOptions):
     pictures: Annotated[list[PictureIn], Field(min_length=1)]
 
 
-class LearnOptions(BaseModel):
-    """How to learn a product; see `Inspector.learn`."""
+class LearnOptions(WindowOptions):
+    """How to learn a product; see `Inspector.learn`. The window is worked out from the references by default."""
 
     model_config = _asked({"name": PRODUCT})
     name: ProductName
@@ -192,6 +224,7 @@ _INSPECTION = {
     "created": _TAKEN,
     "ms": 101.1,
     "rank": None,
+    "window": None,
 }
 
 
@@ -232,6 +265,7 @@ class InspectionRow(BaseModel):
     created: str | None = None
     ms: float | None = None
     rank: tuple[int, int] | None = None
+    window: Window | None = None
 
 
 class InspectionRows(BaseModel):
@@ -256,6 +290,7 @@ _SUMMARY = {
     "tiles": 1,
     "memory": "nearest",
     "views": "plain",
+    "window": None,
     "created": _TAKEN,
     "bytes": 6_400_000,
 }

@@ -14,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from assistant.errors import ImageError
 from assistant.images.encoded import PIECE, decode_pieces
-from assistant.images.load import load_image
+from assistant.images.load import PictureFile
 from assistant.images.sources import shown_name
 from assistant.service.bodies import parse_json, take_body
 from assistant.service.problems import Problem
@@ -38,13 +38,9 @@ class Picture:
             raise ImageError(self.fault)
         return self.data
 
-    def named(self) -> Any:
-        """The decoded picture as Pillow's, which carries its name; ImageError where it cannot be read."""
-        from PIL import Image
-
-        image = Image.fromarray(load_image(self.checked(), name=self.name).pixels)
-        image.filename = self.name  # type: ignore[attr-defined]  # what `load_image` calls it by
-        return image
+    def named(self) -> PictureFile:
+        """The file with its name, not decoded yet; ImageError where it did not arrive as a file."""
+        return PictureFile(self.name, self.checked())
 
 
 @dataclass(frozen=True)

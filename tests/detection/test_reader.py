@@ -160,7 +160,7 @@ def test_what_was_learned_moves_regions_and_judges_nothing(backbone, good, plant
         if there:
             learn(backbone).save(TrainedAdapter.user_path(backbone.card.name))
         inspector = Inspector(backbone, ProductStore(tmp_path / "products"))
-        assert bool(inspector._judge.reader.learned) is there
+        assert bool(inspector._stream.judge.reader.learned) is there
         product = inspector.learn("cloth", [good(i) for i in range(3)]) if mode == "few-shot" else None
         runs.append(inspector.inspect(pictures, product, mode, target_false_alarm=0.3))
     plain, learned = runs

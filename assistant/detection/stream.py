@@ -1,0 +1,121 @@
+"""Pictures in, Inspections out, lazily and in order: against products, or of all pictures against each other."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from assistant.detection.calibration import Calibration, calibrate_mutual, require_several
+from assistant.detection.good_parts import GoodParts
+from assistant.detection.judge import Judge
+from assistant.detection.scored import Scored
+from assistant.detection.seen_picture import SeenPicture
+from assistant.detection.threads import PictureThreads
+from assistant.detection.unrated import Unrated
+from assistant.images.load import Source, Window
+from assistant.images.reading import Entry, in_groups, read_ahead
+from assistant.images.series import settle_window
+from assistant.inspection import Inspection
+from assistant.models.backbone import Features
+
+Way = tuple[int, int]
+"""How a picture is encoded: in so many tiles a side, through the window at this place."""
+
+
+class InspectionStream:
+    """Reads pictures ahead, encodes `at_once` of them together, and lets a judge decide on each."""
+
+    def __init__(self, judge: Judge, at_once: int, threads: PictureThreads) -> None:
+        self.judge, self.detector = judge, judge.detector
+        self.at_once, self.threads = at_once, threads
+
+    def compare(
+        self,
+        sources: Iterable[Source],
+        products: Sequence[GoodParts | None],
+        limits: Sequence[Calibration | Unrated],
+        windows: Sequence[Window],
+    ) -> Generator[list[Inspection]]:
+        """What is found in each picture against each of `products`, by its limits and through its window.
+
+        None is zero-shot. A picture is decoded once, and encoded once for each number of tiles and each window.
+        """
+        distinct = list(dict.fromkeys(windows))
+        ways: defaultdict[Way, list[int]] = defaultdict(list)
+        for i, product in enumerate(products):
+            ways[product.tiles if product else 1, distinct.index(windows[i])].append(i)
+        for entries in self._read(sources, distinct or [Window()]):
+            start = time.perf_counter()
+            encoded = {way: iter(self._encode(entries, way)) for way in ways}
+            looks = [{way: next(row) for way, row in encoded.items()} if e.images else {} for e in entries]
+            encoding = 1000 * (time.perf_counter() - start) / len(entries)
+
+            def decide(one: tuple[Entry, dict[Way, Features]], ms: float = encoding) -> list[Inspection]:
+                entry, look = one
+                if not entry.images:
+                    return [Inspection(entry.path, "error", entry.error)] * len(products)
+                start = time.perf_counter()
+                rows: dict[int, Inspection] = {}
+                for way, which in ways.items():
+                    seen = self.judge.see(entry.through(way[1]), look[way])
+                    rows |= {i: self.judge.judge(seen, look[way], products[i], limits[i]) for i in which}
+                ms += 1000 * (time.perf_counter() - start) / max(1, len(products))
+                return [_timed(rows[i], ms) for i in range(len(products))]
+
+            yield from self.threads.map(decide, list(zip(entries, looks, strict=True)))
+
+    def mutual(
+        self,
+        sources: Iterable[Source],
+        target: float,
+        window: Window | None = None,
+        tell: Callable[[float], None] | None = None,
+    ) -> Generator[Inspection]:
+        """What is found in each picture against all the others, which are read through one window.
+
+        `tell` hears how far the comparing is. LooktwiceError where a single picture can be read.
+        """
+        start = time.perf_counter()
+        window, sources = settle_window(sources, window)
+        kept: list[Inspection | SeenPicture] = []
+        tokens: list[Tensor] = []
+        rare: list[Tensor] = []
+        for entries in self._read(sources, [window]):
+            encoded = iter(self._encode(entries, (1, 0)))
+            for entry in entries:
+                if not entry.images:
+                    kept.append(Inspection(entry.path, "error", entry.error))
+                    continue
+                features = next(encoded)
+                tokens.append(self.detector.coarse_tokens(features)[0].to(torch.bfloat16))
+                rare.append(self.detector.score(features, None).map)
+                kept.append(self.judge.see(entry, features))
+        scored: Iterator[Scored] = iter(())
+        pictures = [seen for seen in kept if isinstance(seen, SeenPicture)]
+        if pictures:
+            require_several(len(pictures))
+            rows = self.detector.mutual(tokens, rare, torch.stack([seen.vector for seen in pictures]), tell)
+            calibration = calibrate_mutual([row.value for row in rows], target=target)
+            scored = iter(rows)
+        ms = 1000 * (time.perf_counter() - start) / max(1, len(kept))
+        for seen in kept:
+            if isinstance(seen, Inspection):
+                yield seen
+            else:
+                yield _timed(self.judge.conclude(seen, next(scored), "mutual", calibration), ms)
+
+    def _read(self, sources: Iterable[Source], windows: Sequence[Window]) -> Iterator[list[Entry]]:
+        return in_groups(read_ahead(sources, ahead=2 * self.at_once, windows=windows), self.at_once)
+
+    def _encode(self, entries: Sequence[Entry], way: Way) -> Sequence[Features]:
+        tiles, place = way
+        return self.detector.encode([e.images[place].pixels for e in entries if e.images], tiles)
+
+
+def _timed(row: Inspection, ms: float) -> Inspection:
+    return row if row.ms is None else replace(row, ms=round(row.ms + ms, 2))
