@@ -59,11 +59,14 @@ def print_contents(contents: Iterable[ReferenceRow]) -> None:
 
 def print_products(store: ProductStore, as_json: bool = False) -> None:
     """The kept products, a row each; one that cannot be read says why."""
-    rows = _products(store)
+    rows = list(_products(store))
     if as_json:
         print_json(map(asdict, rows))
         return
+    windows = any(row.window for row in rows)  # a column for those who have more than 8 bits
     table = Table("product", "good", "defects", "threshold", "target", "alike", "bundle", "learned", "MB")
+    if windows:
+        table.add_column("window")
     for row in rows:
         if row.error:
             table.add_row(escape(row.name), *[""] * 7, "")
@@ -79,6 +82,7 @@ def print_products(store: ProductStore, as_json: bool = False) -> None:
             row.bundle,
             (row.created or "")[:10],
             f"{row.bytes / 1e6:.1f}",
+            *([str(row.window or "")] if windows else []),
         )
     print_table(table, "No product was learned yet; see `looktwice learn --help`.")
 
