@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from assistant.errors import HistoryError, LooktwiceError
+from assistant.face.effect import say_doubt, say_effect
 from assistant.face.shared import ACTOR, Resources
 from assistant.face.teach_steps import mark_of
 from assistant.face.teach_view import undo_label
@@ -18,7 +19,7 @@ from assistant.language.wording import number
 from assistant.overlay import draw_overlay
 from assistant.products.masks import Mask
 from assistant.products.product import Product
-from assistant.products.teaching import Correction
+from assistant.products.teaching import Correction, DoubtfulTeaching
 from assistant.records.entries import Turn, shrink
 
 MOST_INSPECTED = 50
@@ -64,7 +65,7 @@ class Session:
     `learned` is the product made from the uploads `learned_from`, in memory only. `results` are those of the last
     inspection, worst first, `pictures` what it was asked to look at, `against` the product or its name, `known`
     the state of that, and `place` which result is on the screen. `notes` are sentences about the whole, and `said`
-    is one about the last step.
+    is one about the last step. `doubted` is the picture that was asked about before it is taken as a good part.
     """
 
     learned: Product | None = None
@@ -75,6 +76,7 @@ class Session:
     place: int = 0
     notes: tuple[str, ...] = ()
     said: str = ""
+    doubted: str = ""
     known: KnownState = KnownState()
 
     @property
@@ -166,17 +168,24 @@ def correct_result(
     `label` and `mask` [H, W] say what was missed, and where. LooktwiceError where there is no product, or the
     picture was taught already.
     """
-    picture = _file_of(session.shown)
+    picture, before = _file_of(session.shown), list[Product]()
 
     def correct(product: Product) -> Product:
-        corrected = shared.inspector.correct(product, picture, correction, label, mask)
+        before.append(product)
+        confirm = session.doubted == picture
+        corrected = shared.inspector.correct(product, picture, correction, label, mask, confirm)
         if corrected is product:
             raise LooktwiceError(f"{session.shown.inspection.path} was taught already; nothing has changed.")
         return corrected
 
-    changed = _change_product(shared, session, correct)
+    try:
+        changed = replace(_change_product(shared, session, correct), doubted="")
+    except DoubtfulTeaching as doubt:
+        return replace(session, doubted=picture, said=say_doubt(shared, doubt, "False alarm"))
     taken = "a good part" if correction == "false alarm" else "a defect"
-    return _look_again(shared, changed, f"Taken as {taken} of {_name_of(changed)}")
+    effect = say_effect(shared, before[-1], _product_of(shared, changed) or before[-1])
+    looked = _look_again(shared, changed, f"Taken as {taken} of {_name_of(changed)}")
+    return replace(looked, said=f"{looked.said} {effect}")
 
 
 def undo_change(shared: Resources, session: Session) -> Session:

@@ -8,6 +8,8 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.errors import ProductError
+from assistant.face.effect import say_doubt, say_effect, show_what_if
 from assistant.face.listing import picked
 from assistant.face.masks import IGNORE, read_drawing, show_drawing
 from assistant.face.shared import QUIET, WORK, Resources
@@ -19,7 +21,7 @@ from assistant.face.teach_layout import (
     shown_empty,
     shown_product,
 )
-from assistant.face.teach_steps import OutdatedView, ProductEditor, SeenProduct, mark_of
+from assistant.face.teach_steps import Doubted, OutdatedView, ProductEditor, SeenProduct, mark_of
 from assistant.face.teach_view import (
     WELCOME,
     read_masks,
@@ -122,6 +124,7 @@ class TeachHandlers:
         try:
             product = self.editor.get(seen.name)
             chart, effect = show_limits(product, float(target))
+            effect += show_what_if(self.shared, product, product.calibration.at(float(target)))
         except Exception as error:
             return self._fail(seen, error)
         changed = float(target) != product.calibration.target
@@ -200,13 +203,19 @@ class TeachHandlers:
     def _do(self, seen: SeenProduct, work: Callable[[], Product], done: str) -> Update:
         """Do something to a product and show it; what a visitor did not see changed is shown instead."""
         try:
+            before = self.editor.get(seen.name) if seen.name else None
             product = work()
         except OutdatedView as error:
             return self._show(seen.name, show_trouble(error))
+        except Doubted as asked:
+            said = show_trouble(ProductError(say_doubt(self.shared, asked.doubt, "the button")))
+            return {self.view.seen: asked.seen, self.view.said: said}
         except Exception as error:
             return self._fail(seen, error)
         if mark_of(product) == seen.mark:
             done = "Nothing changed: it is known already."
+        elif before:
+            done = f"{done} {say_effect(self.shared, before, product)}"
         return self._show(product.name, show_said(done))
 
     def _fail(self, seen: SeenProduct, error: Exception) -> Update:
