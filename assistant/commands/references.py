@@ -35,6 +35,8 @@ def learn_product(
         console.say("The references are alike as whole pictures: one that differs as a whole counts too.")
     if product.window.levels:
         console.say(f"Every picture of {name} is read through the window {product.window}.")
+    for remark in product.remarks:
+        console.say(remark)
     return product
 
 

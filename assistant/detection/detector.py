@@ -65,17 +65,20 @@ class Detector:
         if product is None:
             anomaly = self._with_text(rare, features)
             return Scored(anomaly[0], float(top_mean(anomaly, config.top_share)[0]))
-        anomaly = _blend(self._distance(features, tokens, product, without), rare, config)
+        distance = self._distance(features, tokens, product, without)
+        anomaly = _blend(distance, rare, config)
         looked_at = product.looked_at
         if looked_at is not None:
-            anomaly = anomaly * fit_mask(looked_at, *anomaly.shape[1:]).to(anomaly.device)
+            shown = fit_mask(looked_at, *anomaly.shape[1:]).to(anomaly.device)
+            anomaly, distance = anomaly * shown, distance[:, shown > 0]
         contrast = None
         if product.known:
             contrast = product.known.contrast(tokens, product.dictionary, without)
             anomaly = raise_known(anomaly, contrast, config.known_weight)
         value = float(self._top(anomaly, product)[0])
         whole, usual = self._whole(features, product, without)
-        return Scored(anomaly[0], value + whole, whole, usual, None if contrast is None else contrast[0])
+        told = None if contrast is None else contrast[0]
+        return Scored(anomaly[0], value + whole, whole, usual, told, float(distance.median()))
 
     def mutual(
         self,
@@ -83,6 +86,7 @@ class Detector:
         rare: Sequence[Tensor],
         vectors: Tensor,
         tell: Callable[[float], None] | None = None,
+        groups: Sequence[int] | None = None,
     ) -> list[Scored]:
         """Maps and scores of N pictures against each other.
 
@@ -90,7 +94,8 @@ class Detector:
         maps come; `vectors` [N, D]. As against a product, the map is a weighted mean of both. Where the tower
         shares a space with text, whose vectors tell products apart, scores are smoothed over alike pictures
         as in MuSc, and the maps scaled along; class labels make no such space, and smoothing does harm. `tell`
-        hears the fraction done.
+        hears the fraction done. `groups`: a number for each picture, the same for near copies, which do not vouch
+        for each other.
         """
         config = self.config
         compared = mutual_maps(
@@ -98,6 +103,7 @@ class Detector:
             sizes=config.mutual_sizes,
             interval=config.mutual_interval,
             others=config.mutual_others,
+            groups=groups,
             tell=tell,
         )
         maps = []

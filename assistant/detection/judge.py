@@ -14,9 +14,10 @@ from assistant.detection.good_parts import GoodParts
 from assistant.detection.reader import Reader, Types
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
+from assistant.detection.suitability import find_faults
 from assistant.detection.unrated import Unrated
 from assistant.images.reading import Entry
-from assistant.inspection import WHOLE_DIFFERS, DefectType, Inspection, Mode
+from assistant.inspection import NOTHING_SHOWN, WHOLE_DIFFERS, DefectType, Inspection, Mode
 from assistant.models.backbone import Features
 
 
@@ -27,9 +28,9 @@ class Judge:
         self.detector = detector
         self.reader = reader
 
-    def see(self, entry: Entry, features: Features) -> SeenPicture:
-        """What is kept of a picture that was encoded, and what its patches say in words."""
-        return SeenPicture.of(entry, features, self.reader.read(features))
+    def see(self, entry: Entry, features: Features, sketched: bool = False) -> SeenPicture:
+        """What is kept of a picture that was encoded, and what its patches say in words; see `Look.sketch`."""
+        return SeenPicture.of(entry, features, self.reader.read(features), sketched)
 
     def judge(
         self, seen: SeenPicture, features: Features, product: GoodParts | None, calibration: Calibration | Unrated
@@ -59,6 +60,11 @@ class Judge:
         peak = float(shown.max())
         middle = calibration.colour(peak) if isinstance(calibration, Unrated) else calibration.threshold
         backbone, differs = self.detector.backbone, scored.whole_differs(calibration)
+        size, grid = (seen.width, seen.height), (shown.shape[0], shown.shape[1])
+        faults = find_faults(seen.look, size, grid, scored.distance, product)
+        verdict = calibration.verdict(scored.value)
+        if verdict == "good" and any(fault.startswith(NOTHING_SHOWN) for fault in faults):
+            verdict = "review"
         return Inspection(
             path=seen.path,
             mode=mode,
@@ -66,14 +72,14 @@ class Judge:
             p_value=calibration.p_value(scored.value),
             threshold=calibration.threshold,
             review_threshold=calibration.review_threshold,
-            verdict=calibration.verdict(scored.value),
-            regions=scored.regions(shown, calibration, (seen.width, seen.height), types),
+            verdict=verdict,
+            regions=scored.regions(shown, calibration, size, types),
             width=seen.width,
             height=seen.height,
             evidence=calibration.evidence,
             scale=(0.75 * middle, 1.75 * middle),
             looks_like=backbone.recognise(seen.vector),
-            notices=seen.notices + ((WHOLE_DIFFERS,) if differs else ()),
+            notices=seen.notices + faults + ((WHOLE_DIFFERS,) if differs else ()),
             bundle=backbone.card.name,
             weights=backbone.digest,
             product=product.name if product else None,

@@ -68,11 +68,11 @@ def find_groups(sketches: Sequence[Sketch]) -> list[int]:
         return first
     rough = np.stack([sketch.rough for sketch in sketches])
     for i, sketch in enumerate(sketches[:-1]):
-        near = i + 1 + np.flatnonzero(rough[i + 1 :] @ sketch.rough >= ROUGHLY)
-        if not len(near):
+        near: list[int] = (i + 1 + np.flatnonzero(rough[i + 1 :] @ sketch.rough >= ROUGHLY)).tolist()
+        if not near:
             continue
         alike = _correlations(sketch.fine, np.stack([sketches[j].fine for j in near]))
-        for j, value in zip(near.tolist(), alike.tolist(), strict=True):
+        for j, value in zip(near, alike.tolist(), strict=True):
             if value >= min(sketch.least, sketches[j].least):
                 ours, theirs = sorted((first[i], first[j]))
                 first = [ours if one == theirs else one for one in first]

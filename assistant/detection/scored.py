@@ -23,8 +23,8 @@ class Scored:
     Where references are alike as whole pictures, `whole` is how much of `value` comes from the picture as a whole
     and so from no place in the map, and `usual` how much of it good pictures have in the mean, since no two are
     the same. Where a product knows defects, `contrast` [h, w] in [-1, 1] says how much nearer a patch is to one of
-    them than to anything good; the map was raised where it is positive. `distance`: how far half of what is looked
-    at is from good parts at least; a defect takes less, so it tells of the picture as a whole. NaN without a product.
+    them than to anything good; the map was raised where it is positive. `distance`: how far half of what is
+    looked at is from good parts at least; a defect takes less, so it tells of the whole. NaN without a product.
     """
 
     map: Tensor

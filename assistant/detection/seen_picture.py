@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from assistant.detection.reader import Reading
+from assistant.detection.suitability import Look
 from assistant.images.judged import JudgedPicture
 from assistant.images.load import Window
 from assistant.images.reading import Entry
@@ -19,7 +20,8 @@ class SeenPicture:
 
     `path` is what it came from, `width` and `height` its size in pixels as displayed, `notices` what reading it
     gave rise to, and `ms` how many milliseconds that took. `window` is what it was read through, None for none,
-    and `judged` the picture itself, for as long as it is held. `vector` [D] stands for the picture as a whole.
+    and `judged` the picture itself, for as long as it is held.
+    `look` says what its pixels were like. `vector` [D] stands for the picture as a whole.
     `reading` is what its patches say in words, or None where the bundle has none for them.
     """
 
@@ -30,11 +32,12 @@ class SeenPicture:
     ms: float
     window: Window | None
     judged: JudgedPicture
+    look: Look
     vector: Tensor
     reading: Reading | None
 
     @classmethod
-    def of(cls, entry: Entry, features: Features, reading: Reading | None) -> SeenPicture:
+    def of(cls, entry: Entry, features: Features, reading: Reading | None, sketched: bool = False) -> SeenPicture:
         """What is kept of an entry and its features, a batch of one; ValueError where the entry has no picture."""
         image = entry.image
         if image is None:
@@ -43,4 +46,5 @@ class SeenPicture:
         window = image.window if image.window != Window() else None
         judged = JudgedPicture(image, entry.file)
         size = image.width, image.height
-        return cls(entry.path, *size, image.notices, entry.ms, window, judged, vector, reading)
+        look = Look.at(image.pixels, sketched)
+        return cls(entry.path, *size, image.notices, entry.ms, window, judged, look, vector, reading)

@@ -13,6 +13,7 @@ from torch import Tensor
 from assistant.detection.calibration import Calibration, calibrate_mutual, require_several
 from assistant.detection.good_parts import GoodParts
 from assistant.detection.judge import Judge
+from assistant.detection.near_copies import find_groups
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
 from assistant.detection.threads import PictureThreads
@@ -94,13 +95,17 @@ class InspectionStream:
                 features = next(encoded)
                 tokens.append(self.detector.coarse_tokens(features)[0].to(torch.bfloat16))
                 rare.append(self.detector.score(features, None).map)
-                kept.append(self.judge.see(entry, features))
+                kept.append(self.judge.see(entry, features, sketched=True))
         scored: Iterator[Scored] = iter(())
         pictures = [seen for seen in kept if isinstance(seen, SeenPicture)]
         if pictures:
-            require_several(len(pictures))
-            rows = self.detector.mutual(tokens, rare, torch.stack([seen.vector for seen in pictures]), tell)
-            calibration = calibrate_mutual([row.value for row in rows], target=target)
+            groups = find_groups([seen.look.sketch for seen in pictures if seen.look.sketch])
+            require_several(len({*groups}))
+            vectors = torch.stack([seen.vector for seen in pictures])
+            rows = self.detector.mutual(tokens, rare, vectors, tell, groups)
+            # One score for each group: copies of a defect would seem to be the commonest kind.
+            values = {group: row.value for group, row in zip(groups, rows, strict=True)}
+            calibration = calibrate_mutual([*values.values()], target=target)
             scored = iter(rows)
         ms = 1000 * (time.perf_counter() - start) / max(1, len(kept))
         for seen in kept:

@@ -27,11 +27,14 @@ more, a lens cap with noise and a glow of light under 10."""
 
 DARK, LIGHT = 40.0, 215.0  # what is called dark and white, in grey levels
 
+AGREEING = 1.02
+"""References whose shapes, or sizes, differ by more say that those of a picture do not matter."""
+
 BENT = 1.25
-"""Times that a picture may be wider or narrower than all references."""
+"""Times that a picture may be wider or narrower than references of one shape."""
 
 GROWN = 2.0
-"""Times that a picture may be larger or smaller along a side than all references."""
+"""Times that a picture may be larger or smaller along a side than references of one size."""
 
 ALIEN = 4.0
 """Times as far from good parts as any reference lies half of a picture of another product."""
@@ -105,7 +108,7 @@ def _alien(distance: float, references: Sequence[GoodPart]) -> str:
 
 
 def _unlike(size: tuple[int, int], references: Sequence[GoodPart]) -> str:
-    """Whether shape or size lie beyond the references', by more than these differ among themselves."""
+    """Whether the references have one shape or size, and the picture a far other one."""
     sizes = [(r.width, r.height) for r in references if r.width and r.height]
     if not sizes:
         return ""
@@ -119,8 +122,7 @@ def _unlike(size: tuple[int, int], references: Sequence[GoodPart]) -> str:
 
 def _beyond(value: float, usual: Sequence[float], times: float) -> bool:
     low, high = min(usual), max(usual)
-    margin = max(times, high / low)
-    return not low / margin <= value <= high * margin
+    return high <= AGREEING * low and not low / times <= value <= high * times
 
 
 def _itself(digest: str, references: Sequence[GoodPart]) -> str:

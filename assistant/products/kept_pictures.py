@@ -6,7 +6,6 @@ knows pictures and sizes, and neither memory nor limits.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Mapping
 
@@ -68,8 +67,3 @@ def draw(pictures: Mapping[int, Tensor], digests: Mapping[int, str], most: int |
             break
         kept.append(i)
     return {i: pictures[i] for i in sorted(kept)}
-
-
-def digest_of(pixels: NDArray[np.generic]) -> str:
-    """A digest of a picture or a mask, the same for copies."""
-    return hashlib.sha256(f"{pixels.shape} ".encode() + pixels.tobytes()).hexdigest()[:32]

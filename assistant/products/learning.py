@@ -5,7 +5,7 @@ Nothing is trained; the towers stay as they are. It takes as long as scoring the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -19,14 +19,18 @@ from assistant.adapters.whole import Wholes
 from assistant.detection.calibration import Prior, calibrate
 from assistant.detection.detector import Detector
 from assistant.detection.known import less
+from assistant.detection.near_copies import Sketch, find_groups
+from assistant.detection.scored import Scored
 from assistant.errors import ProductError, WeightsError
+from assistant.images.digest import digest_of
 from assistant.images.load import LoadedImage, Window
 from assistant.images.views import jittered_views, memory_views
 from assistant.models.backbone import Features
 from assistant.products.config import LearnConfig
-from assistant.products.kept_pictures import digest_of, draw, expand, shrink
+from assistant.products.kept_pictures import draw, expand, shrink
 from assistant.products.masks import check_masks, fit_shape
 from assistant.products.product import Product, Reference, check_name, stale
+from assistant.products.remarks import doubt_about
 from assistant.progress import Tell, say_nothing
 
 CAPACITY = 50_000
@@ -53,7 +57,7 @@ def learn_product(
     tell: Tell | None = None,
     count: int = 0,
 ) -> Product:
-    """A product that knows the given good pictures, each of them once.
+    """A product that knows the given good pictures, each of them once; near copies count as one in its limits.
 
     They are looked at one after the other and let go. `count` says how many come, where they cannot be counted.
     They were read through the window of `config`, which is kept with the product.
@@ -73,15 +77,18 @@ def learn_product(
     dictionary = Dictionary.build(shown.patches, CAPACITY, device=backbone.runtime.device)
     tell("Scoring each reference without itself", 1.0)
     seen, digests, aligned = shown.features, dict(enumerate(shown.digests)), config.aligned
+    references = find_near_copies(shown.references, shown.kept)
     if aligned is None:
-        aligned = config.memory == "nearest" and find_alignment(detector, dictionary, seen, config)
+        apart = {r.id: seen[r.id] for r in references if r.like is None}
+        memory = less(dictionary, *(r.id for r in references if r.like is not None))
+        aligned = config.memory == "nearest" and find_alignment(detector, memory, apart, config)
     draft = Product(
         name=name,
         bundle=backbone.card.name,
         weights=backbone.digest,
         side=backbone.part.image_size,
         views=config.views,
-        references=tuple(Reference(i, shown.names[i], None, digests[i]) for i in seen),
+        references=references,
         calibration=calibrate([1.0], target=config.target_false_alarm),  # until there are scores
         dictionary=dictionary,
         roi=looked,
@@ -99,6 +106,7 @@ def learn_product(
 
 def calibrate_again(detector: Detector, product: Product, prior: Prior | None = None) -> Product:
     """The product with limits that rest on what it holds now, from the pictures it keeps."""
+    product = replace(product, references=find_near_copies(product.references, product.pictures))
     kept = {i: expand(picture) for i, picture in product.pictures.items()}
     seen = {i: detector.encode([pixels], product.tiles)[0] for i, pixels in kept.items()}
     return _with_limits(detector, product, seen, next(iter(kept.values()), None), prior)
@@ -163,31 +171,46 @@ def _with_limits(
 
     `first` are the pixels of the first of them, None where no picture is kept.
     """
-    kept = {i: seen[i] for i in product.pictures}
+    apart = {i: seen[i] for i in product.pictures if i in product.groups}
     product = replace(
         product,
-        wholes=_find_wholes(detector, product, kept),
-        strengths=_find_strengths(detector, product, kept),
+        wholes=_find_wholes(detector, product, apart),
+        strengths=_find_strengths(detector, product, apart),
         trained=detector.trained_for(product),
     )
     scores, jittered = _score_references(detector, product, seen, first)
     thinned, target = _score_thinned(detector, product, seen), product.calibration.target
+    groups = [[scores[i].value for i in group if i in scores] for group in product.groups.values()]
+    held_out = [float(np.mean(group)) for group in groups if group]
     return replace(
         product,
-        references=tuple(replace(r, score=scores.get(r.id)) for r in product.references),
-        calibration=calibrate([*scores.values()], jittered, thinned=thinned, target=target, prior=prior),
+        references=tuple(_rated(reference, scores.get(reference.id)) for reference in product.references),
+        calibration=calibrate(held_out, jittered, thinned=thinned, target=target, prior=prior),
     ).sealed()
 
 
-def _score(detector: Detector, product: Product, features: Features, without: int | None = None) -> float:
-    """A picture's score by the rule of an inspection, in the single precision in which maps are made."""
-    return float(np.float32(detector.score(features, product, without=without).value))
+def _rated(reference: Reference, scored: Scored | None) -> Reference:
+    if scored is None:
+        return replace(reference, score=None, distance=None)
+    return replace(reference, score=scored.value, distance=scored.distance)
+
+
+def _score(detector: Detector, product: Product, features: Features, without: Sequence[int] = ()) -> Scored:
+    """A picture's score by the rule of an inspection, in the single precision in which maps are made.
+
+    `without`: a group of references that is left out, the first of which stands for all in wholes and strengths.
+    """
+    first, rest = (without[0], without[1:]) if without else (None, ())
+    fewer = replace(product, dictionary=less(product.dictionary, *rest)) if rest else product
+    scored = detector.score(features, fewer, without=first)
+    return replace(scored, value=float(np.float32(scored.value)))
 
 
 def _find_wholes(detector: Detector, product: Product, seen: Mapping[int, Features]) -> Wholes | None:
     """How the references look as whole pictures; None where they are not alike, or a single one cannot tell.
 
-    `seen` are the features of those whose pictures are kept, so that it can be found out again after any change.
+    `seen` are the features of those whose pictures are kept, so that it can be found out again after any change,
+    and of near copies only the first one's.
     Of very many, as many stay as `WHOLES_BYTES` hold, drawn by the digests of their pixels.
     """
     signatures = {i: detector.signature(features, product.looked_at) for i, features in seen.items()}
@@ -207,55 +230,78 @@ def _find_strengths(detector: Detector, product: Product, seen: Mapping[int, Fea
 
 def _score_references(
     detector: Detector, product: Product, seen: Mapping[int, Features], first: NDArray[np.uint8] | None
-) -> tuple[dict[int, float], list[list[float]]]:
-    """The scores of the references seen, each without itself, by id; of a single one, those of altered copies.
+) -> tuple[dict[int, Scored], list[list[float]]]:
+    """The scores of the references seen, each without its group, by id; of a single one, those of altered copies.
 
     `first` are the pixels of that single one, None where its picture was not kept.
     """
-    if len(product.references) > 1 or first is None:
-        return {i: _score(detector, product, features, i) for i, features in seen.items()}, []
+    groups = product.groups
+    if len(groups) > 1 or first is None:
+        group_of = {i: group for group in groups.values() for i in group}
+        return {i: _score(detector, product, features, group_of[i]) for i, features in seen.items()}, []
     altered = detector.encode(jittered_views(first), product.tiles)
-    return {}, [[_score(detector, product, features) for features in altered]]
+    return {}, [[_score(detector, product, features).value for features in altered]]
 
 
 def _score_thinned(detector: Detector, product: Product, seen: Mapping[int, Features]) -> list[float]:
-    """Scores of the references seen, each without itself and without another; none of too few or too many.
+    """Scores of the references seen, each without its group and without another; none of too few or too many.
 
-    Which others are left out follows from the digests of their pixels: the order of references says nothing.
+    Which others are left out follows from the digests of their pixels: the order of references says nothing. Of a
+    group the first one stands for all.
     """
-    if len(product.references) not in THINNED:
+    groups = product.groups
+    if len(groups) not in THINNED:
         return []
-    ids = [r.id for r in sorted(product.references, key=lambda r: r.digest) if r.id in seen]
+    ids = [r.id for r in sorted(product.references, key=lambda r: r.digest) if r.id in seen and r.id in groups]
     scores = []
     for place, left_out in enumerate(ids):
-        fewer = _without(product, left_out)
+        fewer = _without(product, groups[left_out])
         for partner in range(1, min(PARTNERS, len(ids) - 1) + 1):
             other = ids[place - partner]
-            scores.append(_score(detector, fewer, seen[other], other))
+            scores.append(_score(detector, fewer, seen[other], groups[other]).value)
     return scores
 
 
-def _without(product: Product, owner: int) -> Product:
-    """What a product compares pictures with, less what it knows from one of its references."""
+def _without(product: Product, group: Sequence[int]) -> Product:
+    """What a product compares pictures with, less what it knows from a group of its references."""
     wholes, strengths = product.wholes, product.strengths
     return replace(
         product,
-        dictionary=less(product.dictionary, owner),
-        wholes=wholes and wholes.drop(owner),
-        strengths=strengths and strengths.drop(owner),
+        dictionary=less(product.dictionary, *group),
+        wholes=wholes and wholes.drop(group[0]),
+        strengths=strengths and strengths.drop(group[0]),
     )
+
+
+def find_near_copies(references: Sequence[Reference], pictures: Mapping[int, Tensor]) -> tuple[Reference, ...]:
+    """References with what each is nearly one picture with, by the kept ones of `pictures`.
+
+    Of those that are no longer kept, what was found out earlier stays.
+    """
+    ids = [r.id for r in references if r.id in pictures]
+    places = find_groups([Sketch.of(expand(pictures[i])) for i in ids])
+    firsts = {i: ids[place] for i, place in zip(ids, places, strict=True)}
+    there = {r.id for r in references}
+    found = {r.id: firsts.get(r.id, firsts.get(r.like, r.like) if r.like in there else r.id) for r in references}
+    return tuple(replace(r, like=None if found[r.id] == r.id else found[r.id]) for r in references)
 
 
 @dataclass(eq=False)
 class _Shown:
     """What is taken of references that come one after the other: by number, and the pixels of the first."""
 
-    names: list[str] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     features: dict[int, Features] = field(default_factory=dict)
     patches: dict[int, Tensor] = field(default_factory=dict)
     kept: dict[int, Tensor] = field(default_factory=dict)
     first: NDArray[np.uint8] | None = None
+
+
+def reference_of(id: int, picture: LoadedImage, digest: str) -> Reference:
+    """What is noted of a good picture before it is scored."""
+    size = {"width": picture.width, "height": picture.height}
+    return Reference(id, picture.name, None, digest, **size, doubt=doubt_about(picture))
 
 
 def check_depth(picture: LoadedImage, window: Window | None) -> None:
@@ -303,7 +349,7 @@ def _look_at(
             first = picture
         _check_depth(config, first, picture)
         features = detector.encode(memory_views(picture.pixels, config.views), config.tiles)
-        shown.names.append(picture.name)
+        shown.references.append(reference_of(number, picture, digest))
         shown.digests.append(digest)
         shown.features[number] = features[0]
         shown.patches[number] = merge(detector.tokens(f) for f in features)

@@ -29,6 +29,7 @@ from assistant.models.digests import digest_state
 from assistant.products.config import check_memory
 from assistant.products.masks import is_share, look_at
 from assistant.products.names import SUFFIX
+from assistant.products.remarks import IS_EVEN, remarks_on
 from assistant.products.undo import Step, pack, trim, unpack
 
 SCHEMA = 3
@@ -42,13 +43,31 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for
 class Reference:
     """One good picture: its id, its file's base name, its own score against the others, a digest of its pixels.
 
-    `score` is None where there is no other reference, or the picture itself is no longer kept.
+    `score` is None where there is no other reference, or the picture itself is no longer kept. `like`: the id of
+    the first reference that it is nearly one picture with, None for itself. `distance`: how far its patches
+    usually are from the others', None where `score` is. `width` and `height` are those of the picture as shown, 0
+    where nobody noted them. `doubt` says why it may be no picture of a good part, "" for nothing.
     """
 
     id: int
     name: str
     score: float | None = None
     digest: str = ""
+    like: int | None = None
+    distance: float | None = None
+    width: int = 0
+    height: int = 0
+    doubt: str = ""
+
+    @property
+    def even(self) -> bool:
+        """Whether nothing is to be seen in it."""
+        return self.doubt == IS_EVEN
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dict; what came later is left out where it says nothing, so that old seals hold."""
+        later = {"like": None, "distance": None, "width": 0, "height": 0, "doubt": ""}
+        return {k: v for k, v in asdict(self).items() if k not in later or v != later[k]}
 
 
 @dataclass(frozen=True)
@@ -140,6 +159,20 @@ class Product:
         return self.wholes is not None
 
     @property
+    def groups(self) -> dict[int, tuple[int, ...]]:
+        """The ids of references that are nearly one picture, by the first of them; most are alone."""
+        groups: dict[int, tuple[int, ...]] = {}
+        for reference in self.references:
+            first = reference.id if reference.like is None else reference.like
+            groups[first] = (*groups.get(first, ()), reference.id)
+        return groups
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be said about its references, a sentence each; see `products.remarks`."""
+        return remarks_on(self.references)
+
+    @property
     def looked_at(self) -> Tensor | None:
         """The region of interest [h, w] float32 in [0, 1] without what is to be ignored; None is everything."""
         return look_at(self.roi, self.ignore)
@@ -184,7 +217,7 @@ class Product:
         plain = ("schema", "name", "bundle", "weights", "side", "views", "created", "seal", "aligned", "tiles")
         header: dict[str, Any] = {name: getattr(self, name) for name in (*plain, "memory", "trained")}
         header["scoring"] = self.scoring.to_dict()
-        header["references"] = [asdict(reference) for reference in self.references]
+        header["references"] = [reference.to_dict() for reference in self.references]
         header["defects"] = self.known.rows()
         header["history"] = [asdict(change) for change in self.history]
         header["calibration"] = self.calibration.to_dict()
@@ -321,6 +354,8 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
     dictionary.load_state_dict(groups["dictionary"])
     references = tuple(Reference(**row) for row in rest.pop("references"))
     ids = {reference.id for reference in references}
+    if {r.like for r in references} - {None, *ids}:
+        raise ProductError(f"The product {rest['name']!r} holds a near copy of a reference it does not name.")
     wholes = Wholes.from_state_dict(groups["wholes"]) if groups["wholes"] else None
     strengths = Strengths.from_state_dict(groups["strengths"]) if groups["strengths"] else None
     owners = {*dictionary.ids(), *map(int, groups["picture"])}

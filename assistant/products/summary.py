@@ -47,6 +47,7 @@ class ProductRow:
     window: Window | None = None
     created: str | None = None
     bytes: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,4 +102,5 @@ def _short(product: Product) -> dict[str, Any]:
         "window": product.window if product.window != Window() else None,
         "created": product.created,
         "bytes": product.nbytes,
+        "remarks": product.remarks,
     }

@@ -17,15 +17,16 @@ from assistant.detection.good_parts import fit_mask
 from assistant.detection.known import KnownDefect, choose_patches, copy_of, less
 from assistant.detection.regions import EXTENT
 from assistant.errors import ImageError, ProductError
+from assistant.images.digest import digest_of
 from assistant.images.load import LoadedImage, Window, load_image
 from assistant.images.sources import walk_sources
 from assistant.images.views import memory_views
 from assistant.inspection import Inspection
 from assistant.models.backbone import Features
-from assistant.products.kept_pictures import digest_of, draw, shrink
-from assistant.products.learning import calibrate_again, check_depth, fitting, is_ready
+from assistant.products.kept_pictures import draw, shrink
+from assistant.products.learning import calibrate_again, check_depth, fitting, is_ready, reference_of
 from assistant.products.masks import Mask, check_mask, check_masks, fit_shape
-from assistant.products.product import Change, Product, Reference
+from assistant.products.product import Change, Product
 
 Kind = Literal["good", "defect"]
 Correction = Literal["false alarm", "missed"]
@@ -183,7 +184,7 @@ class Teacher:
             digests[number] = digest
             shown = shrink(picture.pixels, detector.backbone, product.tiles)
             kept = draw({**kept, number: shown}, digests)
-            references = (*references, Reference(number, picture.name, None, digest))
+            references = (*references, reference_of(number, picture, digest))
             changes.append(Change(_now(), "good", number, picture.name))
             number += 1
         left = {*memory.ids(), *kept}  # one that left neither patch nor picture plays no part any more
@@ -214,7 +215,8 @@ class Teacher:
             (features,) = self.detector.encode([picture.pixels], product.tiles)
             patches = self._patches_of(product, features, place)
             known = known.without(same.id) if same else known
-            known = known.with_example(KnownDefect(number, picture.name, label, digest), patches)
+            extent = 0.0 if place is None else round(float(place.mean()) ** 0.5, 6)
+            known = known.with_example(KnownDefect(number, picture.name, label, digest, extent), patches)
             changes.append(Change(_now(), "defect", number, picture.name, label))
             number += 1
         return self._follow(product, *changes, known=known)

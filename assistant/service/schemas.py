@@ -293,6 +293,7 @@ _SUMMARY = {
     "window": None,
     "created": _TAKEN,
     "bytes": 6_400_000,
+    "remarks": [],
 }
 
 

@@ -126,14 +126,14 @@ def test_what_makes_no_sense_is_refused_before_any_work(pictures):
 
 
 def _part(seed, *, disc=True, shift=0):
-    """A printed plate with a bright disc on it, always in the same place, and the grain of a camera.
+    """A printed plate with a bright disc on it, always in the same place, with wear and the grain of a camera.
 
     No two places of the print are the same, so that parts lie alike in whatever precision patches are compared.
     """
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:160, :160]
     plate = 90 + np.kron(np.random.default_rng(0).normal(0, 30, (20, 20)), np.ones((8, 8)))
-    plate += rng.normal(0, 3, (160, 160))
+    plate += rng.normal(0, 3, (160, 160)) + np.kron(rng.normal(0, 5, (40, 40)), np.ones((4, 4)))
     if disc:
         plate[(rows - 60) ** 2 + (columns - 100 - shift) ** 2 < 24**2] += 100
     return np.repeat(plate.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
@@ -287,3 +287,63 @@ def test_the_gate_of_wholes_is_the_products_own(detector, pictures):
     spread = learn_product(detector, "cloth", pictures).wholes.spread
     assert learn_product(detector, "cloth", pictures, scoring=ScoringConfig(whole_gate=spread + 1e-6)).alike
     assert not learn_product(detector, "cloth", pictures, scoring=ScoringConfig(whole_gate=spread - 1e-6)).alike
+
+
+def _frame(picture, seed=0):
+    """The next frame of the camera: the same part with other noise, a little darker."""
+    noise = np.random.default_rng(seed).normal(0, 1.0, picture.pixels.shape)
+    return load_image((picture.pixels * 0.98 + noise).clip(0, 255).astype(np.uint8), name=f"frame {seed}.png")
+
+
+def test_near_copies_count_as_one(detector, pictures, tmp_path):
+    frames = [_frame(pictures[1], i) for i in range(3)]
+    product = learn_product(detector, "cloth", [*pictures, *frames])
+    assert [r.like for r in product.references] == [None, None, None, None, 1, 1, 1]
+    assert product.calibration.n == 4 == len(product.calibration.scores) and len(product.wholes.rows) == 4
+    alone = learn_product(detector, "cloth", pictures)
+    scores = [r.score for r in product.references]
+    assert scores[1] == pytest.approx(alone.references[1].score, abs=1e-3)  # no frame of it beside it
+    assert scores[4] > 0.8 * scores[1]
+    assert product.calibration.threshold == pytest.approx(alone.calibration.threshold, rel=0.05)
+    (said,) = product.remarks
+    assert said == "4 of the 7 references are nearly one picture: they count as one."
+    kept = product.load(product.save(tmp_path / "cloth.safetensors"))
+    assert kept.remarks == product.remarks and kept == product
+    kept.check_seal()
+    again = calibrate_again(detector, kept)
+    assert again.calibration.scores == pytest.approx(product.calibration.scores, abs=1e-4)
+
+
+def test_a_single_part_in_many_frames_is_a_single_reference(detector, pictures):
+    product = learn_product(detector, "cloth", [pictures[0], *(_frame(pictures[0], i) for i in range(5))])
+    assert (product.calibration.n, product.calibration.scores) == (1, ())
+    assert product.wholes is None and product.strengths is None and not product.aligned
+    assert product.remarks == ("All 6 references are nearly one picture: they count as one.",)
+
+
+def test_a_reference_far_from_the_others_is_named(detector, good, planted):
+    usual = [load_image(good(i), name=f"{i}.png") for i in range(6)]
+    assert learn_product(detector, "cloth", usual).remarks == ()
+    spoiled = good(20)
+    spoiled[40:120, 40:120] = np.random.default_rng(0).integers(0, 255, (80, 80, 3))
+    (said,) = learn_product(detector, "cloth", [*usual, load_image(spoiled, name="odd.png")]).remarks
+    assert said.startswith("odd.png may be no good part")
+
+
+def test_a_dataset_given_as_references_is_noticed(detector, good, tmp_path):
+    from PIL import Image
+
+    root = tmp_path / "nut"
+    files = ["train/good/0.png", "test/good/1.png", "test/bent/2.png", "ground_truth/bent/2_mask.png"]
+    for i, name in enumerate(files):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(good(i)).save(root / name)
+    product = learn_product(detector, "nut", [load_image(root / name) for name in files])
+    assert [bool(r.doubt) for r in product.references] == [False, False, True, True]
+    (said,) = [s for s in product.remarks if "folder" in s]
+    assert said.startswith("2 of the 4 references") and "2.png, 2_mask.png" in said
+    mask = np.zeros((160, 160, 3), np.uint8)
+    mask[20:60, 30:90] = 255
+    plain = [load_image(good(i)) for i in range(3)]
+    told = learn_product(detector, "nut", [*plain, load_image(mask, name="m.png")]).remarks
+    assert any(s == "m.png may be no good part: it looks like a mask." for s in told)
