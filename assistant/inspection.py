@@ -105,7 +105,9 @@ class Evidence:
     `method` names the rule (see `detection.calibration`), `origin` says it in one sentence. `n` is the number
     of different good pictures behind it, 0 for a built-in limit, and for none (method "none").
     `target_false_alarm` is the share of good pictures that the threshold is set to reject. `smallest_p` is
-    1 / (n + 1): a p-value below it rests on the fitted curve and not on counting.
+    1 / (n + 1): a p-value below it rests on the fitted curve and not on counting. `expected_rate` is the share of
+    good pictures expected beyond the threshold, and `upper_rate` what counting alone rules out with 90 % confidence:
+    1 where it is not known.
     """
 
     method: str
@@ -113,6 +115,8 @@ class Evidence:
     n: int
     target_false_alarm: float
     smallest_p: float
+    expected_rate: float = 1.0
+    upper_rate: float = 1.0
 
 
 WHOLE_DIFFERS = (

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from assistant.detection.built_in import BuiltInLimits, load_limits, user_limits
-from assistant.detection.calibration import Calibration, Prior, check_target
+from assistant.detection.calibration import Calibration, check_target
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.detector import Detector
 from assistant.detection.judge import Judge
+from assistant.detection.prior import Prior
 from assistant.detection.reader import Reader
 from assistant.detection.stream import InspectionStream
 from assistant.detection.threads import PictureThreads

@@ -9,25 +9,23 @@ numbers and copies no picture. `docs/limits.md` says which pictures the shipped 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, polygamma
 
 from assistant.commands import console
 from assistant.detection.built_in import BuiltInLimits, merge_sources, user_limits
 from assistant.detection.prior import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
-from assistant.images.load import load_image
+from assistant.eval.draws import measure_draws, read_draws, write_draws
+from assistant.eval.prior_fit import fit_prior
 from assistant.images.reading import in_groups, read_ahead
 from assistant.images.sources import find_images
-from assistant.images.views import jittered_views
 from assistant.inspector import Inspector
 
 if TYPE_CHECKING:
@@ -38,13 +36,6 @@ MOST = 60
 
 FEWEST = 12
 """A group of fewer teaches nothing about spread."""
-
-REFERENCES = 4
-WEIGHTS = tuple(np.round(np.arange(1.0, 20.01, 0.05), 2).tolist())
-"""What other products may count at least and at most beside a product's own references."""
-
-DRAWS = 8
-"""Random sets of references drawn of each product, of `REFERENCES` and of one."""
 
 Scores = NDArray[np.float64]
 
@@ -60,23 +51,6 @@ class Group:
     def __post_init__(self) -> None:
         if not self.pictures:
             raise LooktwiceError(f"The group {self.name!r} has no picture.")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What one product shows, in natural logarithms of the score.
-
-    `variance` is that of good pictures outside of memory against `REFERENCES` in it, the mean over draws.
-    `degrees`: degrees of freedom of that. `gaps`, one for each draw: how much higher other good pictures score,
-    in the mean, against one reference than changed views of that reference do; `gap_variance`, that of single
-    pictures around it, the mean over draws.
-    """
-
-    name: str
-    variance: float
-    gaps: tuple[float, ...]
-    degrees: int = FEWEST
-    gap_variance: float = 0.0
 
 
 def good_pictures(specs: Iterable[str]) -> list[Group]:
@@ -109,71 +83,55 @@ def measure_limits(
 ) -> BuiltInLimits:
     """The limits of the inspector's bundle, from good pictures only.
 
-    Every group gives as many pictures to the zero-shot limits, drawn by `seed`: `most`, or what the smallest
-    has. Groups that are one product, of at least `FEWEST` pictures, also give the prior; where there are none
-    it stays the default. `tell` hears a sentence a group. LooktwiceError for a picture that cannot be read.
+    Every group gives as many pictures to the zero-shot limits, drawn by `seed`: `most`, or what the smallest has.
+    Groups that are one product also give the prior, see `measure_prior`. `tell` hears a sentence a group.
+    LooktwiceError for a picture that cannot be read.
     """
     if not groups:
         raise LooktwiceError("Limits need at least one group of good pictures.")
     count = min(most, min(len(group.pictures) for group in groups))
     zero_shot: list[float] = []
-    spreads: list[Spread] = []
     for group in groups:
         drawn = _draw(group.pictures, most, seed)
         zero_shot += [float(row[0]) for row in score_table(inspector, drawn[:count], [None])]
         if tell:
             tell(f"{group.name}: {count} pictures, median zero-shot score {np.median(zero_shot[-count:]):.4g}.")
-        if group.one_product and len(drawn) >= FEWEST:
-            spread = measure_spread(inspector, Group(group.name, drawn, True), seed=seed)
-            spreads.append(spread)
-            if tell:
-                tell(f"{group.name}: spread {math.sqrt(spread.variance):.3g}, gap {np.mean(spread.gaps):.3g}.")
     return BuiltInLimits(
         bundle=inspector.backbone.card.name,
         weights=inspector.backbone.digest,
         source=merge_sources([(group.name, count) for group in groups]),
         zero_shot=tuple(zero_shot),
-        prior=fit_prior(spreads) if spreads else Prior(),
+        prior=measure_prior(inspector, groups, most=most, tell=tell),
     )
 
 
-def measure_spread(inspector: Inspector, group: Group, *, draws: int = DRAWS, seed: int = 0) -> Spread:
-    """How the scores of one product's good pictures vary; see `Spread`. Each picture is encoded once."""
-    generator = np.random.default_rng(seed)
-    total = len(group.pictures)
-    drawn = [generator.choice(total, k, replace=False) for k in (REFERENCES, 1) for _ in range(draws)]
-    products = [inspector.learn("draw", [group.pictures[i] for i in chosen]) for chosen in drawn]
-    logs = _logs(inspector, group.pictures, products)
-    others = [np.delete(logs[:, i], chosen) for i, chosen in enumerate(drawn)]
-    gaps = []
-    for chosen, product, scores in zip(drawn[draws:], products[draws:], others[draws:], strict=True):
-        changed = jittered_views(load_image(group.pictures[int(chosen[0])]).pixels)
-        gaps.append(float(scores.mean() - _logs(inspector, changed, [product]).mean()))
-    within, around = (float(np.mean([s.var(ddof=1) for s in part])) for part in (others[:draws], others[draws:]))
-    return Spread(group.name, within, tuple(gaps), total - REFERENCES - 1, around)
+def measure_prior(
+    inspector: Inspector,
+    groups: Sequence[Group],
+    *,
+    most: int = MOST,
+    tell: Callable[[str], None] | None = None,
+    kept: Path | None = None,
+) -> Prior:
+    """What groups that are one product, of at least `FEWEST` pictures, teach; the default where there are none.
 
-
-def fit_prior(spreads: Sequence[Spread]) -> Prior:
-    """The prior of `assistant.detection.calibration` from what products show.
-
-    `spread` and `weight` are those of a scaled inverse chi-square, from the moments of the logarithms of the
-    products' variances (Smyth 2004, section 6.2), the weight held between 1 and 20: typical products decide, and
-    one that varies much makes the weight small and not the spread large. `gap` is the mean over all draws,
-    `gap_spread` the standard deviation of single pictures around it, within and between draws.
+    The first `most` pictures of each count, in the order in which they were taken. `kept`: a file of draws, to
+    which each group's are added; what is in it is not measured again.
     """
-    logs = np.log([max(s.variance, 1e-12) for s in spreads])
-    degrees = np.array([s.degrees for s in spreads], float)
-    centred = logs - digamma(degrees / 2) + np.log(degrees / 2)
-    if len(spreads) > 1:
-        scatter = float(centred.var(ddof=1) - polygamma(1, degrees / 2).mean())
-        weight = next((w for w in WEIGHTS if float(polygamma(1, w / 2)) <= scatter), WEIGHTS[-1])
-    else:
-        weight = Prior().weight  # one product does not tell how much others differ from it
-    spread = math.exp((float(centred.mean()) + float(digamma(weight / 2)) - math.log(weight / 2)) / 2)
-    gaps = np.array([gap for s in spreads for gap in s.gaps])
-    between = float(gaps.var(ddof=1)) if len(gaps) > 1 else 0.0
-    around = math.sqrt(between + float(np.mean([s.gap_variance for s in spreads])))
-    return Prior(*(float(f"{number:.4g}") for number in (spread, weight, float(gaps.mean()), max(around, 0.01))))
+    draws = read_draws(kept) if kept else []
+    known = {draw.product for draw in draws}
+    for group in groups:
+        if not group.one_product or len(group.pictures) < FEWEST or group.name in known:
+            continue
+        draws += measure_draws(inspector, group.name, group.pictures[:most])
+        if kept:
+            write_draws(kept, draws)
+        if tell:
+            shares = [
+                np.mean(np.array(d.good) > d.calibration.threshold) for d in draws if d.product == group.name
+            ]
+            tell(f"{group.name}: {len(shares)} draws, {100 * np.mean(shares):.2g} % beyond the limits of today.")
+    return fit_prior(draws) if draws else Prior()
 
 
 def score_table(
@@ -207,25 +165,33 @@ def _draw(pictures: Sequence[Any], most: int, seed: int) -> tuple[Any, ...]:
     return tuple(pictures[i] for i in order)
 
 
-def _logs(inspector: Inspector, pictures: Iterable[Any], products: Sequence[Product | None]) -> Scores:
-    """Natural logarithms [N, P] of a score table."""
-    return np.log(np.maximum(np.stack([*score_table(inspector, pictures, products)]), 1e-9))
-
-
-def write_limits(specs: Sequence[str], bundle: str, out: Path | None = None, most: int = MOST) -> Path:
+def write_limits(
+    specs: Sequence[str],
+    bundle: str,
+    out: Path | None = None,
+    most: int = MOST,
+    *,
+    prior_only: bool = False,
+    draws: Path | None = None,
+) -> Path:
     """Measure a bundle's limits on `GROUP=SPEC` groups and write them, by default as the user's own.
 
-    Same errors as `good_pictures` and `measure_limits`.
+    `prior_only`: the zero-shot scores stay as they are. `draws`: a file in which draws are kept, so that a run
+    that was stopped goes on. Same errors as `good_pictures` and `measure_limits`.
     """
     inspector = Inspector.from_pretrained(bundle)
-    limits = measure_limits(inspector, good_pictures(specs), most=most, tell=console.say)
+    groups = good_pictures(specs)
+    if prior_only:
+        prior = measure_prior(inspector, groups, most=most, tell=console.say, kept=draws)
+        limits = replace(inspector.limits, prior=prior)
+    else:
+        limits = measure_limits(inspector, groups, most=most, tell=console.say)
     path = limits.save(out or user_limits(bundle))
-    made, prior = limits.calibration(0.05), limits.prior
+    made = limits.calibration(0.05)
     console.say(
         f"{limits.source}: at 5 %, zero-shot threshold {made.threshold:.4g}, review {made.review_threshold:.4g}."
     )
     console.say(
-        f"Prior: spread {prior.spread:g}, weight {prior.weight:g}, gap {prior.gap:g}, gap spread "
-        f"{prior.gap_spread:g}. Written to {path.name}."
+        f"Prior: {', '.join(f'{k} {v:g}' for k, v in asdict(limits.prior).items())}. Written to {path.name}."
     )
     return path

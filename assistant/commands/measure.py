@@ -115,13 +115,20 @@ def limits(
     out: Annotated[
         Path | None, typer.Option(help="The .json file to write; by default where your own limits are kept.")
     ] = None,
+    prior_only: Annotated[
+        bool,
+        typer.Option(help="Measure only what products teach about few references, and keep the zero-shot scores."),
+    ] = False,
+    draws: Annotated[
+        Path | None, typer.Option(help="A .json file that keeps what was measured, so that a stopped run goes on.")
+    ] = None,
 ) -> None:
     """Measure the limits for pictures of unknown products on your own good pictures."""
     from assistant.eval.limits import write_limits
 
     targets.check_target("--out", out, targets.RESULTS)
     with targets.written(out, ".json") as file:
-        path = write_limits(groups, bundle, file)
+        path = write_limits(groups, bundle, file, prior_only=prior_only, draws=draws)
     console.say_written({"--out": out or path})
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from assistant.detection.calibration import Calibration, Prior, built_in
+from assistant.detection.calibration import Calibration, built_in
+from assistant.detection.prior import Prior
 from assistant.detection.unrated import Unrated
 from assistant.errors import CalibrationError
 from assistant.files import write_atomically

@@ -1,18 +1,24 @@
 """From scores of good pictures to a threshold, at a stated rate of false alarms.
 
-Three rules, and every result says which one spoke:
+Every result says which rule spoke:
 
-`conformal`   Enough good pictures to count: the threshold is an order statistic of their scores, each scored
-              without itself, and the p-value is a rank (Bates et al. 2023, "Testing for outliers with
-              conformal p-values"; leave-one-out as in arXiv 2402.16388).
-`predictive`  Too few to count: the log-scores are taken as normal, their spread is pulled towards the spread
-              that other products show, and the threshold is a quantile of the predictive Student t of the next
-              good picture (Gelman et al., "Bayesian Data Analysis", section 3.3).
+`conformal`   Enough good pictures to count: at most the target rate of good parts lies beyond the limit, with 90 %
+              confidence, by an order statistic of their scores, each scored without itself (Wilks 1941,
+              "Determination of sample sizes for setting tolerance limits"; leave-one-out as in arXiv 2402.16388).
+`predictive`  Too few to count: the limit is a quantile of a hierarchical predictive distribution. Log-scores of a
+              product's good pictures have a spread, which its references show and other products complete, and
+              parts made at another moment differ more than those of one, by as much as other products have shown
+              (Fisch et al. 2021, "Few-shot conformal prediction with auxiliary tasks", is the idea; the curve is
+              a Student t as in Gelman et al., "Bayesian Data Analysis", section 3.3).
 `built-in`    No good picture at all: scores of good pictures of other things, measured beforehand.
 `mutual`      No good picture named, but many unlabelled ones: the lower or commonest kind of scores is taken as
               good.
+`production`  Unlabelled parts of this product, most of which are taken as good: see `detection.production_limits`.
+`checked`     Set on parts that somebody sorted into good and defective: see `detection.check_set`. The curve is
+              that of the good ones among them, for p-values alone.
 
-Knows numbers only: no pictures, no towers.
+There are two limits. The threshold allows for other moments. Below it a score may go to a person, from where it is
+unusual for the moment that the references show. Knows numbers only: no pictures, no towers.
 """
 
 from __future__ import annotations
@@ -25,16 +31,26 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from assistant.detection.counting import CONFIDENCE, counted_rank, parts_needed, percent, upper_rate
+from assistant.detection.prior import Prior
 from assistant.errors import CalibrationError
 from assistant.inspection import Evidence, Verdict, present_name
 
-Method = Literal["conformal", "predictive", "built-in", "mutual"]
+Method = Literal["conformal", "predictive", "built-in", "mutual", "production", "checked"]
 
-REVIEW_FACTORS: dict[Method, float] = {"conformal": 2.0, "predictive": 4.0, "built-in": 4.0, "mutual": 2.0}
-"""Good pictures with a p-value between the target and this many times the target go to a person.
+REVIEW_RATE = 0.3
+"""A score that at most so many good pictures of one moment reach goes to a person: chosen so that no more defects
+are called good than before limits allowed for other moments (docs/limits.md)."""
 
-The band is wider where the limit rests on other products instead of this one's pictures.
-"""
+REVIEW_FACTORS: dict[Method, float] = {"built-in": 4.0, "mutual": 2.0}
+"""Where no good picture is known: a p-value between the target and this many times the target goes to a person."""
+
+NARROWEST = 0.02
+"""The two limits differ by at least this share: nobody knows a limit better."""
+
+FADE = 45.0
+"""From so many references on, which is what a counted limit of 5 % takes, half of what other moments add is taken
+to be among them."""
 
 SMALLEST_TARGET = 1e-6
 """No number of references supports a smaller share of false alarms, and fitted curves run to infinity there."""
@@ -42,47 +58,16 @@ SMALLEST_TARGET = 1e-6
 BEYOND = 100.0
 """No logarithm of a limit is larger: no score comes near, and a curve from two pictures runs to infinity."""
 
-APART = 4.0
-"""Two groups of scores are told apart where their means differ by this many of their pooled spreads.
-
-Normal scores split in the middle come to 2.6, so one kind is not taken for two."""
-
-WIDE = 0.13
-"""The spread of log-scores that good pictures among unlabelled ones are taken to have, worth `WIDE_WEIGHT` scores:
-what lies below its centre makes a limit that is too low by itself."""
-
-WIDE_WEIGHT = 5.0
-
-GAP_FREEDOM = 5.0
-"""Degrees of freedom of the curve from a single reference: what few products show of the gap leaves wide tails."""
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What other products teach about the log-scores of good pictures, for when there are few.
-
-    `spread` is the typical standard deviation among good pictures of one product, worth `weight` observations.
-    `gap` and `gap_spread`: how much higher another good part scores than a changed view of the only
-    reference, and by how much parts and products differ in that. Measured by `assistant.eval.limits`.
-    """
-
-    spread: float = 0.08
-    weight: float = 2.0
-    gap: float = 0.45
-    gap_spread: float = 0.28
-
-    def __post_init__(self) -> None:
-        if min(self.spread, self.weight, self.gap_spread) <= 0:
-            raise ValueError("spreads and weight of a prior are positive")
-
 
 @dataclass(frozen=True)
 class Calibration:
     """Two limits on the raw score, and the p-value of any score.
 
-    `scores`: the sorted scores of good pictures behind it, of any unit. `center`, `width` and `freedom` are
-    those of the Student t of the log-score where a curve is used. `n`: different good pictures, 0 for a
-    built-in limit.
+    `scores`: the sorted scores of good pictures behind it, of any unit; `views`, those of changed views of a
+    single one; `thinned`, those of good pictures with another one left out too. `center`, `width` and `freedom`
+    are those of the Student t of the log-score of good pictures of one moment, and `between` is how much variance
+    other moments add, as a multiple. `n`: different good pictures, 0 for a built-in limit. `limits`: that for
+    review and the threshold, where they were set on checked parts, and `source` on which; None else.
     """
 
     method: Method
@@ -93,44 +78,69 @@ class Calibration:
     width: float
     freedom: float
     source: str = ""
+    between: float = 0.0
+    views: tuple[float, ...] = ()
+    thinned: tuple[float, ...] = ()
+    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         check_target(self.target)
-        numbers = (*self.scores, self.center, self.width, self.freedom)
+        numbers = (*self.scores, *self.views, *self.thinned, self.center, self.width, self.freedom, self.between)
         if not all(math.isfinite(v) for v in numbers):
             raise CalibrationError("The threshold cannot be worked out from scores that are not finite.")
         if self.method not in get_args(Method):
             raise ValueError(f"no such method as {self.method!r}")
-        if min(self.width, self.freedom) <= 0 or list(self.scores) != sorted(self.scores):
+        if min(self.width, self.freedom) <= 0 or self.between < 0 or list(self.scores) != sorted(self.scores):
             raise ValueError("a curve has a positive width and freedom, and scores are sorted")
-        if self.method in ("conformal", "built-in") and not _can_count(len(self.scores), self.target):
+        if (self.limits is not None) != (self.method == "checked"):
+            raise ValueError("limits are set by hand where they were checked, and only there")
+        if self.limits and not 0 < self.limits[0] <= self.limits[1] < math.inf:
+            raise ValueError("the limit for review lies above 0, and not above the threshold")
+        if self.method == "conformal" and not counted_rank(len(self.scores), self.target):
             raise ValueError(f"{len(self.scores)} scores are too few to count a rate of {self.target:g}")
+        if self.method == "built-in" and not _can_rank(len(self.scores), self.target):
+            raise ValueError(f"{len(self.scores)} scores are too few for a rate of {self.target:g}")
 
     def at(self, target: float) -> Calibration:
         """The same evidence at another rate of false alarms; CalibrationError where it cannot support one."""
         check_target(target)
         if self.method == "built-in":
             return built_in(self.scores, self.source, target=target)
-        if self.method == "mutual":
+        if self.method in ("mutual", "production"):
             return replace(self, target=target)
-        return replace(self, target=target, method=_method_for(len(self.scores), target))
+        method = _method_for(len(self.scores), target)
+        return replace(self, target=target, method=method, limits=None, source="")
 
     @property
     def threshold(self) -> float:
         """The score above which a picture is a defect; a good one exceeds it at the target rate."""
-        return self._limit(self.target)
+        if self.limits:
+            return self.limits[1]
+        if self.method == "built-in":
+            return self._rank_limit(self.target)
+        curve = self._curve_limit(self.target, self._wide)
+        if self.method != "conformal":
+            return curve
+        return max(curve, self.scores[len(self.scores) - counted_rank(len(self.scores), self.target)])
 
     @property
     def review_threshold(self) -> float:
-        """The score above which a picture goes to a person; at most the threshold."""
-        return min(self.threshold, self._limit(min(0.5, REVIEW_FACTORS[self.method] * self.target)))
+        """The score above which a picture goes to a person, below the threshold by `NARROWEST` at least."""
+        if self.limits:
+            return self.limits[0]
+        if self.method == "built-in":
+            limit = self._rank_limit(min(0.5, REVIEW_FACTORS[self.method] * self.target))
+        elif self.method == "mutual":
+            limit = self._curve_limit(min(0.5, REVIEW_FACTORS[self.method] * self.target), self._wide)
+        else:
+            limit = self._curve_limit(max(REVIEW_RATE, self.target), self.width)
+        return min(limit, (1 - NARROWEST) * self.threshold)
 
     def p_value(self, score: float) -> float:
         """How often a good picture scores this high or higher, in (0, 1]."""
-        if self.method in ("conformal", "built-in"):
-            above = len(self.scores) - int(np.searchsorted(self.scores, score, side="left"))
-            return (1 + above) / (1 + len(self.scores))
-        return self._tail(score)
+        if self.method == "built-in":
+            return self._rank(score)
+        return max(self._tail(score), self._rank(score)) if self.method == "conformal" else self._tail(score)
 
     def curve_p(self, score: float) -> float:
         """The p-value of a score, in (0, 1], by the curve wherever there is one.
@@ -138,7 +148,7 @@ class Calibration:
         Counting cannot tell a value beyond all good pictures from one just above them: by this number a strong
         defect is as strong against twenty references as against four. It is for severity, not for decisions.
         """
-        return self.p_value(score) if self.method == "built-in" else self._tail(score)
+        return self._rank(score) if self.method == "built-in" else self._tail(score)
 
     def verdict(self, score: float) -> Verdict:
         """The decision, by the two limits."""
@@ -147,39 +157,74 @@ class Calibration:
         return "review" if score > self.review_threshold else "good"
 
     @property
+    def upper_rate(self) -> float:
+        """The share of good parts beyond the threshold, at most, by counting alone, with 90 % confidence.
+
+        1 where no good part was scored: a single reference, a batch, limits of other things, unlabelled parts.
+        """
+        if self.method in ("built-in", "mutual", "production") or not self.scores:
+            return 1.0
+        n = len(self.scores)
+        return upper_rate(n, n - int(np.searchsorted(self.scores, self.threshold, side="right")))
+
+    @property
     def evidence(self) -> Evidence:
         """Where the threshold comes from, for people."""
         pictures = f"{self.n} good picture{'s' if self.n != 1 else ''}"
-        rate = f"{100 * self.target:g} % false alarms"
+        rate = f"{percent(self.target)} false alarms"
+        upper, sure = self.upper_rate, percent(CONFIDENCE)
+        needed = parts_needed(self.target)
+        goal = f"it takes {needed} from several days to promise {percent(self.target)}"
+        promise = f"counting alone promises {percent(upper)} at most with {sure} confidence, and {goal}"
         origin = {
-            "conformal": f"set by counting: {rate} among {pictures}, each scored without itself",
-            "predictive": f"estimated for {rate} from {pictures} and the spread that other products show",
+            "conformal": f"set by counting: at most {rate} with {sure} confidence by {pictures}, each scored "
+            "without itself, as long as parts stay as these are",
+            "predictive": f"estimated for {rate} from {pictures} and what other products show; "
+            + (promise if self.n > 1 else f"nothing can be counted from one, and {goal} with {sure} confidence"),
             "built-in": f"built in, for {rate} on {self.source}; it knows nothing of this product",
             "mutual": f"estimated for {rate} from {self.n} pictures compared with each other, taking the lower or "
             "commonest kind of scores as good",
+            "production": f"estimated for {rate} from {self.n} unlabelled parts, taken as mostly good",
+            "checked": f"set on {self.source}; on other parts it will do a little worse",
         }[self.method]
         count = self.n if self.method != "built-in" else len(self.scores)
-        return Evidence(self.method, origin, self.n, self.target, 1 / (count + 1))
+        expected = counted_rank(count, self.target) / (count + 1) if self.method == "conformal" else self.target
+        expected = self._rank(math.nextafter(self.threshold, math.inf)) if self.limits else expected
+        return Evidence(self.method, origin, self.n, self.target, 1 / (count + 1), expected, upper)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dict; `Calibration(**row)` reverses it."""
-        return asdict(self) | {"scores": list(self.scores)}
+        """A JSON-ready dict; `Calibration.from_dict(row)` reverses it."""
+        row = asdict(self) | {name: list(getattr(self, name)) for name in ("scores", "views", "thinned")}
+        if self.limits is None:
+            del row["limits"]  # so that products without keep their seals
+        return row
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Calibration:
         """Rebuild from `to_dict`."""
-        return cls(**{**row, "method": present_name(row["method"]), "scores": tuple(row["scores"])})
+        lists: dict[str, Any] = {name: tuple(row.get(name, ())) for name in ("scores", "views", "thinned")}
+        lists["limits"] = tuple(row["limits"]) if row.get("limits") else None
+        return cls(**{**row, "method": present_name(row["method"]), **lists})
+
+    @property
+    def _wide(self) -> float:
+        return self.width * math.sqrt(1 + self.between)
 
     def _tail(self, score: float) -> float:
-        z = (_log(score) - self.center) / self.width
+        z = (log_score(score) - self.center) / self._wide
         return float(max(stdtr(self.freedom, -z), 1e-12))
 
-    def _limit(self, rate: float) -> float:
-        if self.method in ("conformal", "built-in"):
-            # The smallest score whose rank p-value is still above the rate: a defect has p <= rate.
-            rank = math.floor(rate * (len(self.scores) + 1))
-            return self.scores[len(self.scores) - max(1, rank)]
-        return math.exp(min(BEYOND, self.center - self.width * float(stdtrit(self.freedom, rate))))
+    def _rank(self, score: float) -> float:
+        above = len(self.scores) - int(np.searchsorted(self.scores, score, side="left"))
+        return (1 + above) / (1 + len(self.scores))
+
+    def _rank_limit(self, rate: float) -> float:
+        # The smallest score whose rank p-value is still above the rate: a defect has p <= rate.
+        rank = math.floor(rate * (len(self.scores) + 1))
+        return self.scores[len(self.scores) - max(1, rank)]
+
+    def _curve_limit(self, rate: float, width: float) -> float:
+        return math.exp(min(BEYOND, self.center - width * float(stdtrit(self.freedom, rate))))
 
 
 def check_target(target: float) -> None:
@@ -211,20 +256,29 @@ def calibrate(
         raise CalibrationError("A threshold needs at least one good picture.")
     if not all(math.isfinite(v) and v >= 0 for v in values):
         raise CalibrationError("The threshold cannot be worked out from scores that are not finite.")
-    n = len(held_out) or 1
-    kept = tuple(sorted(float(v) for v in held_out))
+    kept, seen = tuple(sorted(map(float, held_out))), tuple(float(v) for row in views for v in row)
+    fewer, n = tuple(sorted(map(float, thinned))), len(held_out) or 1
     method = _method_for(len(kept), target)
-    if not held_out:
-        logs = [_log(v) for row in views for v in row]
-        center = float(np.mean(logs)) + prior.gap
-        return Calibration(method, target, (), 1, center, prior.gap_spread, GAP_FREEDOM)
-    logs = [_log(v) for v in kept]  # sorted, so that sums are the same in whatever order references come
-    center = float(np.mean(logs)) + _trend(logs, [_log(v) for v in sorted(thinned)])
+    if not kept:
+        shown = float(np.mean([log_score(v) for v in seen]))
+        center = prior.usual + prior.pull * (shown - prior.usual) + prior.gap
+        return Calibration(method, target, (), 1, center, prior.gap_spread, prior.freedom, views=seen)
+    logs = [log_score(v) for v in kept]  # sorted, so that sums are the same in whatever order references come
+    change = -prior.fall if n == 2 else _trend(logs, [log_score(v) for v in fewer])
     # Scores of two references against each other are one number twice, so n scores tell of n - 2 differences.
     told = max(0, n - 2)
-    freedom = prior.weight + told
-    variance = (prior.weight * prior.spread**2 + (told * float(np.var(logs, ddof=1)) if told else 0.0)) / freedom
-    return Calibration(method, target, kept, n, center, math.sqrt(variance * (1 + 1 / n)), freedom)
+    known = prior.weight * prior.spread**2 + (told * float(np.var(logs, ddof=1)) if told else 0.0)
+    return Calibration(
+        method,
+        target,
+        kept,
+        n,
+        center=float(np.mean(logs)) + change,
+        width=math.sqrt(known / (prior.weight + told) * (1 + 1 / n)),
+        freedom=prior.freedom,
+        between=prior.between * FADE / (FADE + n),
+        thinned=fewer,
+    )
 
 
 def _trend(logs: Sequence[float], thinned: Sequence[float]) -> float:
@@ -240,74 +294,25 @@ def _trend(logs: Sequence[float], thinned: Sequence[float]) -> float:
     return min(0.0, seen) * math.log(n / (n - 1)) / math.log((n - 1) / (n - 2))
 
 
-def calibrate_mutual(scores: Sequence[float], *, target: float = 0.05) -> Calibration:
-    """A calibration from unlabelled pictures, of which the lower or commonest kind is taken as good.
-
-    Where the log-scores fall into two groups that stand apart, the lower one is good, however small. Else the
-    centre is the mean of their shortest half (Andrews et al. 1972), which holds while good pictures are the
-    commonest kind. The spread is that of the scores below the centre, where no defect is, pulled towards `WIDE`.
-    CalibrationError under three pictures.
-    """
-    check_target(target)
-    require_several(len(scores))
-    logs = _lower_group(np.sort([_log(v) for v in scores]), WIDE)
-    center = _shorth(logs)
-    below = center - logs[logs < center]
-    freedom = WIDE_WEIGHT + below.size
-    width = math.sqrt((WIDE_WEIGHT * WIDE**2 + float(np.sum(below**2))) / freedom)
-    kept = tuple(float(v) for v in sorted(scores))
-    return Calibration("mutual", target, kept, len(scores), float(center), width, freedom)
-
-
-def require_several(count: int) -> None:
-    """CalibrationError unless there are enough pictures to compare with each other."""
-    if count < 3:
-        raise CalibrationError("Mutual mode compares pictures with each other and needs at least three.")
-
-
 def built_in(scores: Sequence[float], source: str, *, target: float = 0.05) -> Calibration:
     """A calibration from scores of good pictures of other things, described by `source`."""
     check_target(target)
-    if not _can_count(len(scores), target):
+    if not _can_rank(len(scores), target):
         raise CalibrationError(
             f"The built-in limits rest on {len(scores)} pictures and cannot support a target of {target:g}."
         )
     return Calibration("built-in", target, tuple(sorted(map(float, scores))), 0, 0.0, 1.0, 1.0, source)
 
 
-def _can_count(n: int, target: float) -> bool:
+def _can_rank(n: int, target: float) -> bool:
     """Whether a rank among n + 1 scores can be as rare as the target."""
     return n + 1 >= 1 / target
 
 
 def _method_for(n: int, target: float) -> Method:
-    return "conformal" if _can_count(n, target) else "predictive"
+    return "conformal" if counted_rank(n, target) else "predictive"
 
 
-def _lower_group(logs: np.ndarray[Any, Any], spread: float) -> np.ndarray[Any, Any]:
-    """The lower of two groups of sorted values where the best split sets them well apart, else all of them.
-
-    Groups are taken to be at least as wide as good pictures of one product are, `spread`, and to hold a fifth
-    of all, and three: a few good pictures that are all too much alike are not the only good ones.
-    """
-    best, lower = APART, logs
-    least = max(3, math.ceil(len(logs) / 5))
-    for cut in range(least, len(logs) - least + 1):
-        low, high = logs[:cut], logs[cut:]
-        pooled = math.sqrt((low.var() * len(low) + high.var() * len(high)) / len(logs))
-        apart = float(high.mean() - low.mean()) / max(pooled, spread)
-        if apart > best:
-            best, lower = apart, low
-    return lower
-
-
-def _shorth(values: np.ndarray[Any, Any]) -> float:
-    """The mean of the shortest interval that holds half of the sorted values."""
-    half = len(values) // 2 + 1
-    widths = values[half - 1 :] - values[: len(values) - half + 1]
-    start = int(np.argmin(widths))
-    return float(values[start : start + half].mean())
-
-
-def _log(score: float) -> float:
+def log_score(score: float) -> float:
+    """The natural logarithm of a score, which may be 0."""
     return math.log(max(score, 1e-9))

@@ -77,9 +77,14 @@ class ScoringConfig:
     whole_weight: float = 2.0
     """How many times the distance as whole pictures counts in a score, where references are alike so; chosen on
     ball screws, boards and textiles (docs/memory.md)."""
-    whole_gate: float = 0.05
+    whole_gate: float = 0.02
     """References are alike as whole pictures where their mean distance to the nearest other one is at most this:
-    textiles, ball screws and bottles are well below it, tiles, cells and boards above (docs/memory.md)."""
+    textiles, bottles and most ball screws are below it. At 0.05 references from one moment passed too, and pictures
+    from another were far from them, good or not: solar cells and boards fell from 0.81 and 0.96 to 0.62 and 0.87
+    (docs/memory.md)."""
+    whole_cap: float = 3.0
+    """The distance counts up to so many times the references' own: beyond, it tells of another moment or camera
+    rather than of a defect (docs/memory.md)."""
 
     # From the map to the score.
     top_share: float = 0.01
@@ -130,7 +135,7 @@ def check(config: ScoringConfig) -> None:
     """ValueError that names the first field whose value makes no sense."""
     shares = ("text_share", "memory_share")
     above_zero = ("strength_quantile", "top_share", "mutual_interval")
-    weights = ("known_weight", "strength_weight", "whole_weight", "whole_gate")
+    weights = ("known_weight", "strength_weight", "whole_weight", "whole_gate", "whole_cap")
     counts = {
         "rarity_neighbours": 1,
         "rarity_apart": 0,

@@ -210,11 +210,13 @@ class Detector:
 
     def _whole(self, features: Features, product: GoodParts, without: int | None) -> tuple[float, float]:
         """How much the score rises since a picture as a whole differs from all references, and usually does."""
-        weight, wholes = product.scoring.whole_weight, product.wholes
+        config, wholes = product.scoring, product.wholes
+        weight = config.whole_weight
         mine = self.signature(features, product.looked_at) if wholes and weight else None
         if wholes is None or mine is None:
             return 0.0, 0.0
-        return float((weight * wholes.distance(mine, without))[0]), weight * wholes.spread
+        distance = wholes.distance(mine, without).clamp_max(config.whole_cap * wholes.spread)
+        return float((weight * distance)[0]), weight * wholes.spread
 
     def _top(self, anomaly: Tensor, product: GoodParts) -> Tensor:
         share, looked_at = self.top_share(product), product.looked_at

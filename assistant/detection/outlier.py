@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtr
 
-from assistant.detection.calibration import Prior
+from assistant.detection.prior import Prior
 
 FEWEST = 3
 """Of two pictures that differ nobody can tell which is the odd one."""

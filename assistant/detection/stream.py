@@ -10,9 +10,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from assistant.detection.calibration import Calibration, calibrate_mutual, require_several
+from assistant.detection.calibration import Calibration
 from assistant.detection.good_parts import GoodParts
 from assistant.detection.judge import Judge
+from assistant.detection.mutual_limits import calibrate_mutual, require_several
 from assistant.detection.near_copies import find_groups
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture

@@ -16,10 +16,11 @@ from torch import Tensor
 from assistant.adapters.dictionary import Dictionary, merge
 from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
-from assistant.detection.calibration import Prior, calibrate
+from assistant.detection.calibration import calibrate
 from assistant.detection.detector import Detector
 from assistant.detection.known import less
 from assistant.detection.near_copies import Sketch, find_groups
+from assistant.detection.prior import Prior
 from assistant.detection.scored import Scored
 from assistant.errors import ProductError, WeightsError
 from assistant.images.digest import digest_of

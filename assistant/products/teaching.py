@@ -10,11 +10,12 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 
 from assistant.adapters.dictionary import Dictionary, coreset, merge
-from assistant.detection.calibration import Calibration, Prior
+from assistant.detection.calibration import Calibration
 from assistant.detection.config import DESCRIBING
 from assistant.detection.detector import Detector
 from assistant.detection.good_parts import fit_mask
 from assistant.detection.known import KnownDefect, choose_patches, copy_of, less
+from assistant.detection.prior import Prior
 from assistant.detection.regions import EXTENT
 from assistant.errors import ImageError, ProductError
 from assistant.images.digest import digest_of

@@ -14,7 +14,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from assistant.detection.calibration import Calibration, Prior, built_in, calibrate, calibrate_mutual
+from assistant.detection.calibration import Calibration, built_in, calibrate
+from assistant.detection.mutual_limits import calibrate_mutual
+from assistant.detection.prior import Prior
 from assistant.detection.regions import find_regions
 from assistant.images.geometry import fit_size
 from assistant.inspection import UNKNOWN, DefectType, Inspection, Mode, Region, Verdict

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from assistant.detection.built_in import BuiltInLimits, load_limits, merge_sources, user_limits
-from assistant.detection.calibration import Prior
+from assistant.detection.prior import Prior
 from assistant.errors import CalibrationError
 
 SCORES = tuple(round(0.1 + i / 1000, 5) for i in range(59))

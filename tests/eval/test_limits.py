@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assistant.detection.built_in import load_limits
-from assistant.detection.calibration import Prior
+from assistant.detection.built_in import BuiltInLimits, load_limits
+from assistant.detection.prior import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import DatasetError
+from assistant.eval.draws import read_draws
 from assistant.eval.limits import (
     Group,
-    Spread,
-    fit_prior,
     good_pictures,
     measure_limits,
-    measure_spread,
+    measure_prior,
     score_table,
     write_limits,
 )
+from assistant.eval.prior_fit import fit_prior
 
 
 def save(folder: Path, pixels: list[Any]) -> Path:
@@ -91,83 +91,17 @@ def test_a_bad_picture_stops_the_measurement_with_a_sentence(inspector: Any, tmp
         measure_limits(inspector, [Group("broken", (broken,))])
 
 
-def test_the_spread_of_a_varied_product_is_larger(inspector: Any, good: Any) -> None:
-    even = Group("even", tuple(good(i) for i in range(12)), one_product=True)
-    light = np.linspace(0.4, 1.3, 12)
-    varied = Group("varied", tuple((good(i) * s).clip(0, 255).astype(np.uint8) for i, s in enumerate(light)), True)
-    one, other = (measure_spread(inspector, group, draws=3) for group in (even, varied))
-    assert 0 < one.variance < other.variance
-    assert np.mean(one.gaps) < np.mean(other.gaps)
-    assert len(one.gaps) == 3
-    assert measure_spread(inspector, even, draws=3) == one
-
-
-def test_references_do_not_count_as_held_out(good: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reference scores low against itself; all others here score 2, and changed views of a reference 1."""
-    pictures = tuple(good(i, 32, 32) for i in range(12))
-
-    class Learner:
-        def learn(self, name: str, references: list[Any]) -> list[Any]:
-            return references
-
-    def score_table(inspector: Any, shown: Any, products: list[list[Any]]) -> Any:
-        for picture in shown:
-            known = any(picture is one for one in pictures)
-            yield np.array([(2.0 if known else 1.0, 1e-6)[any(picture is r for r in p)] for p in products])
-
-    monkeypatch.setattr("assistant.eval.limits.score_table", score_table)
-    spread = measure_spread(Learner(), Group("cloth", pictures, one_product=True), draws=4)
-    assert spread.variance == 0
-    assert spread.gaps == pytest.approx([math.log(2)] * 4)
-
-
-def test_only_a_product_of_enough_pictures_teaches(inspector: Any, good: Any) -> None:
+def test_only_a_product_of_enough_pictures_teaches(inspector: Any, good: Any, tmp_path: Path) -> None:
     few = Group("few", tuple(good(i) for i in range(11)), one_product=True)
     assert measure_limits(inspector, [few]).prior == Prior()
     enough = Group("enough", tuple(good(i) for i in range(12)), one_product=True)
     told: list[str] = []
-    prior = measure_limits(inspector, [enough, few], tell=told.append).prior
-    assert prior == fit_prior([measure_spread(inspector, _as_drawn(enough))])
-    assert any("enough: spread" in sentence for sentence in told)
-
-
-def _as_drawn(group: Group) -> Group:
-    order = np.random.default_rng(0).permutation(len(group.pictures))
-    return Group(group.name, tuple(group.pictures[i] for i in order), True)
-
-
-def test_the_prior_is_what_the_products_were_drawn_from() -> None:
-    rng = np.random.default_rng(0)
-    variances = 0.01 * 5.0 / rng.chisquare(5.0, size=4000)
-    spreads = [Spread("", v * rng.chisquare(40) / 40, (0.1,), 40) for v in variances]
-    prior = fit_prior(spreads)
-    assert prior.spread == pytest.approx(0.1, rel=0.03)
-    assert prior.weight == pytest.approx(5.0, rel=0.1)
-
-
-def test_one_product_that_varies_much_makes_the_prior_light_and_not_wide() -> None:
-    spreads = [Spread(n, v, (0.0,), 50) for n, v in (("a", 0.05), ("b", 0.002), ("c", 0.003))]
-    prior = fit_prior(spreads)
-    assert prior.weight < 2
-    assert prior.spread < 0.1 < math.sqrt(np.mean([s.variance for s in spreads]))
-
-
-def test_the_gap_by_hand() -> None:
-    spreads = [Spread("a", 0.02, (0.1, 0.3), 40, 0.01), Spread("b", 0.04, (0.5, 0.7), 40, 0.03)]
-    prior = fit_prior(spreads)
-    assert prior.gap == pytest.approx(0.4)
-    expected = math.sqrt(np.var([0.1, 0.3, 0.5, 0.7], ddof=1) + 0.02)
-    assert prior.gap_spread == pytest.approx(expected, rel=1e-3)
-
-
-def test_one_product_says_nothing_about_how_products_differ() -> None:
-    prior = fit_prior([Spread("a", 0.04, (0.2, 0.3), 400)])
-    assert prior.weight == Prior().weight < fit_prior([Spread(n, 0.04, (0.2,)) for n in "ab"]).weight
-
-
-def test_the_prior_of_products_that_agree_is_bounded() -> None:
-    alike = fit_prior([Spread("a", 0.04, (0.2, 0.2)), Spread("b", 0.04, (0.2, 0.2))])
-    assert (alike.weight, alike.gap_spread) == (20.0, 0.01)
+    kept = tmp_path / "draws.json"
+    prior = measure_prior(inspector, [enough, few], tell=told.append, kept=kept)
+    draws = read_draws(kept)
+    assert {draw.product for draw in draws} == {"enough"} and prior == fit_prior(draws)
+    assert len(told) == 1 and "enough: " in told[0]
+    assert measure_prior(None, [enough], kept=kept) == prior, "what is kept is not measured again"
 
 
 def test_the_command_writes_a_file_that_is_loaded(
@@ -184,3 +118,17 @@ def test_the_command_writes_a_file_that_is_loaded(
     with pytest.raises(LooktwiceError, match="There is no"):
         write_limits([f"none={tmp_path / 'none'}"], "tiny-cnn", out)
     assert "zero-shot threshold" in capsys.readouterr().err
+
+
+def test_the_prior_alone_leaves_the_zero_shot_scores(
+    tmp_path: Path, good: Any, inspector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.eval.limits.Inspector.from_pretrained", lambda bundle: inspector)
+    before = BuiltInLimits(
+        "tiny-cnn", inspector.backbone.digest, "things", tuple(0.1 + i / 100 for i in range(40))
+    )
+    monkeypatch.setitem(inspector.__dict__, "limits", before)
+    category(tmp_path / "set" / "cloth", good, 12)
+    out = write_limits([f"cloth={tmp_path}/set/cloth"], "tiny-cnn", tmp_path / "l.json", prior_only=True)
+    after = json.loads(out.read_text())
+    assert after["zero_shot"] == pytest.approx(before.zero_shot) and Prior(**after["prior"]) != before.prior

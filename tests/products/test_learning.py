@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from assistant.detection.calibration import Prior, calibrate
+from assistant.detection.calibration import calibrate
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.detector import Detector
+from assistant.detection.prior import Prior
 from assistant.errors import ProductError, WeightsError
 from assistant.images.load import load_image
 from assistant.products import learning
