@@ -13,6 +13,7 @@ from assistant.errors import ImageError, ProductError
 from assistant.images.load import load_image
 from assistant.inspection import Answer, Evidence, Inspection, Region
 from assistant.products.product import Change
+from assistant.products.teaching import DoubtfulTeaching
 
 ORIGIN = "estimated for 5 % false alarms from <b>4</b> good pictures"
 STEP = 0.3  # by which a score moves with each correction
@@ -69,6 +70,9 @@ class StubStore:
     def missing(self, name):
         return f"There is no product {name!r}; the products are: bracket."
 
+    def load(self, name):
+        return self._inspector.load(name)
+
     def held(self, name):
         return nullcontext()
 
@@ -91,8 +95,10 @@ class StubInspector:
         self.histories = []
         self.saved = []
         self.taught = []
+        self.shipped = []
+        self.doubted = set()  # names of pictures that are hardly good parts
 
-    def learn(self, name, references, config=None, *, tell=None):
+    def learn(self, name, references, config=None, *, tell=None, **fields):
         for reference in references:
             load_image(reference)
         self.learned.append([Path(reference).name for reference in references])
@@ -105,20 +111,33 @@ class StubInspector:
             raise ProductError(self.store.missing(name))
         return self.products[name]
 
-    def correct(self, product, picture, correction, label=None, mask=None, confirm=False):
-        name, kind = load_image(picture).name, "good" if correction == "false alarm" else "defect"
+    def correct(self, product, inspected, correction, label=None, mask=None, confirm=False):
+        name, kind = load_image(inspected).name, "good" if correction == "false alarm" else "defect"
         if any(change.name == name for change in product.history):
             return product
+        if name in self.doubted and kind == "good" and not confirm:
+            raise DoubtfulTeaching(f"{name} is <far> above", product, product)
         self.taught.append((name, correction, label, mask))
         change = Change("now", kind, len(product.history), name, label or "")
         return replace(product, history=(*product.history, change))
 
-    def inspect(self, images, product=None):
+    def inspect(
+        self,
+        images,
+        product=None,
+        mode="auto",
+        *,
+        target_false_alarm=0.05,
+        zero_shot_limits=False,
+        window=None,
+        tell=None,
+    ):
         self.compared.append(product)
+        self.shipped.append(zero_shot_limits)
         known = self.load(product) if isinstance(product, str) else product
         return (self._inspect(image, known) for image in images)
 
-    def ask(self, inspection, question, history=()):
+    def ask(self, inspection, question, history=(), picture=None):
         if question == "break":
             raise RuntimeError("/secret/path/model.bin at 0x7f00")
         self.histories.append(tuple(history))

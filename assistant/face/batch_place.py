@@ -27,7 +27,7 @@ from assistant.face.downloads import DownloadRow, lay_out_downloads, wire_downlo
 from assistant.face.exports import Ending
 from assistant.face.kept import KeptHandlers, KeptView, lay_out_kept
 from assistant.face.listing import lay_out_listing, picked
-from assistant.face.shared import QUIET, Resources, scroll_to
+from assistant.face.shared import QUIET, Resources, lay_out_shipped, scroll_to
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence
 from assistant.images.sources import EXTENSIONS
@@ -69,12 +69,13 @@ class Form:
     product: gr.Dropdown
     compare: gr.Checkbox
     lot: gr.Textbox
+    shipped: gr.Checkbox
     start: gr.Button
 
     @property
     def request(self) -> list[Any]:
         """What `BatchHandlers.start` takes."""
-        return [self.pictures, self.folder, self.product, self.compare, self.lot]
+        return [self.pictures, self.folder, self.product, self.compare, self.lot, self.shipped]
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,12 @@ def _lay_out_form(shared: Resources) -> Form:
         label="Compare the pictures with each other", info="Needs no product; rows come at the end."
     )
     lot = gr.Textbox(label="Lot (optional)", max_lines=1, max_length=LONGEST_LOT)
+    with gr.Accordion("Settings", open=False):
+        shipped = lay_out_shipped()
     refuse_addresses(pictures)
     refuse_addresses(whole)
     start = gr.Button("Start batch", variant="primary")
-    return Form(pictures, whole, folder, product, compare, lot, start)
+    return Form(pictures, whole, folder, product, compare, lot, shipped, start)
 
 
 def _lay_out_screen(shared: Resources, history: History, runs: gr.HTML) -> Screen:
@@ -191,11 +194,13 @@ class BatchHandlers:
         product: str | None,
         compare: bool,
         lot: str | None,
+        shipped: bool = False,
     ) -> list[Any]:
         """Emptied uploads, and values for `Screen.all` that show the new run."""
         try:
             paths = tuple(uploaded_path(one, self.batches.shared.uploads) for one in pictures or [])
-            run = self.batches.start(BatchRequest(paths, folder or "", product or "", bool(compare), lot or ""))
+            request = BatchRequest(paths, folder or "", product or "", bool(compare), lot or "", bool(shipped))
+            run = self.batches.start(request)
         except Exception as error:
             _warn(error)
             return [gr.skip()] * 15
@@ -254,7 +259,7 @@ class BatchHandlers:
 
     def open_picture(self, event: gr.EventData) -> list[Any]:
         """Values for `KeptView.all` and `Screen.panes` that show the inspection whose picture was picked."""
-        _, view = KeptHandlers(self.batches.history).open(picked(event))
+        _, view = KeptHandlers(self.batches.shared, self.batches.history).open(picked(event))
         return [*view, *panes("inspection")]
 
     def cancel(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:

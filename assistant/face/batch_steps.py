@@ -16,6 +16,7 @@ from assistant.face.exports import Ending, Exports, show_time
 from assistant.face.shared import Resources
 from assistant.face.upload_store import UploadStore
 from assistant.face.verdicts import OUTCOMES
+from assistant.face.words import JUDGED_EARLIER
 from assistant.face.worker import Worker
 from assistant.images.sources import EXTENSIONS, find_images, shown_name
 from assistant.inspection import AskedMode, Outcome
@@ -37,13 +38,17 @@ MOST_ERRORS = 50
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """What a visitor asks for: uploads by their paths or a folder of this machine, and how to judge them."""
+    """What a visitor asks for: uploads by their paths or a folder of this machine, and how to judge them.
+
+    `shipped`: where nothing is known, limits that were measured on other products decide.
+    """
 
     uploads: tuple[str, ...] = ()
     folder: str = ""
     product: str = ""
     compare: bool = False
     lot: str = ""
+    shipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class BatchRuns:
             page.counts,
             self.history.scores(Query(run=run)),
             self._limits(run),
-            page.rows,
+            tuple(map(self.history.ranker(Query(run=run)), page.rows)),
             page.total,
             errors.rows,
         )
@@ -135,15 +140,26 @@ class BatchRuns:
     def _card(self, row: KeptInspection) -> Card:
         inspection, preview = row.inspection, self.history.preview(row.id) if row.has_preview else None
         picture = embed_thumbnail(preview) if preview else ""
+        note = JUDGED_EARLIER if self.shared.is_outdated(inspection) else inspection.standing
         name = shown_name(inspection.path)
-        return Card(str(row.id), picture, name, inspection.outcome, number(inspection.score))
+        return Card(str(row.id), picture, name, inspection.outcome, number(inspection.score), note)
 
     def _plan(self, request: BatchRequest, paths: Sequence[str], token: str | None) -> str:
         inspector = self.shared.inspector
         product = self.shared.products.get(request.product) if request.product else None
         mode: AskedMode = "mutual" if request.compare else "auto"
         more = {"uploads": token} if token else {}
-        run = plan_batch(inspector, self.history, paths, product, mode, lot=request.lot, more=more, confined=True)
+        run = plan_batch(
+            inspector,
+            self.history,
+            paths,
+            product,
+            mode,
+            lot=request.lot,
+            zero_shot_limits=request.shipped,
+            more=more,
+            confined=True,
+        )
         self.worker.start(run.id)
         return run.id
 

@@ -9,6 +9,7 @@ import gradio as gr
 
 from assistant.face.masks import IGNORE
 from assistant.face.painter import lay_out_painter
+from assistant.face.question import Confirmation, lay_out_confirmation
 from assistant.inspection import Inspection
 from assistant.products.teaching import LONGEST_LABEL
 
@@ -18,7 +19,10 @@ UNTAUGHT = "To teach it what is good, choose a product."
 
 @dataclass(frozen=True)
 class Correction:
-    """The widgets: two buttons, the undo of the product, sentences, and a form that asks about a missed defect."""
+    """The widgets: two buttons, the undo of the product, sentences, and a form that asks about a missed defect.
+
+    `doubt` asks before a part that scores far above the limit is taken as good.
+    """
 
     false_alarm: gr.Button
     missed: gr.Button
@@ -29,11 +33,13 @@ class Correction:
     painter: gr.HTML
     teach: gr.Button
     cancel: gr.Button
+    doubt: Confirmation
 
     @property
     def all(self) -> list[Any]:
         """Everything that another result changes; `offer` gives the values."""
-        return [self.false_alarm, self.missed, self.undo, self.notes, self.form, self.label, self.painter]
+        own = [self.false_alarm, self.missed, self.undo, self.notes, self.form, self.label, self.painter]
+        return [*own, self.doubt.form, self.doubt.line]
 
 
 Buttons = tuple[gr.Button, gr.Button, gr.Button, gr.HTML]
@@ -48,13 +54,14 @@ def lay_out_buttons() -> Buttons:
 
 
 def lay_out_correction(buttons: Buttons) -> Correction:
-    """Lay out the form that asks where a missed defect is, and what, to go with the buttons."""
+    """Lay out the form that asks where a missed defect is, and what, to go with the buttons, and the doubt."""
+    doubt = lay_out_confirmation("", "Teach it all the same", "Leave it out", "doubt")
     with gr.Column(visible=False, elem_id="missed") as form:
         label, painter = lay_out_marking("missed-painter")
         with gr.Row():
             teach = gr.Button("Teach this defect", variant="primary", size="sm", min_width=120)
             cancel = gr.Button("Cancel", size="sm", min_width=90)
-    return Correction(*buttons, form, label, painter, teach, cancel)
+    return Correction(*buttons, form, label, painter, teach, cancel, doubt)
 
 
 def lay_out_marking(elem_id: str) -> tuple[gr.Textbox, gr.HTML]:
@@ -64,10 +71,10 @@ def lay_out_marking(elem_id: str) -> tuple[gr.Textbox, gr.HTML]:
     return label, lay_out_painter("Where the defect is", {"Defect": IGNORE}, elem_id)
 
 
-def offer(inspection: Inspection | None, known: bool, undo: str, notes: str) -> list[Any]:
+def offer(inspection: Inspection | None, known: bool, undo: str, notes: str, doubt: str = "") -> list[Any]:
     """Values for `Correction.all`: what can be said of a result, whose product can be taught where it is `known`.
 
-    `undo` names what the product's undo takes back, "" for nothing; `notes` is HTML.
+    `undo` names what the product's undo takes back, "" for nothing; `notes` and `doubt` are HTML.
     """
     outcome = inspection.outcome if inspection and known else "error"
     return [
@@ -78,4 +85,6 @@ def offer(inspection: Inspection | None, known: bool, undo: str, notes: str) -> 
         gr.Column(visible=False),
         "",
         {},
+        gr.Column(visible=bool(doubt)),
+        doubt,
     ]

@@ -49,7 +49,7 @@ def drawn(shown: Result, options: DrawingOptions) -> list[Any]:
         return [kept, gr.ImageSlider(visible=False), ""]
     if options.view == "Map":
         return [_map_of(inspection), gr.ImageSlider(visible=False), legend]
-    pixels = shown.inspection.picture(shown.picture).pixels
+    pixels = shown.pixels
     plain = draw_boxes(pixels, ())
     if options.view == "Original":
         return [plain, gr.ImageSlider(visible=False), legend]

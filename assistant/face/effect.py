@@ -17,10 +17,10 @@ def say_effect(shared: Resources, before: Product, after: Product) -> str:
     return describe(_effect(shared, before, after.calibration))
 
 
-def say_doubt(shared: Resources, doubt: DoubtfulTeaching, button: str) -> str:
-    """Why a good part was not taught yet and what it would do; pressing the same button again teaches it."""
-    effect = say_effect(shared, doubt.before, doubt.after)
-    return f"{doubt} {effect} Nothing has changed yet; press {button} again to teach it all the same."
+def ask_doubt(shared: Resources, doubt: DoubtfulTeaching) -> str:
+    """Why a good part was not taught yet and what it would do, as HTML, for a question before it is."""
+    told = f"{doubt} {say_effect(shared, doubt.before, doubt.after)}"
+    return f"{html.escape(told)} <b>Nothing has changed yet.</b>"
 
 
 def show_what_if(shared: Resources, product: Product, other: Judging) -> str:

@@ -148,7 +148,7 @@ class HistoryHandlers:
         first = (at - 1) * PAGE + 1
         last = first + len(listed.rows) - 1
         title = f"{first} to {last} of {listed.total}, newest first"
-        entries = [entry_of(kept) for kept in listed.rows]
+        entries = [entry_of(kept, self.shared.is_outdated(kept.inspection)) for kept in listed.rows]
         chosen = str(shown.kept) if shown else ""
         return [
             at,
@@ -172,7 +172,7 @@ class HistoryHandlers:
 
     def open(self, event: gr.EventData, page: int, *filters: Any) -> list[Any]:
         """Values for `KeptView.all` and `Search.listed`: the inspection whose row was picked."""
-        shown, view = KeptHandlers(self.history).open(picked(event))
+        shown, view = KeptHandlers(self.shared, self.history).open(picked(event))
         return [*view, *self.find(page, shown, *filters)]
 
     def export(self, ending: Ending, *filters: Any) -> str:

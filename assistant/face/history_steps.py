@@ -88,18 +88,21 @@ def open_kept(history: History, id: str) -> tuple[KeptInspection, Result]:
     if not id.isdecimal() or len(id) > 15:
         raise HistoryError("There is no such inspection in the history.")
     kept = history.get(int(id))
+    if kept.run:
+        kept = history.ranker(Query(run=kept.run))(kept)
     inspection = replace(kept.inspection, path=shown_name(kept.inspection.path))
     return kept, Result(inspection, preview=history.preview(kept.id), turns=history.turns(kept.id), kept=kept.id)
 
 
-def entry_of(kept: KeptInspection) -> ListedRow:
-    """An inspection as a row of `COLUMNS`."""
+def entry_of(kept: KeptInspection, outdated: bool = False) -> ListedRow:
+    """An inspection as a row of `COLUMNS`; `outdated`: its product has changed since."""
     inspection = kept.inspection
     verdict = inspection.outcome
     limit = "" if verdict == "unrated" else f" / {number(inspection.threshold)}"
     judged = "" if inspection.status == "error" else f"{number(inspection.score)}{limit}"
     name = shown_name(inspection.path)
-    cells = (name, show_time(kept.created), inspection.product or "", kept.lot, verdict, judged)
+    product = f"{inspection.product or ''}{', changed since' if outdated else ''}"
+    cells = (name, show_time(kept.created), product, kept.lot, verdict, judged)
     return ListedRow(str(kept.id), cells, verdict)
 
 

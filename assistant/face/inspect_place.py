@@ -26,9 +26,9 @@ from assistant.face.session import (
     show_result,
     undo_change,
 )
-from assistant.face.shared import QUIET, WORK, Resources, scroll_to
+from assistant.face.shared import QUIET, WORK, Resources, lay_out_shipped, scroll_to
 from assistant.face.uploads import refuse_addresses, uploaded_path
-from assistant.face.words import sentence, show_error, show_notes
+from assistant.face.words import JUDGED_EARLIER, sentence, show_error, show_notes
 from assistant.images.sources import EXTENSIONS
 from assistant.language.wording import number
 
@@ -64,6 +64,7 @@ class Inputs:
     pictures: gr.Gallery
     product: gr.Dropdown
     references: gr.File
+    shipped: gr.Checkbox
     inspect: gr.Button
 
 
@@ -106,9 +107,13 @@ def _lay_out_inputs(shared: Resources) -> Inputs:
             file_types=sorted(EXTENSIONS),
             height=170,
         )
+    with gr.Accordion("Settings", open=False):
+        shipped = lay_out_shipped()
     refuse_addresses(pictures)
     refuse_addresses(references)
-    return Inputs(pictures, product, references, gr.Button("Inspect", variant="primary", elem_id="inspect"))
+    return Inputs(
+        pictures, product, references, shipped, gr.Button("Inspect", variant="primary", elem_id="inspect")
+    )
 
 
 @dataclass(frozen=True)
@@ -128,10 +133,11 @@ class InspectHandlers:
         view: str,
         opacity: float,
         scale: str,
+        shipped: bool,
         session: Session,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - this is how Gradio hands one over
     ) -> list[Any]:
-        """Values for `Screen.all`."""
+        """Values for `Screen.all`; `shipped`: where nothing is known, shipped limits decide."""
 
         def tell(message: str, fraction: float) -> None:
             progress(fraction, desc=message)
@@ -140,7 +146,7 @@ class InspectHandlers:
             options = DrawingOptions(view, opacity, scale)
             paths = self._paths(pictures)
             others = [uploaded_path(one, self.shared.uploads) for one in references or []]
-            done = inspect_pictures(self.shared, paths, others, product, session, tell)
+            done = inspect_pictures(self.shared, paths, others, product, session, tell, shipped)
             return self.screen(done, options)
         except Exception as error:
             return self.blank(session, show_error(error))
@@ -153,12 +159,23 @@ class InspectHandlers:
             lambda now: correct_result(self.shared, now, "false alarm"), view, opacity, scale, shown, session
         )
 
+    def confirm(self, view: str, opacity: float, scale: str, shown: Result | None, session: Session) -> list[Any]:
+        """As `false_alarm`, for a part that was asked about because it is hardly a good one."""
+        return self._step(
+            lambda now: correct_result(self.shared, now, "false alarm", confirm=True),
+            view,
+            opacity,
+            scale,
+            shown,
+            session,
+        )
+
     def ask_where(self, shown: Result | None) -> tuple[Any, Any, Any]:
         """The form that asks about a missed defect: in it stands the picture, and no more below it."""
         try:
             if shown is None or shown.picture is None:
                 raise LooktwiceError("Inspect a picture first.")
-            drawing = show_drawing(shown.inspection.picture(shown.picture).pixels)
+            drawing = show_drawing(shown.pixels)
         except Exception as error:
             gr.Warning(html.escape(sentence(error)))
             return gr.skip(), gr.skip(), gr.skip()
@@ -236,13 +253,13 @@ class InspectHandlers:
             session,
             *filled(session.shown, options),
             gr.HTML(strip, visible=len(cards) > 1),
-            *offer(session.shown.inspection, known, session.known.undo, show_notes(notes)),
+            *offer(session.shown.inspection, known, session.known.undo, show_notes(notes), session.doubt),
             gr.HTML(visible=False),
         ]
 
     def blank(self, session: Session, line: str, *, keep: bool = False) -> list[Any]:
         """Values for `Screen.all` with a line of HTML in place of a result."""
-        session = replace(session, results=(), pictures=(), notes=(), said="")
+        session = replace(session, results=(), pictures=(), notes=(), said="", doubt="")
         hidden = [gr.HTML("", visible=False), *offer(None, False, "", "")]
         return [session, *cleared(line), *hidden, gr.HTML(visible=keep)]
 
@@ -272,14 +289,14 @@ class InspectHandlers:
 def _card(session: Session, place: int) -> Card:
     result = session.results[place]
     inspection = result.inspection
-    note = "judged before the last change" if session.is_outdated(result) else ""
+    note = JUDGED_EARLIER if session.is_outdated(result) else ""
     picture = embed_thumbnail(result.preview or b"")
     return Card(str(place), picture, inspection.path, inspection.outcome, number(inspection.score), note)
 
 
 def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -> None:
     left, right = at.left, at.right
-    wanted = [left.pictures, left.references, left.product, *right.options, at.session]
+    wanted = [left.pictures, left.references, left.product, *right.options, left.shipped, at.session]
     busy: dict[str, Any] = {"preprocess": False, "show_progress_on": right.verdict, **WORK}
     done = left.inspect.click(handlers.inspect, wanted, at.all, **busy, api_name="inspect")
     chosen = at.examples.select(
@@ -293,6 +310,7 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -
         done,
         tried,
         wrong.false_alarm.click(handlers.false_alarm, now, at.all, **step),
+        wrong.doubt.yes.click(handlers.confirm, now, at.all, **step),
         wrong.teach.click(handlers.missed, [wrong.label, wrong.painter, *now], at.all, **step),
         wrong.undo.click(handlers.undo, now, at.all, **step),
         at.strip.select(handlers.pick, now, at.all, **QUIET, **WORK),

@@ -14,53 +14,59 @@ from assistant.face.question import Question, lay_out_question
 from assistant.face.result import ResultView, cleared, filled, lay_out_result
 from assistant.face.session import Result
 from assistant.face.shared import QUIET, Resources
-from assistant.face.words import sentence, show_chat
+from assistant.face.words import JUDGED_EARLIER, sentence, show_chat, show_notes
 from assistant.records.history import History
 
 
 @dataclass(frozen=True)
 class KeptView:
-    """The widgets: a result, and the question before its conversation is deleted."""
+    """The widgets: a result, what has changed since, and the question before its conversation is deleted."""
 
     result: ResultView
+    notes: gr.HTML
     forget: Question
 
     @property
     def all(self) -> list[Any]:
         """Everything that another inspection changes; `KeptHandlers.open` gives the values."""
-        return [*self.result.all, self.forget.form]
+        return [*self.result.all, self.notes, self.forget.form]
 
 
 def lay_out_kept(shared: Resources, history: History, welcome: str) -> KeptView:
     """Lay out the widgets, empty but for a line of HTML, and wire what they do among themselves."""
     result = lay_out_result(shared, welcome)
     with result.actions:
+        notes = gr.HTML(elem_classes="notes", min_width=200)
         button = gr.Button("Delete conversation", size="sm", min_width=150)
     with result.below:
         line = "What was asked about this picture, and answered, goes for good."
         forget = lay_out_question(button, line, "Delete it")
-    handlers = KeptHandlers(history)
+    handlers = KeptHandlers(shared, history)
     forget.yes.click(handlers.forget, result.shown, [result.shown, result.chat], **QUIET)
-    return KeptView(result, forget)
+    return KeptView(result, notes, forget)
 
 
 @dataclass(frozen=True)
 class KeptHandlers:
     """What the widgets call."""
 
+    shared: Resources
     history: History
 
     def open(self, id: str) -> tuple[Result | None, list[Any]]:
         """An inspection by its id in the history, None where it cannot be shown, and values for `KeptView.all`."""
         shown: Result | None = None
+        notes: list[str] = []
         try:
             kept, shown = open_kept(self.history, id)
             if kept.inspection.status == "error":
                 raise HistoryError(kept.inspection.error or "The picture could not be read")
             view = filled(shown)
+            if self.shared.is_outdated(kept.inspection):
+                notes.append(f"{JUDGED_EARLIER.capitalize()} of the product.")
         except Exception as error:
             view = cleared(f'<span class="badge error">NOT READ</span>{html.escape(sentence(error))}')
-        return shown, [*view, gr.Column(visible=False)]
+        return shown, [*view, show_notes(notes), gr.Column(visible=False)]
 
     def forget(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
         """The result and the chat without the conversation, which is removed from the history."""

@@ -1,4 +1,4 @@
-"""A question before something is deleted: the button only asks, and the answer "yes" does it."""
+"""A question before something that one may regret: a button or a step asks, and the answer "yes" does it."""
 
 from __future__ import annotations
 
@@ -11,28 +11,47 @@ from assistant.face.shared import QUIET
 
 
 @dataclass(frozen=True)
-class Question:
-    """The widgets: `ask` shows the `form` with the question, `yes` is what deletes, `no` hides the form again."""
+class Confirmation:
+    """The widgets of a question that a step asks: `yes` does it all the same, `no` hides the `form` again."""
 
-    ask: gr.Button
     form: gr.Column
+    line: gr.HTML
     yes: gr.Button
     no: gr.Button
 
+    def asks(self, line: str) -> dict[Any, Any]:
+        """What the widgets show while a line of HTML is asked; nothing for ""."""
+        return {self.form: gr.Column(visible=bool(line)), self.line: line}
 
-def lay_out_question(ask: gr.Button, line: str, yes: str, no: str = "Keep it") -> Question:
-    """Lay out the question of a button, `line` being HTML, and wire it; who deletes listens to `yes`."""
-    with gr.Column(visible=False, elem_classes="question") as form:
-        gr.HTML(line)
+
+@dataclass(frozen=True)
+class Question(Confirmation):
+    """The widgets of a question that a button asks, `ask`: it shows the form."""
+
+    ask: gr.Button
+
+
+def lay_out_confirmation(line: str, yes: str, no: str = "Keep it", elem_id: str | None = None) -> Confirmation:
+    """Lay out a question, `line` being HTML, and wire what hides it; who does the thing listens to `yes`."""
+    with gr.Column(visible=False, elem_classes="question", elem_id=elem_id) as form:
+        said = gr.HTML(line)
         with gr.Row():
             confirm = gr.Button(yes, variant="stop", size="sm", min_width=100)
             keep = gr.Button(no, size="sm", min_width=100)
-    ask.click(lambda: gr.Column(visible=True), None, form, **QUIET)
     for answer in (confirm, keep):
         answer.click(lambda: gr.Column(visible=False), None, form, **QUIET)
-    return Question(ask, form, confirm, keep)
+    return Confirmation(form, said, confirm, keep)
+
+
+def lay_out_question(ask: gr.Button, line: str, yes: str, no: str = "Keep it") -> Question:
+    """As `lay_out_confirmation`, for a button that asks."""
+    asked = lay_out_confirmation(line, yes, no)
+    ask.click(lambda: gr.Column(visible=True), None, asked.form, **QUIET)
+    return Question(**vars(asked), ask=ask)
 
 
 def widgets_of(part: Any) -> list[Any]:
     """All widgets of a dataclass that holds widgets and questions."""
-    return [w for one in vars(part).values() for w in (vars(one).values() if isinstance(one, Question) else [one])]
+    return [
+        w for one in vars(part).values() for w in (vars(one).values() if isinstance(one, Confirmation) else [one])
+    ]

@@ -126,7 +126,7 @@ def write_shown(shown: Result, options: DrawingOptions, kind: str, folder: str) 
     """Write a report of one of REPORTS on a result as it is drawn, where nobody can guess its address."""
     from assistant.reports import report_inspection, write_report
 
-    original = shown.inspection.picture(shown.picture).pixels if shown.picture else None
+    original = shown.pixels if shown.picture else None
     picture = drawn(shown, options)[0]
     stem = Path(shown_name(shown.inspection.path)).stem
     target = Path(folder) / "reports" / secrets.token_hex(16) / f"{stem}.{kind.lower()}"

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assistant.errors import HistoryError, LooktwiceError
-from assistant.face.effect import say_doubt, say_effect
+from assistant.face.effect import ask_doubt, say_effect
 from assistant.face.shared import ACTOR, Resources
 from assistant.face.teach_steps import mark_of
 from assistant.face.teach_view import undo_label
@@ -44,6 +47,11 @@ class Result:
     kept: int | None = None
     mark: str = ""
 
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The picture as it was judged [H, W, 3]; from its file where it is not held any more. ImageError."""
+        return self.inspection.picture(None if self.inspection.judged else self.picture).pixels
+
 
 @dataclass(frozen=True)
 class KnownState:
@@ -64,8 +72,9 @@ class Session:
 
     `learned` is the product made from the uploads `learned_from`, in memory only. `results` are those of the last
     inspection, worst first, `pictures` what it was asked to look at, `against` the product or its name, `known`
-    the state of that, and `place` which result is on the screen. `notes` are sentences about the whole, and `said`
-    is one about the last step. `doubted` is the picture that was asked about before it is taken as a good part.
+    the state of that, `shipped` as for `inspect_pictures`, and `place` which result is on the screen. `notes` are
+    sentences about the whole, and `said` is one about the last step. `doubt`, HTML, is what is asked before the
+    part on the screen is taken as good.
     """
 
     learned: Product | None = None
@@ -76,8 +85,9 @@ class Session:
     place: int = 0
     notes: tuple[str, ...] = ()
     said: str = ""
-    doubted: str = ""
+    doubt: str = ""
     known: KnownState = KnownState()
+    shipped: bool = False
 
     @property
     def shown(self) -> Result:
@@ -102,9 +112,11 @@ def inspect_pictures(
     product: str | None,
     session: Session,
     tell: Tell | None = None,
+    shipped: bool = False,
 ) -> Session:
     """The session after an inspection, the worst result on the screen. References are learned once, until they
-    change. A picture that cannot be read is a note, as long as there is another one.
+    change. A picture that cannot be read is a note, as long as there is another one. `shipped`: where nothing is
+    known of the product, limits that were measured on others decide.
 
     LooktwiceError, in one sentence, for whatever cannot be used.
     """
@@ -121,7 +133,7 @@ def inspect_pictures(
         learned = shared.inspector.learn("session product", list(chosen), tell=tell)
         session = replace(session, learned=learned, learned_from=chosen)
     against: Product | str | None = session.learned if chosen else product or None
-    session = replace(session, pictures=pictures, against=against, said="")
+    session = replace(session, pictures=pictures, against=against, shipped=shipped, said="", doubt="")
     session = replace(session, known=KnownState.of(_product_of(shared, session)))
     results, notes = _look_at(shared, pictures, session, tell)
     if not results:
@@ -134,7 +146,7 @@ def show_result(shared: Resources, session: Session, place: int) -> Session:
 
     One that an earlier state of the product judged is judged again.
     """
-    session = replace(session, place=place, said="")
+    session = replace(session, place=place, said="", doubt="")
     if session.is_outdated(session.shown):
         return _look_again(shared, session, "The product has changed since")
     return _open(shared, session)
@@ -161,27 +173,31 @@ def stream_chat(shared: Resources, question: str, shown: Result | None) -> Itera
 
 
 def correct_result(
-    shared: Resources, session: Session, correction: Correction, label: str | None = None, mask: Mask | None = None
+    shared: Resources,
+    session: Session,
+    correction: Correction,
+    label: str | None = None,
+    mask: Mask | None = None,
+    confirm: bool = False,
 ) -> Session:
     """The session after the product learned what the result on the screen really was, and looked again.
 
-    `label` and `mask` [H, W] say what was missed, and where. LooktwiceError where there is no product, or the
-    picture was taught already.
+    `label` and `mask` [H, W] say what was missed, and where; a good part that is doubtful is asked about before,
+    unless `confirm` is given. LooktwiceError where there is no product, or the picture was taught already.
     """
     picture, before = _file_of(session.shown), list[Product]()
 
     def correct(product: Product) -> Product:
         before.append(product)
-        confirm = session.doubted == picture
         corrected = shared.inspector.correct(product, picture, correction, label, mask, confirm)
         if corrected is product:
             raise LooktwiceError(f"{session.shown.inspection.path} was taught already; nothing has changed.")
         return corrected
 
     try:
-        changed = replace(_change_product(shared, session, correct), doubted="")
+        changed = _change_product(shared, session, correct)
     except DoubtfulTeaching as doubt:
-        return replace(session, doubted=picture, said=say_doubt(shared, doubt, "False alarm"))
+        return replace(session, said="", doubt=ask_doubt(shared, doubt))
     taken = "a good part" if correction == "false alarm" else "a defect"
     effect = say_effect(shared, before[-1], _product_of(shared, changed) or before[-1])
     looked = _look_again(shared, changed, f"Taken as {taken} of {_name_of(changed)}")
@@ -196,7 +212,7 @@ def undo_change(shared: Resources, session: Session) -> Session:
     """
     if session.known != (now := KnownState.of(_product_of(shared, session))):
         said = "The product was changed elsewhere: the button says what it would take back now."
-        return replace(session, known=now, said=said)
+        return replace(session, known=now, said=said, doubt="")
     if not session.known.undo:
         raise LooktwiceError("There is no change to take back.")
     event = f"{session.known.undo.replace('Undo the', 'Took back the', 1)}"
@@ -215,13 +231,12 @@ def _look_at(
     """The results, worst first, and sentences about what could not be read or kept."""
     results: list[Result] = []
     notes: list[str] = []
-    for done, row in enumerate(shared.inspector.inspect(iter(pictures), session.against)):
+    rows = shared.inspector.inspect(iter(pictures), session.against, zero_shot_limits=session.shipped)
+    for done, row in enumerate(rows):
         if tell:
             tell(f"Looked at {done + 1} of {len(pictures)}", (done + 1) / len(pictures))
         inspection = replace(row, path=shown_name(row.path))
-        overlay = (
-            None if inspection.error else draw_overlay(row.picture().pixels, inspection, bar=False)
-        )
+        overlay = None if inspection.error else draw_overlay(row.picture().pixels, inspection, bar=False)
         kept = None
         try:
             kept = shared.history.add(inspection, preview=overlay) if shared.history else None
@@ -244,7 +259,7 @@ def _look_again(shared: Resources, session: Session, event: str) -> Session:
     moved = f"the score went from {number(before.score)} to {number(now.score)}"
     settled = "still" if now.verdict == before.verdict else "now"
     said = " ".join((f"{event}: {moved}, and the verdict is {settled} {now.verdict}.", *notes))
-    return _open(shared, replace(session.showing(results[0]), said=said))
+    return _open(shared, replace(session.showing(results[0]), said=said, doubt=""))
 
 
 def _product_of(shared: Resources, session: Session) -> Product | None:

@@ -8,8 +8,10 @@ import gradio as gr
 
 from assistant.inspector import Inspector
 from assistant.products.live_store import LiveProducts
+from assistant.records.what_if import judged_earlier
 
 if TYPE_CHECKING:
+    from assistant.inspection import Inspection
     from assistant.records.history import History
 
 ACTOR = "browser"
@@ -27,6 +29,14 @@ def scroll_to(selector: str, *, always: bool = False) -> str:
     where = "true" if always else "innerWidth < 700"
     found = f"document.querySelector('{selector}')"
     return f"() => {{ if ({where}) setTimeout(() => {found}?.scrollIntoView({{ block: 'start' }}), 50); }}"
+
+
+def lay_out_shipped() -> gr.Checkbox:
+    """Lay out the switch that lets the shipped limits decide where nothing is known of a product."""
+    return gr.Checkbox(
+        label="Let limits of other products decide",
+        info="Only where there is neither product nor references: they know nothing of this part.",
+    )
 
 
 class Resources:
@@ -47,6 +57,11 @@ class Resources:
     ) -> None:
         self.inspector, self.uploads, self.history, self.folders = inspector, uploads, history, folders
         self.products = products or LiveProducts(inspector.store, inspector.load)
+
+    def is_outdated(self, inspection: Inspection) -> bool:
+        """Whether the product of an inspection has changed since it judged; False where it cannot be read."""
+        row = self.products.summary(inspection.product) if inspection.product else None
+        return row is not None and row.error is None and judged_earlier(inspection, row)
 
     def choose_product(self, chosen: str | None, none: str = "none") -> gr.Dropdown:
         """The products to choose from as they are now, `none` first; who chose one that is gone has chosen none.

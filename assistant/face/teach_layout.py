@@ -15,7 +15,13 @@ from assistant.face.cards import lay_out_cards
 from assistant.face.correction import lay_out_marking
 from assistant.face.masks import IGNORE, LOOK
 from assistant.face.painter import lay_out_painter
-from assistant.face.question import Question, lay_out_question, widgets_of
+from assistant.face.question import (
+    Confirmation,
+    Question,
+    lay_out_confirmation,
+    lay_out_question,
+    widgets_of,
+)
 from assistant.face.shared import Resources
 from assistant.face.teach_steps import SeenProduct
 from assistant.face.teach_view import (
@@ -52,6 +58,7 @@ class Choice:
     views: gr.Radio
     pictures: gr.File
     learn: gr.Button
+    doubt: Confirmation
     whole: gr.Column
     undo: gr.Button
     delete: Question
@@ -150,6 +157,7 @@ def shown_empty(view: TeachView, shared: Resources, said: str, name: str = "") -
         c.product: shared.choose_product(name, NEW),
         c.naming: gr.Column(visible=not name),
         c.learn: gr.Button("Learn", interactive=not name),
+        **c.doubt.asks(""),
         c.whole: gr.Column(visible=bool(name)),
         c.undo: gr.Button("Nothing to undo", interactive=False),
         c.delete.form: gr.Column(visible=False),
@@ -171,6 +179,7 @@ def shown_product(view: TeachView, product: Product, shared: Resources, said: st
         c.product: shared.choose_product(product.name, NEW),
         c.naming: gr.Column(visible=False),
         c.learn: gr.Button("Add good pictures", interactive=True),
+        **c.doubt.asks(""),
         c.whole: gr.Column(visible=True),
         c.undo: gr.Button(undo or "Nothing to undo", interactive=bool(undo)),
         c.delete.form: gr.Column(visible=False),
@@ -205,6 +214,7 @@ def _lay_out_choice() -> Choice:
     )
     refuse_addresses(pictures)
     learn = gr.Button("Learn", variant="primary")
+    doubt = lay_out_confirmation("", "Teach them all the same", "Leave them out", "teach-doubt")
     with gr.Column(visible=False) as whole:
         undo = gr.Button("Nothing to undo", size="sm", interactive=False)
         delete = lay_out_question(
@@ -212,7 +222,7 @@ def _lay_out_choice() -> Choice:
             "All that the product has learned goes, and there is no way back.",
             "Delete it",
         )
-    return Choice(product, naming, name, views, pictures, learn, whole, undo, delete)
+    return Choice(product, naming, name, views, pictures, learn, doubt, whole, undo, delete)
 
 
 def _lay_out_knowledge() -> Knowledge:

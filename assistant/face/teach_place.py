@@ -8,8 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.errors import ProductError
-from assistant.face.effect import say_doubt, say_effect, show_what_if
+from assistant.face.effect import ask_doubt, say_effect, show_what_if
 from assistant.face.listing import picked
 from assistant.face.masks import IGNORE, read_drawing, show_drawing
 from assistant.face.shared import QUIET, WORK, Resources
@@ -21,7 +20,7 @@ from assistant.face.teach_layout import (
     shown_empty,
     shown_product,
 )
-from assistant.face.teach_steps import Doubted, OutdatedView, ProductEditor, SeenProduct, mark_of
+from assistant.face.teach_steps import OutdatedView, ProductEditor, SeenProduct, mark_of
 from assistant.face.teach_view import (
     WELCOME,
     read_masks,
@@ -35,7 +34,9 @@ from assistant.face.teach_view import (
 )
 from assistant.face.uploads import uploaded_path
 from assistant.images.load import load_image
+from assistant.products.learning import Tell
 from assistant.products.product import Product
+from assistant.products.teaching import DoubtfulTeaching
 
 Upload = dict[str, Any]
 
@@ -85,13 +86,25 @@ class TeachHandlers:
         def tell(message: str, fraction: float) -> None:
             progress(fraction, desc=message)
 
-        def work() -> Product:
+        try:
             paths = [uploaded_path(one, self.shared.uploads) for one in pictures or []]
-            if seen.name:
-                return self.editor.teach_good(seen, paths, tell)
-            return self.editor.learn(name, paths, views, tell)
+        except Exception as error:
+            return self._fail(seen, error)
+        if seen.name:
+            return self._add(replace(seen, doubted=tuple(paths)), tell)
+        return self._do(seen, lambda: self.editor.learn(name, paths, views, tell), "Learned and kept.")
 
-        return self._do(seen, work, "Added." if seen.name else "Learned and kept.")
+    def confirm(
+        self,
+        seen: SeenProduct,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - this is how Gradio hands one over
+    ) -> Update:
+        """Add the pictures that were asked about, although they are hardly good parts."""
+
+        def tell(message: str, fraction: float) -> None:
+            progress(fraction, desc=message)
+
+        return self._add(seen, tell, confirm=True)
 
     def select(self, seen: SeenProduct, event: gr.EventData) -> Update:
         """Select a reference, and offer to remove it."""
@@ -192,6 +205,9 @@ class TeachHandlers:
             return self._fail(seen, error)
         return self._show("", show_said(f"The product {seen.name} is deleted."))
 
+    def _add(self, seen: SeenProduct, tell: Tell, confirm: bool = False) -> Update:
+        return self._do(seen, lambda: self.editor.teach_good(seen, seen.doubted, tell, confirm), "Added.")
+
     def _remove(self, seen: SeenProduct, number: int | None) -> Update:
         if number is None:
             return {self.view.said: "Select what to remove first."}
@@ -207,9 +223,12 @@ class TeachHandlers:
             product = work()
         except OutdatedView as error:
             return self._show(seen.name, show_trouble(error))
-        except Doubted as asked:
-            said = show_trouble(ProductError(say_doubt(self.shared, asked.doubt, "the button")))
-            return {self.view.seen: asked.seen, self.view.said: said}
+        except DoubtfulTeaching as doubt:
+            return {
+                self.view.seen: seen,
+                self.view.said: "",
+                **self.view.choice.doubt.asks(ask_doubt(self.shared, doubt)),
+            }
         except Exception as error:
             return self._fail(seen, error)
         if mark_of(product) == seen.mark:
@@ -242,6 +261,7 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView
         **WORK,
     }
     c.learn.click(handlers.learn, [seen, c.name, c.views, c.pictures], **work)
+    c.doubt.yes.click(handlers.confirm, seen, **work)
     k.remove.yes.click(handlers.remove, seen, **work)
     k.save.click(handlers.retarget, [seen, k.target], **work)
     m.save.click(handlers.remask, [seen, m.base, m.painter], **work)

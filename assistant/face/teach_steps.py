@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from assistant.errors import ProductError
 from assistant.face.shared import ACTOR
@@ -16,7 +16,7 @@ from assistant.products.config import LearnConfig
 from assistant.products.learning import Tell
 from assistant.products.live_store import LiveProducts
 from assistant.products.product import Product
-from assistant.products.teaching import DoubtfulTeaching, Teacher
+from assistant.products.teaching import Teacher
 
 MOST_TAUGHT = 200
 
@@ -25,19 +25,11 @@ class OutdatedView(ProductError):
     """The product is no longer what the visitor saw."""
 
 
-class Doubted(ProductError):
-    """Pictures are hardly good parts; a page that is as `seen` says so, and teaches them all the same."""
-
-    def __init__(self, doubt: DoubtfulTeaching, seen: SeenProduct) -> None:
-        super().__init__(str(doubt))
-        self.doubt, self.seen = doubt, seen
-
-
 @dataclass(frozen=True)
 class SeenProduct:
     """What one page shows: a product by its name, the mark of its content, and the reference that is selected.
 
-    `doubted` are the pictures that were asked about: given once more, they are taught.
+    `doubted` are the pictures that are asked about before they are taught.
     """
 
     name: str = ""
@@ -83,13 +75,12 @@ class ProductEditor:
 
         return self.products.learn(name.strip(), make, ACTOR)
 
-    def teach_good(self, seen: SeenProduct, pictures: Sequence[str], tell: Tell) -> Product:
+    def teach_good(self, seen: SeenProduct, pictures: Sequence[str], tell: Tell, confirm: bool = False) -> Product:
         """The product with more good parts: all of them or, where one is unfit, none.
 
-        Doubted, where they score far above the limit and were not asked about before.
+        DoubtfulTeaching where one scores far above the limit, unless `confirm` is given.
         """
         _check_count(pictures)
-        confirm = tuple(pictures) == seen.doubted
 
         def told() -> Iterator[str]:
             for i, picture in enumerate(pictures):
@@ -97,10 +88,7 @@ class ProductEditor:
                 yield picture
             tell("Working out the limits", len(pictures) / (len(pictures) + 1))
 
-        try:
-            return self.change(seen, lambda product: self.teacher.teach(product, told(), confirm=confirm))
-        except DoubtfulTeaching as doubt:
-            raise Doubted(doubt, replace(seen, doubted=tuple(pictures))) from doubt
+        return self.change(seen, lambda product: self.teacher.teach(product, told(), confirm=confirm))
 
     def change(self, seen: SeenProduct, how: Callable[[Product], Product]) -> Product:
         """The product after a change, kept; OutdatedView where it is not what the page shows."""

@@ -27,6 +27,9 @@ QUESTIONS = {
 }
 """What one may ask, by verdict."""
 
+JUDGED_EARLIER = "judged before the last change"
+"""What is said of a result whose product has changed since."""
+
 COLUMNS = ["Region", "Place", "Size", "Severity", "Peak"]
 """The columns of `show_regions`."""
 

@@ -166,7 +166,7 @@ class History:
         if ending not in (".csv", ".jsonl"):
             raise HistoryError("The history is exported to a .csv or a .jsonl file.")
         as_cells = flatten if ending == ".csv" else Inspection.to_dict
-        found = map(self._ranker(query), self.every(query))
+        found = map(self.ranker(query), self.every(query))
         rows = ({"id": k.id, "lot": k.lot, **as_cells(k.inspection)} for k in found)
         try:
             if ending == ".csv":
@@ -237,7 +237,7 @@ class History:
         """Close the file or the connections."""
         self.database.close()
 
-    def _ranker(self, query: Query) -> Callable[[KeptInspection], KeptInspection]:
+    def ranker(self, query: Query) -> Callable[[KeptInspection], KeptInspection]:
         """What gives the unrated pictures of a run that is done their ranks in it; others stay as they are."""
         if not query.run or self.runs.get(query.run).state != "done":
             return lambda kept: kept

@@ -18,6 +18,7 @@ from PIL import Image
 pytest.importorskip("gradio")
 import gradio as gr
 
+from assistant.detection.unrated import Unrated
 from assistant.errors import LooktwiceError, ProductError
 from assistant.face import batch_place, batch_show, batch_steps, worker
 from assistant.face import upload_store as upload_store
@@ -323,6 +324,44 @@ def test_a_picture_that_is_picked_opens_its_inspection(handlers, uploads, batche
     assert [one.visible for one in batch_place.panes("pictures")] == [True, False]
     *view, _, inspection = handlers.open_picture(SimpleNamespace(_data={"id": "x"}))
     assert view[0] is None and "NOT READ" in view[1] and inspection.visible
+
+
+def test_unrated_pictures_have_their_rank_once_all_are_done(handlers, uploads, batches, held, monkeypatch):
+    inspector = batches.shared.inspector
+    monkeypatch.setattr(inspector, "limits_for", lambda product, target, shipped=False: Unrated(target))
+    run = batches.start(BatchRequest(tuple(uploads)))
+    assert held.reached.wait(20)
+    assert not any(row.inspection.rank for row in batches.view(run, "all").worst)
+    held.go.set()
+    batches.worker.join(30)
+    view = batches.view(run, "all")
+    assert [row.inspection.standing for row in view.worst] == [f"{i + 1} of 6" for i in range(6)]
+    assert [card.note for card in batches.cards(view.worst)] == [f"{i + 1} of 6" for i in range(6)]
+    values = handlers.open_picture(SimpleNamespace(_data={"id": str(view.worst[2].id)}))
+    assert ", 3 of 6, and no limit" in values[1]
+
+
+def test_limits_of_other_products_decide_where_they_are_asked_to(batches, uploads):
+    run = batches.start(BatchRequest(tuple(uploads), shipped=True))
+    assert batches.history.runs.get(run).settings["zero_shot_limits"] is True
+
+
+def test_pictures_that_an_earlier_state_judged_say_so(batches, handlers, inspector, good, uploads):
+    product = inspector.learn("cloth", [good(20 + i) for i in range(4)])
+    inspector.save(product)
+    run = batches.start(BatchRequest(tuple(uploads), product="cloth"))
+    batches.worker.join(30)
+    shown = SimpleNamespace(_data={"id": str(batches.view(run, "all").worst[0].id)})
+
+    def said():
+        return {card.note for card in batches.cards(batches.view(run, "all").worst)}, handlers.open_picture(shown)
+
+    notes, opened = said()
+    assert notes == {""} and "Judged before the last change of the product." not in str(opened)
+    inspector.save(inspector.teacher.retarget(product, 0.2))
+    notes, opened = said()
+    assert notes == {"judged before the last change"}
+    assert "Judged before the last change of the product." in str(opened)
 
 
 def test_a_preview_says_nothing_that_stands_beside_it(handlers, uploads, batches):

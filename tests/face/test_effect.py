@@ -4,9 +4,10 @@ import pytest
 from PIL import Image
 
 from assistant.detection.calibration import Calibration
-from assistant.face.effect import say_doubt, say_effect, show_what_if
+from assistant.face.effect import ask_doubt, say_effect, show_what_if
 from assistant.face.shared import Resources
-from assistant.face.teach_steps import Doubted, ProductEditor, SeenProduct
+from assistant.face.teach_steps import ProductEditor, SeenProduct
+from assistant.products.teaching import DoubtfulTeaching
 from assistant.progress import say_nothing
 from assistant.records.history import History
 from assistant.records.what_if import Limits
@@ -39,14 +40,14 @@ def test_a_change_and_limits_that_nobody_set_say_what_they_would_do(shared):
         assert "no recent inspection" in say_effect(apart, product, moved)
 
 
-def test_the_same_pictures_given_twice_are_taught(shared, tmp_path):
+def test_doubtful_pictures_are_taught_once_that_is_confirmed(shared, tmp_path):
     editor = ProductEditor(shared.inspector, shared.products)
     seen, bad = SeenProduct.of(shared.products.get("cloth")), [str(tmp_path / "bad.png")]
-    with pytest.raises(Doubted, match="far above the limit") as asked:
+    with pytest.raises(DoubtfulTeaching, match="far above the limit") as asked:
         editor.teach_good(seen, bad, say_nothing)
     assert shared.products.get("cloth").history == ()
-    said = say_doubt(shared, asked.value.doubt, "Add")
-    assert "of the last 4 inspections" in said and "press Add again" in said
-    with pytest.raises(Doubted):
+    said = ask_doubt(shared, asked.value)
+    assert "of the last 4 inspections" in said and "Nothing has changed yet" in said
+    with pytest.raises(DoubtfulTeaching):
         editor.teach_good(seen, bad, say_nothing)
-    assert len(editor.teach_good(asked.value.seen, bad, say_nothing).references) == 4
+    assert len(editor.teach_good(seen, bad, say_nothing, confirm=True).references) == 4

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("gradio")
 import gradio as gr
 
-from assistant.errors import HistoryError
+from assistant.errors import HistoryError, ProductError
 from assistant.face import history_place
 from assistant.face.history_steps import ANY, NONE, Filters, choices, parse_day
 from assistant.face.kept import KeptHandlers
@@ -28,14 +28,29 @@ ALL = (ANY, [], None, None, ANY, "")
 NASTY = "<b>a<i>.png"
 
 
+class EmptyStore:
+    """Has no product."""
+
+    log = None
+
+    def names(self):
+        return []
+
+    def path(self, name):
+        raise ProductError(self.missing(name))
+
+    def missing(self, name):
+        return f"There is no product {name!r}."
+
+
 class StubInspector:
     """Answers with what it was asked."""
 
     explainer = None
-    store = SimpleNamespace(names=lambda: [])
+    store = EmptyStore()
     load = None
 
-    def ask(self, inspection, question, history=()):
+    def ask(self, inspection, question, history=(), picture=None):
         return Answer(f"{inspection.path} {len(history)}: {question}", notices=("A note.",))
 
 
@@ -180,7 +195,7 @@ def test_an_inspection_is_opened_with_its_conversation_which_goes_on(handlers, f
     assert [t.question for t in history.turns(id)] == ["Why <b>?", "and then?"] and left == ""
     assert history.turns(id)[1].answer.text == "bad1.png 1: and then?"
     assert not history.turns(filled_history["bad2"])
-    shown, chat = KeptHandlers(history).forget(shown)
+    shown, chat = KeptHandlers(handlers.shared, history).forget(shown)
     assert chat == [] and not shown.turns and not history.turns(id)
 
 
@@ -195,7 +210,7 @@ def test_a_conversation_is_deleted_after_a_question_only(handlers, filled_histor
 
 
 def test_what_a_click_in_a_list_opens_is_the_same_in_every_place(handlers, filled_history, history):
-    shown, values = KeptHandlers(history).open(str(filled_history["bad2"]))
+    shown, values = KeptHandlers(handlers.shared, history).open(str(filled_history["bad2"]))
     opened = handlers.open(SimpleNamespace(_data={"id": str(filled_history["bad2"])}), 1, *ALL)
     assert shown.inspection == opened[0].inspection and values[1] == opened[1]
     assert len(values) == len(opened) - 5

@@ -1,5 +1,6 @@
 """The Inspect place: what a session does with an inspector, and what the widgets show of it."""
 
+import inspect as inspect_
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ from PIL import Image
 
 pytest.importorskip("gradio")
 import gradio as gr
-from stub_inspector import StubInspector, StubProduct
+from stub_inspector import StubInspector, StubProduct, StubStore
 
 from assistant.errors import LooktwiceError, ProductError
 from assistant.face import examples, masks, words
@@ -21,6 +22,8 @@ from assistant.face.result import ResultHandlers, cleared, filled, write_shown
 from assistant.face.session import Result, Session
 from assistant.face.shared import ACTOR, Resources
 from assistant.inspection import Answer, Inspection
+from assistant.inspector import Inspector
+from assistant.products.store import ProductStore
 from assistant.records.history import History
 
 LOOK = (VIEWS[0], 0.5, SCALES[0])
@@ -63,8 +66,8 @@ def card(id):
 
 def shows(values):
     """By name, what a correction's widgets show of `InspectHandlers.screen`."""
-    names = ("false_alarm", "missed", "undo", "notes", "form", "label", "painter")
-    return SimpleNamespace(**dict(zip(names, values[-8:-1], strict=True)))
+    names = ("false_alarm", "missed", "undo", "notes", "form", "label", "painter", "doubt", "asked")
+    return SimpleNamespace(**dict(zip(names, values[-10:-1], strict=True)))
 
 
 def uploads(*paths):
@@ -261,6 +264,51 @@ def test_a_false_alarm_teaches_the_saved_product_and_is_seen_at_once(shared, stu
     assert stub.products["bracket"] == StubProduct("bracket")
 
 
+def test_a_doubtful_good_part_is_taught_by_a_button_of_its_own(shared, stub, picture):
+    handlers, name = InspectHandlers(shared), "a.png"
+    stub.doubted = {name}
+    session = inspect(shared, [picture(name, 153), picture("b.png", 140)], (), "bracket")
+    for _ in range(2):  # the same button again only asks again
+        values = handlers.false_alarm(*LOOK, session.shown, session)
+        session, asked = values[0], shows(values)
+        assert asked.doubt.visible and "a.png is &lt;far&gt; above" in asked.asked and not stub.taught
+    other = handlers.pick(*LOOK, session.shown, session, card(1))
+    assert not shows(other).doubt.visible, "it was asked about another part"
+    values = handlers.confirm(*LOOK, session.shown, session)
+    assert not shows(values).doubt.visible and values[0].said.startswith("Taken as a good part of bracket")
+    assert [one[0] for one in stub.taught] == [name]
+
+
+def test_limits_of_other_products_decide_only_where_they_are_asked_to(shared, stub, picture):
+    path = picture("a.png")
+    InspectHandlers(shared).inspect(uploads(path), None, "", *LOOK, True, Session())
+    session = inspect(shared, path)
+    assert stub.shipped == [True, False] and not session.shipped
+
+
+@pytest.mark.parametrize(
+    ("stub_class", "real", "names"),
+    [
+        (StubInspector, Inspector, "learn load correct inspect ask"),
+        (StubStore, ProductStore, "names path missing held save load"),
+    ],
+)
+def test_the_stub_is_called_as_the_real_one(stub_class, real, names):
+    for name in names.split():
+        there, wanted = (inspect_.signature(getattr(one, name)).parameters for one in (stub_class, real))
+        assert [(p.name, p.kind) for p in there.values()] == [(p.name, p.kind) for p in wanted.values()], name
+
+
+def test_what_is_drawn_is_what_was_judged(inspector, good, tmp_path):
+    path = tmp_path / "part.png"
+    Image.fromarray(good(0)).save(path)
+    session = inspect(Resources(inspector, str(tmp_path)), str(path))
+    Image.new("RGB", (64, 64), (255, 0, 0)).save(path)
+    assert (session.shown.pixels == good(0)).all()
+    path.unlink()
+    assert drawn(session.shown, DrawingOptions("Original"))[0].size
+
+
 def test_a_missed_defect_is_taught_where_it_was_painted_and_by_its_name(shared, stub, picture):
     session = inspect(shared, picture("a.png", 76, size=(64, 64)), (), "bracket")
     handlers = InspectHandlers(shared)
@@ -314,7 +362,7 @@ def test_undo_goes_as_far_as_that_of_the_product(shared, stub, picture):
 
 def test_results_that_an_earlier_state_judged_say_so_and_are_judged_again_when_they_are_looked_at(shared, picture):
     session = inspect(shared, [picture("a.png", 230), picture("b.png", 220)], (), "bracket")
-    strip = len(InspectHandlers(shared).screen(session, DrawingOptions())) - 9
+    strip = len(InspectHandlers(shared).screen(session, DrawingOptions())) - 11
     session = steps.correct_result(shared, session, "false alarm")
     cards = InspectHandlers(shared).screen(session, DrawingOptions())[strip].value
     assert cards.count("judged before the last change") == 1
@@ -438,13 +486,13 @@ def test_a_result_whose_picture_is_gone_shows_its_preview(shared, picture):
 def test_a_failure_and_other_pictures_clear_the_old_result(shared, picture, tmp_path):
     handlers = InspectHandlers(shared)
     path = picture("a.png")
-    values = handlers.inspect(uploads(path), None, "", *LOOK, Session())
+    values = handlers.inspect(uploads(path), None, "", *LOOK, False, Session())
     assert values[0].results and values[1].inspection.path == "a.png"
     kept = handlers.forget(uploads(path), values[0])
     assert len(kept) == len(values) and all(one == gr.skip() for one in kept)
     gone = handlers.forget(uploads(picture("b.png")), values[0])
     assert not gone[0].results and gone[1] is None and gone[2] == WELCOME
-    failed = handlers.inspect(uploads("/etc/passwd"), None, "", *LOOK, values[0])
+    failed = handlers.inspect(uploads("/etc/passwd"), None, "", *LOOK, False, values[0])
     assert not failed[0].results and "NO RESULT" in failed[2]
 
 
@@ -489,6 +537,6 @@ def test_a_planted_defect_is_small_and_seen():
 def test_an_example_is_inspected_with_its_own_references(shared, stub):
     pictures, references, product = InspectHandlers(shared).try_example(card(examples.EXAMPLES[1]))
     values = InspectHandlers(shared).inspect(
-        uploads(*pictures), [{"path": path} for path in references], product, *LOOK, Session()
+        uploads(*pictures), [{"path": path} for path in references], product, *LOOK, False, Session()
     )
     assert len(values[0].results) == 2 and len(stub.learned[0]) == examples.REFERENCES

@@ -161,6 +161,19 @@ def test_a_known_picture_changes_nothing_and_says_so(place, cloth, upload, good)
     assert "Nothing changed" in said(place, again) and len(kept(place).references) == 4
 
 
+def test_pictures_that_are_hardly_good_are_taught_by_a_button_of_their_own(place, cloth, upload, good, planted):
+    bad = [upload(planted(good(30), 0.4, 0.6)[0], "odd <b>.png")]
+    doubt, now = place.view.choice.doubt, seen(place, cloth)
+    for _ in range(2):
+        asked = place.learn(now, "", "plain", bad, quiet)
+        assert given(asked, doubt.form)["visible"] and "odd &lt;b&gt;.png scores" in asked[doubt.line]
+        assert "Nothing has changed yet" in asked[doubt.line] and len(kept(place).references) == 4
+        now = seen(place, asked)
+    taught = place.confirm(now, quiet)
+    assert len(kept(place).references) == 5 and not given(taught, doubt.form)["visible"]
+    assert "DONE" in said(place, taught) and seen(place, taught).doubted == ()
+
+
 def test_the_selected_reference_is_removed(place, cloth):
     highest = max(kept(place).references, key=lambda r: r.score)
     chosen = place.select(seen(place, cloth), SimpleNamespace(_data={"id": str(highest.id)}))
