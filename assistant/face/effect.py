@@ -25,7 +25,11 @@ def ask_doubt(shared: Resources, doubt: DoubtfulTeaching) -> str:
 
 def show_what_if(shared: Resources, product: Product, other: Judging) -> str:
     """What recent inspections would have become by other limits, as a table in HTML with its sentence."""
-    effect = _effect(shared, product, other)
+    return show_effect(_effect(shared, product, other))
+
+
+def show_effect(effect: Effect) -> str:
+    """As `show_what_if`, of what is known already."""
     told = describe_changes(effect)
     sentence = f"<p>{html.escape(told[:1].upper() + told[1:])}.</p>"
     if not effect.changed:
@@ -39,10 +43,10 @@ def show_what_if(shared: Resources, product: Product, other: Judging) -> str:
 
 
 def _effect(shared: Resources, product: Product, other: Judging) -> Effect:
-    return what_if(product, other, _recent(shared, product))
+    return what_if(product, other, recent(shared, product))
 
 
-def _recent(shared: Resources, product: Product) -> list[Inspection]:
+def recent(shared: Resources, product: Product) -> list[Inspection]:
     """The newest inspections of a product; none where no history is kept, or it cannot be read just now."""
     try:
         return recent_inspections(shared.history, product) if shared.history else []

@@ -36,6 +36,7 @@ from assistant.face.teach_view import (
     undo_label,
 )
 from assistant.face.uploads import refuse_addresses
+from assistant.face.what_if_panel import WhatIfPanel, lay_out_what_if, shown_what_if
 from assistant.images.sources import EXTENSIONS
 from assistant.products.product import Product
 
@@ -114,11 +115,12 @@ class TeachView:
     knowledge: Knowledge
     masks: Masks
     defects: Defects
+    what_if: WhatIfPanel
 
     @property
     def all(self) -> list[Any]:
         """Everything that a handler may change."""
-        parts = (self.choice, self.knowledge, self.masks, self.defects)
+        parts = (self.choice, self.knowledge, self.masks, self.defects, self.what_if)
         own = [self.seen, self.said, self.details, self.facts, self.stale]
         return [*own, *(widget for part in parts for widget in widgets_of(part))]
 
@@ -142,8 +144,20 @@ def lay_out_view(shared: Resources) -> TeachView:
                         masks = _lay_out_masks()
                     with gr.Tab("Known defects"):
                         defects = _lay_out_defects()
+                    with gr.Tab("What if"):
+                        what_if = lay_out_what_if()
     return TeachView(
-        gr.State(SeenProduct()), said, details, facts, stale, recalibrate, choice, knowledge, masks, defects
+        gr.State(SeenProduct()),
+        said,
+        details,
+        facts,
+        stale,
+        recalibrate,
+        choice,
+        knowledge,
+        masks,
+        defects,
+        what_if,
     )
 
 
@@ -201,6 +215,7 @@ def shown_product(view: TeachView, product: Product, shared: Resources, said: st
         d.form: gr.Column(visible=False),
         d.label: "",
         d.painter: {},
+        **shown_what_if(view.what_if, shared, product),
     }
 
 

@@ -33,6 +33,7 @@ from assistant.face.teach_view import (
     shown_references,
 )
 from assistant.face.uploads import uploaded_path
+from assistant.face.what_if_panel import WhatIfHandlers, wire_what_if
 from assistant.images.load import load_image
 from assistant.products.learning import Tell
 from assistant.products.product import Product
@@ -146,6 +147,10 @@ class TeachHandlers:
     def retarget(self, seen: SeenProduct, target: float) -> Update:
         """Keep the target."""
         return self._change(seen, lambda p: self.editor.teacher.retarget(p, float(target)), "Target kept.")
+
+    def keep_target(self, seen: SeenProduct, percent: float) -> Update:
+        """Keep the target of the what-if panel, in per cent."""
+        return self.retarget(seen, percent / 100)
 
     def draw_on(self, seen: SeenProduct, reference: int | None) -> Update:
         """The masks on another reference."""
@@ -266,11 +271,13 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView
     k.save.click(handlers.retarget, [seen, k.target], **work)
     m.save.click(handlers.remask, [seen, m.base, m.painter], **work)
     m.clear.yes.click(handlers.unmask, seen, **work)
+    view.what_if.keep.click(handlers.keep_target, [seen, view.what_if.target], **work)
     d.add.click(handlers.add_defect, [seen, d.picture, d.label, d.painter], **work)
     d.remove.yes.click(handlers.remove_defect, [seen, d.known], **work)
     c.undo.click(handlers.undo, seen, **work)
     view.recalibrate.click(handlers.recalibrate, seen, **work)
     c.delete.yes.click(handlers.delete, seen, **work)
+    wire_what_if(view.what_if, WhatIfHandlers(handlers.shared, handlers.editor, view.what_if), seen)
     light: dict[str, Any] = {"outputs": view.all, "preprocess": False, **QUIET}
     c.product.input(handlers.open, c.product, **light)
     k.gallery.select(handlers.select, seen, **light)

@@ -27,7 +27,7 @@ def shared(inspector, good, planted, tmp_path):
     history.close()
 
 
-def test_a_change_and_limits_that_nobody_set_say_what_they_would_do(shared):
+def test_a_change_and_limits_that_nobody_set_say_what_they_would_do(shared, tmp_path):
     product = shared.products.get("cloth")
     assert isinstance(product.calibration, Calibration)
     moved = product.with_target(0.2)
@@ -35,7 +35,7 @@ def test_a_change_and_limits_that_nobody_set_say_what_they_would_do(shared):
     loose = show_what_if(shared, product, Limits(9, 8))
     assert "1 would change: 1 from defect to good" in loose and "<th>defect</th><td>1</td>" in loose
     assert "<table>" not in show_what_if(shared, product, product.calibration)
-    for history in (None, History(":memory:")):
+    for history in (None, History(tmp_path / "empty.sqlite")):
         apart = Resources(shared.inspector, shared.uploads, history)
         assert "no recent inspection" in say_effect(apart, product, moved)
 
