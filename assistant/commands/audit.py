@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 audit = typer.Typer(name="audit", help="Who changed which product, when, from what to what.", no_args_is_help=True)
 
+_SIGN_OFF = ("inspection", "picture", "verdict", "decision", "reason", "by")
+
 Folder = Annotated[Path | None, typer.Option("--products", help="Folder of the products; by default your own.")]
 
 
@@ -35,7 +37,7 @@ def show(
 ) -> None:
     """List the changes, oldest first: a table on a terminal, the entries as they are kept into a pipe."""
     store = _store(products)
-    chosen = (entry for entry in store.log.entries() if product in (None, entry.product))
+    chosen = (entry for entry in store.log.entries() if product in (None, _product(entry)))
     entries = deque(chosen, last or None)
     if as_json:
         print_json(json.loads(entry.line) for entry in entries)
@@ -84,9 +86,14 @@ def _print_table(entries: deque[Entry]) -> None:
 
     table = Table("n", "time (UTC)", "who", "what", "product", "change")
     for entry in entries:
-        cells = (entry.time[:19], entry.actor, entry.action, entry.product or "", describe(entry))
+        cells = (entry.time[:19], entry.actor, entry.action, _product(entry) or "", describe(entry))
         table.add_row(str(entry.n), *(console.escape(_printable(cell)) for cell in cells))
     print_table(table, "Nothing was changed yet.")
+
+
+def _product(entry: Entry) -> str | None:
+    """The product that was changed, or whose part somebody decided about."""
+    return entry.product or entry.details.get("product")
 
 
 def describe(entry: Entry) -> str:
@@ -103,7 +110,7 @@ def describe(entry: Entry) -> str:
             parts.append(f"{name} {_extent(before.get(name))} -> {_extent(after.get(name))}")
     parts += [
         f"{name} {_short(entry.details[name])}"
-        for name in ("entry", "why", "key", "role", "bytes")
+        for name in ("entry", "why", "key", "role", "bytes", *_SIGN_OFF)
         if name in entry.details
     ]
     return "; ".join(parts)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -15,16 +14,21 @@ import typer
 from assistant.commands import console, targets
 from assistant.commands.listings import AsJson, print_json, print_table
 from assistant.commands.options import ReportFile, complete_product
+from assistant.commands.sign_offs import sign, to_row, withdraw
 from assistant.commands.what_if import find_outdated
 from assistant.errors import HistoryError
 from assistant.images.sources import shown_name
+from assistant.records.agreement import describe
 
 if TYPE_CHECKING:
     from assistant.inspection import Outcome
-    from assistant.records.entries import KeptInspection, Query, Turn
+    from assistant.records.agreement import SignOff
+    from assistant.records.entries import KeptInspection, Query, Signed, Turn
     from assistant.records.history import History
 
 history = typer.Typer(name="history", help="What was inspected, to be found again.", no_args_is_help=True)
+for verb in (sign, withdraw):
+    history.command()(verb)
 
 Keep = Annotated[
     bool, typer.Option("--history", help="Keep the results in your history; see `looktwice history`.")
@@ -39,6 +43,10 @@ Verdicts = Annotated[
 Since = Annotated[datetime | None, typer.Option("--since", help="From this day or time (UTC) on.")]
 Until = Annotated[datetime | None, typer.Option("--until", help="Before this day or time (UTC).")]
 Name = Annotated[str, typer.Option("--text", help="Part of the file's name.")]
+RunName = Annotated[str | None, typer.Option("--run", help="Only this run, see `looktwice batch --list`.")]
+SignedAs = Annotated[
+    str | None, typer.Option("--signed", metavar="yes|no|good|defect", help="Only what is signed off, or as what.")
+]
 
 
 def open_kept(keep: bool, lot: str | None) -> History | None:
@@ -62,12 +70,21 @@ def list_kept(
     since: Since = None,
     until: Until = None,
     text: Name = "",
+    run: RunName = None,
+    signed: SignedAs = None,
+    open: Annotated[
+        bool, typer.Option("--open", help="Only what waits for a sign-off: in review, or of another --verdict.")
+    ] = False,
     last: Annotated[int, typer.Option("--last", min=1, max=500, help="The newest so many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List inspections, newest first: a table on a terminal, JSON rows into a pipe."""
+    if open:
+        if signed is not None:
+            raise HistoryError("Give either --open or --signed.")
+        verdict, signed = verdict or ["review"], "no"
     with _opened() as kept:
-        page = kept.search(_query(product, verdict, lot, since, until, text), size=last)
+        page = kept.search(_query(product, verdict, lot, since, until, text, run, signed), size=last)
     if as_json:
         print_json(_rows(page.rows))
     elif sys.stdout.isatty():
@@ -89,18 +106,19 @@ def show(
 
     targets.check_report("--report", report)
     with _opened() as kept:
-        one, turns, preview = kept.get(id), kept.turns(id), kept.preview(id)
+        one, turns, preview, signed = kept.get(id), kept.turns(id), kept.preview(id), kept.sign_offs.of(id)
     if targets.is_standard(report):
         pass  # the report is what is shown
     elif sys.stdout.isatty():
-        _print_one(one, turns)
+        _print_one(one, turns, signed)
     else:
         said = [{"question": t.question, "answer": t.answer.text, "source": t.answer.source} for t in turns]
         (row,) = _rows([one])
-        console.print_row(row | {"turns": said})
+        console.print_row(row | {"turns": said, "sign_offs": to_row(id, signed)["sign_offs"]})
     if report:
         with targets.written(targets.report_file(report), ".html") as file:
-            write_report(report_inspection(one.inspection, preview, turns, lot=one.lot), file)
+            content = report_inspection(one.inspection, preview, turns, lot=one.lot, sign_offs=signed)
+            write_report(content, file)
         console.say_written({"--report": targets.report_file(report)})
 
 
@@ -113,11 +131,13 @@ def export(
     since: Since = None,
     until: Until = None,
     text: Name = "",
+    run: RunName = None,
+    signed: SignedAs = None,
 ) -> None:
     """Write inspections as rows of a .csv or .jsonl file."""
     targets.check_target("An export", file, targets.EXPORT)
     with _opened() as kept, targets.written(file, ".jsonl") as sink:
-        count = kept.export(_query(product, verdict, lot, since, until, text), sink)
+        count = kept.export(_query(product, verdict, lot, since, until, text, run, signed), sink)
     console.say(f"{count:,} row{'' if count == 1 else 's'} {_where(file)}.")
 
 
@@ -130,17 +150,17 @@ def report(
     since: Since = None,
     until: Until = None,
     text: Name = "",
+    run: RunName = None,
+    signed: SignedAs = None,
     title: Annotated[str, typer.Option("--title", help="What stands above it.")] = "Inspection report",
 ) -> None:
     """Write a report on inspections: a summary, then the highest scores with pictures and conversations."""
-    from assistant.reports import Entry, report_lot, write_report
+    from assistant.reports import entry_of, report_lot, write_report
 
     targets.check_report("A report", file)
     with _opened() as kept:
-        entries = (
-            Entry(one.inspection, partial(kept.preview, one.id), partial(kept.turns, one.id))
-            for one in kept.every(_query(product, verdict, lot, since, until, text))
-        )
+        found = kept.every(_query(product, verdict, lot, since, until, text, run, signed))
+        entries = (entry_of(kept, one) for one in found)
         content = report_lot(entries, title, lot=lot or "")
         if not content.total:
             raise HistoryError("No inspection in the history fits.")
@@ -149,6 +169,38 @@ def report(
     console.say(
         f"{content.total:,} inspection{'' if content.total == 1 else 's'} {_where(targets.report_file(file))}."
     )
+
+
+@history.command()
+def summary(
+    product: Product = None,
+    lot: LotName = None,
+    since: Since = None,
+    until: Until = None,
+    text: Name = "",
+    run: RunName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count inspections by verdict, and how the sign-offs of people agree with them.
+
+    A part that was called a defect and is signed off as good is overkill, one that was called good and is signed
+    off as a defect is an escape.
+    """
+    with _opened() as kept:
+        found = kept.sign_offs.agreement(_query(product, None, lot, since, until, text, run))
+    if as_json or not sys.stdout.isatty():
+        console.print_row(found.to_dict())
+        return
+    from rich.table import Table
+
+    table = Table("verdict", "inspected", "signed off", "as good", "as defect")
+    for verdict, tally in vars(found).items():
+        if tally.inspected:
+            numbers = (tally.inspected, tally.signed, tally.good, tally.defect)
+            table.add_row(f"[{console.COLOURS[verdict]}]{verdict}[/]", *(f"{n:,}" for n in numbers))
+    print_table(table, "No inspection in the history fits.")
+    if said := describe(found):
+        console.say(said[:1].upper() + said[1:])
 
 
 def _where(file: Path) -> str:
@@ -173,23 +225,29 @@ def _query(
     since: datetime | None,
     until: datetime | None,
     text: str,
+    run: str | None = None,
+    signed: str | None = None,
 ) -> Query:
     from assistant.records.entries import Query
 
     chosen = cast("tuple[Outcome, ...]", tuple(verdicts or ()))
-    return Query(product, chosen, since, until, lot, text)
+    return Query(product, chosen, since, until, lot, text, run, signed=cast("Signed | None", signed))
 
 
 def _rows(kept: Sequence[KeptInspection]) -> Iterator[dict[str, Any]]:
     """JSON-ready rows; `outdated` says whether the product has changed since, None where it is gone."""
+    from assistant.records.history import to_json_row
+
     for one, outdated in zip(kept, find_outdated(one.inspection for one in kept), strict=True):
-        yield {"id": one.id, "lot": one.lot, "outdated": outdated, **one.inspection.to_dict()}
+        yield {"id": one.id, "lot": one.lot, "outdated": outdated, **to_json_row(one)}
 
 
 def _print_table(rows: Sequence[KeptInspection]) -> None:
     from rich.table import Table
 
-    table = Table("id", "time (UTC)", "lot", "product", "verdict", "score", "threshold", "picture")
+    signed = any(one.sign_off for one in rows)
+    columns = ("id", "time (UTC)", "lot", "product", "verdict", *["signed as"] * signed)
+    table = Table(*columns, "score", "threshold", "picture")
     for one in rows:
         inspection = one.inspection
         verdict = inspection.outcome
@@ -200,16 +258,18 @@ def _print_table(rows: Sequence[KeptInspection]) -> None:
             console.escape(one.lot),
             console.escape(inspection.product or ""),
             f"[{console.COLOURS[verdict]}]{verdict}[/]",
+            *[one.sign_off.decision if one.sign_off else ""] * signed,
             *numbers,
             console.escape(shown_name(inspection.path)),
         )
     print_table(table, "No inspection in the history fits.")
 
 
-def _print_one(one: KeptInspection, turns: Sequence[Turn]) -> None:
+def _print_one(one: KeptInspection, turns: Sequence[Turn], signed: Sequence[SignOff]) -> None:
     from rich.console import Console
 
     from assistant.language.template import explain
+    from assistant.reports.words import say_sign_off
 
     out, verdict = Console(highlight=False), one.inspection.outcome
     name = console.escape(shown_name(one.inspection.path))
@@ -218,5 +278,7 @@ def _print_one(one: KeptInspection, turns: Sequence[Turn]) -> None:
     out.print(console.escape(explain(one.inspection).text))
     if any(find_outdated([one.inspection])):
         out.print("The product has changed since: it has other limits now.")
+    for sign_off in signed:
+        out.print(console.escape(say_sign_off(sign_off)))
     for turn in turns:
         out.print(f"\n[bold]{console.escape(turn.question)}[/]\n{console.escape(turn.answer.text)}")

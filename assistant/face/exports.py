@@ -8,14 +8,11 @@ import shutil
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from assistant.errors import LooktwiceError
-from assistant.records.entries import KeptInspection, Query
+from assistant.records.entries import Query
 from assistant.records.history import History
-
-if TYPE_CHECKING:
-    from assistant.reports import Entry
 
 Ending = Literal["csv", "jsonl", "html", "pdf"]
 
@@ -52,19 +49,11 @@ class Exports:
         return str(target)
 
     def _report(self, query: Query, title: str, lot: str, target: Path) -> None:
-        from assistant.reports import check_target, report_lot, write_report
+        from assistant.reports import check_target, entry_of, report_lot, write_report
 
         check_target(target)
-        entries = (self._entry(kept) for kept in self._history.every(query))
+        entries = (entry_of(self._history, kept) for kept in self._history.every(query))
         write_report(report_lot(entries, title, lot=lot), target)
-
-    def _entry(self, kept: KeptInspection) -> Entry:
-        from assistant.reports import Entry
-
-        def picture() -> bytes | None:
-            return self._history.preview(kept.id)
-
-        return Entry(kept.inspection, picture if kept.has_preview else None, lambda: self._history.turns(kept.id))
 
     def _make_room(self) -> None:
         kept = sorted(self._folder.glob("export-*"), key=os.path.getmtime)

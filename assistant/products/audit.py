@@ -71,7 +71,7 @@ class Writer:
     def recording(
         self,
         action: Action,
-        product: str,
+        product: str | None,
         *,
         actor: str | None = None,
         before: Facts | None = None,

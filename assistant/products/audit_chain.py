@@ -22,6 +22,8 @@ Action = Literal[
     "several changes",
     "other change",
     "delete product",
+    "sign off",
+    "withdraw sign-off",
     "key created",
     "key revoked",
     "failed",  # the change that details["entry"] names did not take place

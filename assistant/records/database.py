@@ -1,4 +1,4 @@
-"""The database of a history: its four tables, how it is opened, and the SQL of a query.
+"""The database of a history: its five tables, how it is opened, and the SQL of a query.
 
 SQLAlchemy comes with the extra `history`; this module is loaded only where a history is opened.
 """
@@ -19,6 +19,10 @@ from assistant.files import make_private
 from assistant.records.entries import Order, Query, as_name, as_searched, as_text, check_lot
 
 SCHEMA = 1
+"""Raised where an earlier version could no longer read or write what is kept.
+
+A table more is no reason: it is made where it is missing, and whoever does not know it leaves it alone.
+"""
 
 SQLITE_WAIT_MS = 30_000
 """Milliseconds to wait for another program that is writing."""
@@ -79,6 +83,25 @@ TURNS = sa.Table(
     sa.Column("created", _TIME, nullable=False),
 )
 
+SIGN_OFFS = sa.Table(
+    "looktwice_sign_offs",
+    _META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # an earlier version, which does not know this table, removes inspections with what belongs to them too
+    sa.Column("inspection", sa.ForeignKey(INSPECTIONS.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("decision", sa.String(16), nullable=False),
+    sa.Column("reason", _TEXT, nullable=False),
+    sa.Column("name", _NAME, nullable=False),
+    sa.Column("actor", _NAME, nullable=False),
+    sa.Column("created", _TIME, nullable=False),
+    sa.Column("withdrawn", _TIME),
+    sa.Column("withdrawn_by", _NAME, nullable=False),
+    sqlite_autoincrement=True,  # the audit log names them
+)
+SIGN_OFF = "sign_off_"
+"""How the columns of the sign-off that counts begin in the rows of `find_rows`."""
+
+
 
 class Database:
     """An open history. `where` is a file, made where there is none, or a URL as SQLAlchemy takes it.
@@ -132,13 +155,24 @@ def conditions(query: Query) -> list[sa.ColumnElement[bool]]:
         asked.append(columns.created < as_text(query.until))
     if query.run is not None:
         asked.append(columns.run == query.run)
+    if query.signed is not None:
+        decision = standing("decision")
+        wanted = {"no": decision.is_(None), "yes": decision.is_not(None)}
+        asked.append(wanted.get(query.signed, decision == query.signed))
     if query.text:
         asked.append(columns.name.contains(as_searched(query.text), autoescape=True))
     return asked
 
 
+def standing(column: str) -> sa.ScalarSelect[Any]:
+    """A column of the sign-off that counts of a row of `INSPECTIONS`, null where there is none."""
+    mine = SIGN_OFFS.alias()
+    given = sa.select(mine.c[column]).where(mine.c.inspection == INSPECTIONS.c.id, mine.c.withdrawn.is_(None))
+    return given.order_by(mine.c.id.desc()).limit(1).correlate(INSPECTIONS).scalar_subquery()
+
+
 def find_rows(connection: sa.Connection, query: Query, start: int = 0, count: int | None = None) -> Iterator[Any]:
-    """The rows that a query finds, without maps and previews, from number `start` on."""
+    """The rows that a query finds, each with the sign-off that counts, no maps or previews, from `start` on."""
     columns = INSPECTIONS.c
     wanted = [columns[name] for name in ("id", "row", "created", "lot", "run", "place")]
     orders: dict[Order, list[sa.ColumnElement[Any]]] = {
@@ -147,7 +181,9 @@ def find_rows(connection: sa.Connection, query: Query, start: int = 0, count: in
         "score": [columns.score.is_(None), columns.score.desc(), columns.id],
         "place": [columns.place, columns.id],
     }
-    chosen = INSPECTIONS.select().with_only_columns(*wanted, columns.preview.is_not(None).label("has_preview"))
+    signed = (column.label(f"{SIGN_OFF}{column.name}") for column in SIGN_OFFS.c)
+    chosen = sa.select(*wanted, columns.preview.is_not(None).label("has_preview"), *signed)
+    chosen = chosen.select_from(INSPECTIONS.outerjoin(SIGN_OFFS, SIGN_OFFS.c.id == standing("id")))
     chosen = chosen.where(*conditions(query)).order_by(*orders[query.order]).offset(start).limit(count)
     yield from connection.execution_options(yield_per=200).execute(chosen)
 

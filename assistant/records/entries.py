@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from assistant.errors import HistoryError, HistoryFault
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection, Outcome
+from assistant.records.agreement import SignOff
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Order = Literal["newest", "oldest", "score", "place"]
+Signed = Literal["no", "yes", "good", "defect"]
 
 PREVIEW_SIDE = 512
 """Pixels along the longer side of a preview at most."""
@@ -43,7 +45,8 @@ class Query:
 
     `product` and `lot`: the very name, "" for those without one. `since` and `until`: when it was inspected,
     the first included and the last not; without a time zone they are UTC. `text`: part of the file's name,
-    whatever the case. `run` and its order "place" are those of a batch run.
+    whatever the case. `run` and its order "place" are those of a batch run. `signed`: whether somebody signed the
+    part off, or as what.
     """
 
     product: str | None = None
@@ -54,19 +57,25 @@ class Query:
     text: str = ""
     run: str | None = None
     order: Order = "newest"
+    signed: Signed | None = None
 
     def __post_init__(self) -> None:
         if unknown := set(self.verdicts) - set(get_args(Outcome)):
             raise HistoryError(f"There is no verdict {str(sorted(unknown)[0])[:40]!r}.")
         if self.order not in get_args(Order):
             raise HistoryError(f"There is no order {str(self.order)[:40]!r}.")
+        if self.signed is not None and self.signed not in get_args(Signed):
+            raise HistoryError(f"A part is signed off or not: no, yes, good or defect, not {self.signed[:40]!r}.")
         if len(self.text) > LONGEST_TEXT:
             raise HistoryError(f"A part of a name has at most {LONGEST_TEXT} characters.")
 
 
 @dataclass(frozen=True)
 class KeptInspection:
-    """An inspection in the history: its id, when it was inspected (UTC), its lot, and its place in a run."""
+    """An inspection in the history: its id, when it was inspected (UTC), its lot, and its place in a run.
+
+    `sign_off` is what a person decided about it, the newest that stands; None where nobody did.
+    """
 
     id: int
     inspection: Inspection
@@ -75,6 +84,7 @@ class KeptInspection:
     run: str | None = None
     place: int | None = None
     has_preview: bool = False
+    sign_off: SignOff | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The history: inspections with their map, preview and conversation, kept in a database to be found again.
 
-Its runs are in `assistant.records.batch_run`, its tables in `assistant.records.database`.
+Its runs are in `assistant.records.batch_run`, what people decided in `assistant.records.sign_offs`, its tables in
+`assistant.records.database`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from assistant.errors import HistoryError
 from assistant.inspection import Answer, Inspection, rank_score
+from assistant.records.agreement import SIGN_OFF_COLUMNS, current, to_cells
 from assistant.records.entries import (
     MOST_ROWS,
     KeptInspection,
@@ -52,9 +54,11 @@ class History:
         except ImportError as error:
             raise HistoryError("The history needs SQLAlchemy: install looktwice[history].") from error
         from assistant.records.batch_run import Runs
+        from assistant.records.sign_offs import SignOffs
 
         self.database = Database(where)
         self.runs = Runs(self.database)
+        self.sign_offs = SignOffs(self.database)
 
     def add(
         self,
@@ -92,13 +96,15 @@ class History:
     def get(self, id: int) -> KeptInspection:
         """One inspection with its map; HistoryError where there is none with this id."""
         from assistant.records.database import INSPECTIONS
+        from assistant.records.sign_offs import read_sign_offs
 
         with self.database.read() as connection:
+            signed = current(read_sign_offs(connection, id))
             row = connection.execute(INSPECTIONS.select().where(INSPECTIONS.c.id == id)).one_or_none()
         if row is None:
             raise HistoryError(f"There is no inspection {id} in the history.")
         kept = from_row(row)
-        return replace(kept, inspection=replace(kept.inspection, coarse_map=read_map(row)))
+        return replace(kept, inspection=replace(kept.inspection, coarse_map=read_map(row)), sign_off=signed)
 
     def preview(self, id: int) -> bytes | None:
         """The preview of an inspection as a JPEG; None where none was kept."""
@@ -158,20 +164,19 @@ class History:
     def export(self, query: Query, file: str | Path) -> int:
         """Write what a query finds to a .csv or .jsonl file and return the number of rows.
 
-        The rows are those of a run, see `assistant.records.rows`, each with its `id` and `lot` in front.
+        The rows are those of a run, see `assistant.records.rows`, each with its `id` and `lot` in front, and with
+        what a person decided: `sign_off` in a .jsonl file, and `SIGN_OFF_COLUMNS` at the end of a table.
         """
-        from assistant.records.rows import COLUMNS, flatten, write_csv, write_jsonl
+        from assistant.records.rows import COLUMNS, write_csv, write_jsonl
 
         ending = Path(file).suffix.lower()
         if ending not in (".csv", ".jsonl"):
             raise HistoryError("The history is exported to a .csv or a .jsonl file.")
-        as_cells = flatten if ending == ".csv" else Inspection.to_dict
         found = map(self.ranker(query), self.every(query))
-        rows = ({"id": k.id, "lot": k.lot, **as_cells(k.inspection)} for k in found)
         try:
             if ending == ".csv":
-                return write_csv(rows, file, ("id", "lot", *COLUMNS))
-            return write_jsonl(rows, file)
+                return write_csv(map(_flat, found), file, ("id", "lot", *COLUMNS, *SIGN_OFF_COLUMNS))
+            return write_jsonl(map(to_json_row, found), file)
         except OSError as error:
             raise HistoryError(f"The export cannot be written: {error.strerror or 'an error'}.") from error
 
@@ -213,11 +218,11 @@ class History:
             connection.execute(TURNS.delete().where(TURNS.c.inspection == id))
 
     def purge(self, before: datetime) -> int:
-        """Remove what was inspected before a time, with its conversation, and return how many inspections.
+        """Remove what was inspected before a time, with all that belongs to it, and return how many inspections.
 
         A run that somebody works on is spared; any other that loses rows cannot be continued.
         """
-        from assistant.records.database import INSPECTIONS, TURNS
+        from assistant.records.database import INSPECTIONS, SIGN_OFFS, TURNS
 
         end = as_text(before)
         with self.database.write() as connection:
@@ -226,7 +231,8 @@ class History:
             if spared:
                 old &= INSPECTIONS.c.run.is_(None) | INSPECTIONS.c.run.not_in(spared)
             ids = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.id).where(old)
-            connection.execute(TURNS.delete().where(TURNS.c.inspection.in_(ids)))
+            for belonging in (TURNS, SIGN_OFFS):
+                connection.execute(belonging.delete().where(belonging.c.inspection.in_(ids)))
             runs = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.run).where(old).distinct()
             lost = [run for run in connection.execute(runs).scalars() if run is not None]
             count = int(connection.execute(INSPECTIONS.delete().where(old)).rowcount)
@@ -269,5 +275,19 @@ def default_history() -> Path:
     return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("looktwice")) / "history.sqlite"
 
 
+def to_json_row(kept: KeptInspection) -> dict[str, Any]:
+    """An inspection of a history as a JSON-ready row."""
+    signed = kept.sign_off.to_dict() if kept.sign_off else None
+    return {"id": kept.id, "lot": kept.lot, "sign_off": signed, **kept.inspection.to_dict()}
+
+
+def _flat(kept: KeptInspection) -> dict[str, Any]:
+    from assistant.records.rows import flatten
+
+    return {"id": kept.id, "lot": kept.lot, **flatten(kept.inspection), **to_cells(kept.sign_off)}
+
+
 def _shown(row: Any) -> KeptInspection:
-    return replace(from_any_row(row), has_preview=bool(row.has_preview))
+    from assistant.records.sign_offs import read_standing
+
+    return replace(from_any_row(row), has_preview=bool(row.has_preview), sign_off=read_standing(row))

@@ -11,7 +11,7 @@ from pathlib import Path
 from assistant.errors import LooktwiceError
 from assistant.files import write_atomically
 from assistant.images.sources import shown_name
-from assistant.reports.content import MOST_SHOWN, Entry, Lot, Report, report_inspection, report_lot
+from assistant.reports.content import MOST_SHOWN, Entry, Lot, Report, entry_of, report_inspection, report_lot
 from assistant.reports.pictures import THUMBNAIL_SIDE, Picture, as_jpeg, draw_from_file, read_from_file
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "as_jpeg",
     "check_target",
     "draw_from_file",
+    "entry_of",
     "read_from_file",
     "report_inspection",
     "report_lot",

@@ -10,14 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assistant.inspection import UNRATED, Evidence, Inspection, rank_unrated
-from assistant.records.entries import Turn
+from assistant.records.agreement import Agreement, SignOff, agreement_of, current, describe
+from assistant.records.entries import KeptInspection, Turn
 from assistant.reports.pictures import Picture
 from assistant.reports.words import LABELS, kind_of, say_origin, say_setting, say_size, say_time
+
+if TYPE_CHECKING:
+    from assistant.records.history import History
 
 MOST_SHOWN = 200
 """Pictures of a lot that are shown in full, those with the highest scores; the others are rows of a table."""
@@ -30,13 +35,20 @@ BINS = 32
 class Entry:
     """One inspection of a report: `picture` is its overlay, `original` the picture without it, where there is one.
 
-    `turns` is the conversation, or a function that fetches it when the inspection is shown in full.
+    `turns` is the conversation, or a function that fetches it when the inspection is shown in full. `sign_offs` is
+    what people decided.
     """
 
     inspection: Inspection
     picture: Picture = None
     turns: Sequence[Turn] | Callable[[], Sequence[Turn]] = ()
     original: Picture = None
+    sign_offs: Sequence[SignOff] = ()
+
+    @property
+    def signed(self) -> SignOff | None:
+        """The sign-off that counts."""
+        return current(self.sign_offs)
 
     @property
     def conversation(self) -> Sequence[Turn]:
@@ -74,8 +86,8 @@ class Report:
 
     title: str
     full: tuple[Entry, ...]
-    rest: tuple[Inspection, ...]
-    unread: tuple[Inspection, ...]
+    rest: tuple[Entry, ...]
+    unread: tuple[Entry, ...]
     notes: tuple[str, ...]
     written: datetime
     lot: str = ""
@@ -84,7 +96,7 @@ class Report:
     @cached_property
     def read(self) -> tuple[Inspection, ...]:
         """The inspections of all pictures that could be read, from the highest score down."""
-        return (*(entry.inspection for entry in self.full), *self.rest)
+        return tuple(entry.inspection for entry in (*self.full, *self.rest))
 
     @property
     def total(self) -> int:
@@ -94,8 +106,18 @@ class Report:
     @cached_property
     def counts(self) -> list[tuple[str, int]]:
         """How many pictures of each key of `LABELS`, the worst first; "unrated" and "error" only if any."""
-        number = Counter(map(kind_of, (*self.read, *self.unread)))
+        number = Counter(kind_of(entry.inspection) for entry in self._every)
         return [(kind, number[kind]) for kind in LABELS if number[kind] or kind in ("defect", "review", "good")]
+
+    @property
+    def _every(self) -> tuple[Entry, ...]:
+        return (*self.full, *self.rest, *self.unread)
+
+    @cached_property
+    def agreement(self) -> Agreement:
+        """What of the pictures is signed off."""
+        decided = ((entry.inspection.outcome, entry.signed) for entry in self._every)
+        return agreement_of((outcome, signed and signed.decision, 1) for outcome, signed in decided)
 
     @cached_property
     def facts(self) -> list[tuple[str, str]]:
@@ -160,6 +182,8 @@ class Report:
     def remarks(self) -> list[str]:
         """The notes, and what the report leaves out."""
         said = list(self.notes)
+        if self.agreement.signed and not self.single:
+            said.append(describe(self.agreement))
         if unrated := len(self.read) - len(self._decided):
             said.append(f"{unrated:,} unrated: {UNRATED}.")
         if self.rest:
@@ -182,8 +206,8 @@ class Lot:
     def __init__(self, most_shown: int = MOST_SHOWN) -> None:
         self._most = most_shown
         self._full: list[tuple[float, int, Entry]] = []
-        self._rest: list[tuple[float, int, Inspection]] = []
-        self._unread: list[Inspection] = []
+        self._rest: list[tuple[float, int, Entry]] = []
+        self._unread: list[Entry] = []
 
     def shows(self, inspection: Inspection) -> bool:
         """Whether an inspection would be shown in full, were there no more to come."""
@@ -195,7 +219,7 @@ class Lot:
         entry = entry if isinstance(entry, Entry) else Entry(entry)
         one = entry.inspection
         if one.status == "error":
-            self._unread.append(one)
+            self._unread.append(entry)
             return
         # Of equal scores the first to come is shown, so that the same lot gives the same report.
         ranked = (one.score, -len(self._full) - len(self._rest), entry)
@@ -203,22 +227,34 @@ class Lot:
             heapq.heappush(self._full, ranked)
             return
         score, order, lowest = heapq.heappushpop(self._full, ranked)
-        self._rest.append((score, order, replace(lowest.inspection, coarse_map=None, judged=None)))
+        bare = replace(lowest.inspection, coarse_map=None, judged=None)
+        self._rest.append((score, order, Entry(bare, sign_offs=lowest.sign_offs)))
 
     def report(self, title: str = "Inspection report", *, lot: str = "", notes: Sequence[str] = ()) -> Report:
         """The report on all that was added."""
-        full = [entry for *_, entry in sorted(self._full, key=lambda one: one[:2], reverse=True)]
-        rest = [one for *_, one in sorted(self._rest, key=lambda one: one[:2], reverse=True)]
-        ranked = rank_unrated([*(entry.inspection for entry in full), *rest])
+        parts = (sorted(part, key=lambda one: one[:2], reverse=True) for part in (self._full, self._rest))
+        entries = [entry for part in parts for *_, entry in part]
+        ranked = rank_unrated([entry.inspection for entry in entries])
+        entries = [replace(entry, inspection=one) for entry, one in zip(entries, ranked, strict=True)]
         return Report(
             title=title,
-            full=tuple(replace(entry, inspection=one) for entry, one in zip(full, ranked, strict=False)),
-            rest=tuple(ranked[len(full) :]),
-            unread=tuple(sorted(self._unread, key=lambda one: one.path)),
+            full=tuple(entries[: len(self._full)]),
+            rest=tuple(entries[len(self._full) :]),
+            unread=tuple(sorted(self._unread, key=lambda entry: entry.inspection.path)),
             notes=tuple(notes),
             written=datetime.now(UTC),
             lot=lot,
         )
+
+
+def entry_of(history: History, kept: KeptInspection) -> Entry:
+    """An inspection of a history, whose preview and conversation are fetched where they are shown."""
+    return Entry(
+        kept.inspection,
+        partial(history.preview, kept.id) if kept.has_preview else None,
+        partial(history.turns, kept.id),
+        sign_offs=(kept.sign_off,) if kept.sign_off else (),
+    )
 
 
 def report_lot(
@@ -243,15 +279,16 @@ def report_inspection(
     *,
     original: Picture = None,
     lot: str = "",
+    sign_offs: Sequence[SignOff] = (),
 ) -> Report:
     """The report on one inspection: `picture` is its overlay, `original` is shown beside it, `turns` below."""
-    entry = Entry(inspection, picture, tuple(turns), original)
+    entry = Entry(inspection, picture, tuple(turns), original, sign_offs)
     is_read = inspection.status == "ok"
     return Report(
         title="Inspection",
         full=(entry,) if is_read else (),
         rest=(),
-        unread=() if is_read else (inspection,),
+        unread=() if is_read else (entry,),
         notes=(),
         written=datetime.now(UTC),
         lot=lot,

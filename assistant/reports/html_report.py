@@ -28,6 +28,7 @@ from assistant.reports.words import (
     name_region,
     say_doubt,
     say_numbers,
+    say_sign_off,
     visible,
 )
 
@@ -142,6 +143,7 @@ def _entry(entry: Entry, report: Report, folder: Path) -> str:
 
 def _words(entry: Entry) -> str:
     said = f"<p>{_text(explain(entry.inspection).text)}</p>"
+    said += "".join(f"<p>{_text(say_sign_off(one))}</p>" for one in entry.sign_offs)
     turns = entry.conversation
     if turns:
         said += "<h4>Conversation</h4>"

@@ -16,7 +16,7 @@ from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
 from assistant.reports.pdf_pages import COLOURS, INK, LINE, MARGIN, SOFT, WIDTH, Sheet, draw_table
 from assistant.reports.pictures import THUMBNAIL_SIDE, as_jpeg
-from assistant.reports.tables import tabulate_limits, tabulate_rest, tabulate_unread
+from assistant.reports.tables import Table, tabulate_limits, tabulate_rest, tabulate_unread
 from assistant.reports.words import (
     amount,
     as_name,
@@ -25,12 +25,14 @@ from assistant.reports.words import (
     name_region,
     say_doubt,
     say_numbers,
+    say_sign_off,
     visible,
 )
 
 SIDE = 1000
 
 _BESIDE = 3  # regions that stand beside the picture, the others below
+_SIGNED = 34  # millimetres of the column of what people decided, which the names of pictures make room for
 _MISSING = (
     "Letters that the fonts of this file do not have are shown by their Unicode numbers, such as [U+4E2D]; "
     "the HTML report shows them as they are."
@@ -46,8 +48,8 @@ def to_pdf(report: Report) -> bytes:
             _draw_summary(sheet, report)
         for entry in report.full:
             _draw_entry(sheet, entry, report)
-        draw_table(sheet, tabulate_rest(report), (70, 30, 16, 17, 18, 15, 14))
-        draw_table(sheet, tabulate_unread(report), (80, 100))
+        _draw_pictures(sheet, tabulate_rest(report), (70, 30, 16, 17, 18, 15, 14))
+        _draw_pictures(sheet, tabulate_unread(report), (80, 100))
         if sheet.letters.missing:
             sheet.ln(4)
             sheet.say(_MISSING, 8, colour=SOFT)
@@ -80,6 +82,13 @@ def _draw_summary(sheet: Sheet, report: Report) -> None:
     draw_table(sheet, tabulate_limits(report), (36, 20, 20, 16, 88))
     if report.histogram:
         _draw_histogram(sheet, report.histogram)
+
+
+def _draw_pictures(sheet: Sheet, table: Table, widths: tuple[float, ...]) -> None:
+    """A table of pictures; `widths` are those of its columns where nobody signed anything off."""
+    if len(table.names) > len(widths):
+        widths = (widths[0] - _SIGNED, *widths[1:], _SIGNED)
+    draw_table(sheet, table, widths)
 
 
 def _draw_histogram(sheet: Sheet, histogram: Histogram) -> None:
@@ -229,6 +238,8 @@ def _draw_regions(sheet: Sheet, regions: Sequence[Region], x: float, width: floa
 
 def _draw_words(sheet: Sheet, entry: Entry) -> None:
     sheet.say(visible(explain(entry.inspection).text))
+    for one in entry.sign_offs:
+        sheet.say(visible(say_sign_off(one)))
     sheet.ln(3)
     turns = entry.conversation
     if turns:

@@ -5,10 +5,11 @@ Whoever lays the words out, as HTML or PDF, also escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from assistant.reports.content import Report
+from assistant.inspection import Inspection
+from assistant.reports.content import Entry, Report
 from assistant.reports.words import amount, as_name, kind_of, say_origin, visible
 
 Row = tuple[str, ...]
@@ -41,24 +42,41 @@ def tabulate_limits(report: Report) -> Table:
 
 def tabulate_rest(report: Report) -> Table:
     """The pictures that are not shown in full; the verdict as a key of `LABELS`."""
-    rows = (
-        (
-            as_name(one.path),
-            as_name(one.product or ""),
-            kind_of(one),
-            amount(one.score),
-            "" if one.verdict == "unrated" else amount(one.threshold),
-            one.standing if one.verdict == "unrated" else f"{one.p_value:.3g}",
-            str(len(one.regions)),
-        )
-        for one in report.rest
-    )
-    last = "p-value or rank" if any(one.verdict == "unrated" for one in report.rest) else "p-value"
+    last = "p-value or rank" if any(e.inspection.verdict == "unrated" for e in report.rest) else "p-value"
     names = ("Picture", "Product", "Verdict", "Score", "Threshold", last, "Regions")
-    return Table("Other pictures", names, rows)
+    return _with_sign_offs("Other pictures", names, _cells, report.rest)
 
 
 def tabulate_unread(report: Report) -> Table:
     """The pictures that could not be read, and why."""
-    rows = ((as_name(one.path), visible(one.error)) for one in report.unread)
-    return Table("Pictures that could not be read", ("Picture", "Why"), rows)
+
+    def cells(one: Inspection) -> Row:
+        return as_name(one.path), visible(one.error)
+
+    return _with_sign_offs("Pictures that could not be read", ("Picture", "Why"), cells, report.unread)
+
+
+def _cells(one: Inspection) -> Row:
+    unrated = one.verdict == "unrated"
+    return (
+        as_name(one.path),
+        as_name(one.product or ""),
+        kind_of(one),
+        amount(one.score),
+        "" if unrated else amount(one.threshold),
+        one.standing if unrated else f"{one.p_value:.3g}",
+        str(len(one.regions)),
+    )
+
+
+def _with_sign_offs(title: str, names: Row, cells: Callable[[Inspection], Row], entries: Sequence[Entry]) -> Table:
+    """A table of inspections, with a column of what people decided where they did."""
+    if not any(entry.signed for entry in entries):
+        return Table(title, names, (cells(entry.inspection) for entry in entries))
+    rows = ((*cells(entry.inspection), _say_decision(entry)) for entry in entries)
+    return Table(title, (*names, "Signed off"), rows)
+
+
+def _say_decision(entry: Entry) -> str:
+    signed = entry.signed
+    return visible(f"{signed.decision} ({signed.name}: {signed.reason})") if signed else ""

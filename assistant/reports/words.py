@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 
 from assistant.inspection import UNKNOWN, Evidence, Inspection, Region
+from assistant.records.agreement import SignOff
 
 LONGEST_TEXT = 6000
 LONGEST_NAME = 300
@@ -97,6 +98,14 @@ def say_size(one: Inspection) -> str:
 def say_time(created: str | None) -> str:
     """A time as people read it, to the second; a time zone as it is."""
     return (created or "").replace("T", " ").replace("+00:00", " UTC")
+
+
+def say_sign_off(one: SignOff) -> str:
+    """What a person decided, who, when and why, and that it was withdrawn, in one sentence."""
+    said = f"Signed off as {one.decision} by {one.name}, {one.created:%Y-%m-%d %H:%M:%S} UTC: {one.reason}"
+    if one.withdrawn is None:
+        return said
+    return f"{said} (withdrawn by {one.withdrawn_by}, {one.withdrawn:%Y-%m-%d %H:%M:%S} UTC)"
 
 
 def name_region(region: Region) -> str:

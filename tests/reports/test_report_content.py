@@ -1,5 +1,8 @@
 """What a report says, before anyone lays it out: order, counts, limits, and how little it keeps in memory."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +10,9 @@ from hypothesis import strategies as st
 
 from assistant.errors import LooktwiceError
 from assistant.inspection import Evidence
+from assistant.records.agreement import SignOff
 from assistant.reports import Entry, check_target, report_inspection, report_lot, write_report
+from assistant.reports.tables import tabulate_rest, tabulate_unread
 from assistant.reports.words import as_name, visible
 
 
@@ -35,7 +40,9 @@ def test_what_is_not_shown_keeps_neither_map_nor_picture(make):
             yield Entry(one, lambda n=n: asked.append(n))
 
     lot = report_lot(entries(), most_shown=2)
-    assert all(one.coarse_map is None for one in lot.rest) and len(lot.rest) == 48
+    assert (
+        all(one.inspection.coarse_map is None and one.picture is None for one in lot.rest) and len(lot.rest) == 48
+    )
     assert not asked, "pictures are drawn only when the report is written"
 
 
@@ -129,3 +136,37 @@ def test_nothing_stays_hidden_in_a_text():
     assert as_name("a\nb") == "a\ufffdb"
     assert visible("x" * 7000).endswith("[1,000 more characters]")
     assert visible("न\u200dم") == "न\u200dم", "joiners are part of a script"
+
+
+def signed(decision, name="eva", id=1):
+    return SignOff(id, decision, "within tolerance", name, "user eva", datetime(2026, 5, 4, tzinfo=UTC))
+
+
+def test_sign_offs_are_counted_and_stand_with_their_pictures(make, broken):
+    entries = [Entry(make(str(n), n / 10), sign_offs=[signed("good", f"eva{n}")]) for n in range(8)]
+    lot = report_lot([*entries, Entry(broken, sign_offs=[signed("defect")]), make("none", 0.45)], most_shown=2)
+    assert lot.agreement.signed == 9 and lot.agreement.error.defect == 1
+    assert any(said.startswith(f"{lot.agreement.review.inspected} in review, ") for said in lot.remarks)
+    table = tabulate_rest(lot)
+    cells = {row[0]: row[-1] for row in table.rows}
+    assert (
+        table.names[-1] == "Signed off" and cells["3"] == "good (eva3: within tolerance)" and cells["none"] == ""
+    )
+    assert list(tabulate_unread(lot).rows)[0][-1].startswith("defect (eva")
+    plain = report_lot([make("a"), make("b"), broken], most_shown=1)
+    assert "Signed off" not in (*tabulate_rest(plain).names, *tabulate_unread(plain).names)
+    assert not any("signed off" in said for said in plain.remarks)
+
+
+@pytest.mark.parametrize("ending", ["html", "pdf"])
+def test_both_layouts_take_sign_offs(make, broken, tmp_path, ending):
+    entries = [Entry(one, sign_offs=[signed("good")]) for one in (make("a", 0.9), make("b"), make("c"), broken)]
+    lot = write_report(report_lot(entries, most_shown=1), tmp_path / f"lot.{ending}")
+    withdrawn = replace(signed("defect"), withdrawn=datetime(2026, 5, 5, tzinfo=UTC), withdrawn_by="otto")
+    given = [withdrawn, signed("good", id=2)]
+    one = write_report(report_inspection(make("a"), sign_offs=given), tmp_path / f"one.{ending}")
+    if ending == "html":
+        assert "good (eva: within tolerance)" in lot.read_text()
+        assert "(withdrawn by otto, 2026-05-05 00:00:00 UTC)" in one.read_text()
+    else:
+        assert lot.read_bytes()[:5] == one.read_bytes()[:5] == b"%PDF-"
