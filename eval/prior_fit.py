@@ -98,19 +98,19 @@ def _fit_spread(prior: Prior, draws: Sequence[Draw]) -> Prior:
 
 
 def _fit_between(prior: Prior, draws: Sequence[Draw]) -> Prior:
-    """The smallest `between` by which good pictures after consecutive references keep the rate.
-
-    A standard error over products is added to their mean, since the next product is none of them.
-    """
+    """The smallest `between` by which good pictures after consecutive references keep the rate."""
     following = [draw for draw in draws if draw.consecutive]
     if not following:
         return prior
-    for step in np.round(np.arange(0.0, WIDEST, 0.1), 1):
-        rates = [*false_alarms(following, wider := replace(prior, between=float(step))).values()]
-        error = float(np.std(rates, ddof=1)) / math.sqrt(len(rates)) if len(rates) > 1 else 0.0
-        if float(np.mean(rates)) + error <= TARGET:
-            return wider
-    return replace(prior, between=WIDEST)
+    steps = (replace(prior, between=float(step)) for step in np.round(np.arange(0.0, WIDEST, 0.1), 1))
+    return next((wider for wider in steps if _keeps(following, wider)), replace(prior, between=WIDEST))
+
+
+def _keeps(draws: Sequence[Draw], prior: Prior) -> bool:
+    """Whether the next product is likely to keep the rate: the mean over products and its standard error do."""
+    rates = [*false_alarms(draws, prior).values()]
+    error = float(np.std(rates, ddof=1)) / math.sqrt(len(rates)) if len(rates) > 1 else 0.0
+    return float(np.mean(rates)) + error <= TARGET
 
 
 def _fit_alone(prior: Prior, draws: Sequence[Draw]) -> Prior:
@@ -128,7 +128,9 @@ def _fit_alone(prior: Prior, draws: Sequence[Draw]) -> Prior:
     around = good - (usual + pull * apart + gap)
     between = float((around**2).sum() / max(1, len(rows) - 1))
     gap, spread, pull, usual = map(_short, (gap, math.sqrt(between + within), pull, usual))
-    return replace(prior, gap=gap, gap_spread=spread, pull=pull, usual=usual)
+    prior = replace(prior, gap=gap, pull=pull, usual=usual)
+    steps = (replace(prior, gap_spread=_short(spread * step)) for step in np.arange(1.0, 3.0, 0.1))
+    return next((wider for wider in steps if _keeps(draws, wider)), replace(prior, gap_spread=_short(3 * spread)))
 
 
 def _good(draw: Draw) -> Numbers:
