@@ -156,7 +156,8 @@ class Inspection:
     whole differs from references that are alike, the score is higher than the map shows, and so are the peaks of
     regions; `notices` say so where it decides. `scale` is the pair of map values that the fixed colour scale of
     the product runs between. `window` is what the picture was read through, that of its product or of its batch;
-    the JSON leaves it out where there is none.
+    the JSON leaves it out where there is none, and so it does `group`, a word that somebody gave the camera, the
+    light or the lot.
     """
 
     path: str
@@ -183,6 +184,7 @@ class Inspection:
     ms: float | None = None
     rank: tuple[int, int] | None = None
     window: Window | None = None
+    group: str = ""
     schema: int = SCHEMA
     coarse_map: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     judged: JudgedPicture | None = field(default=None, compare=False, repr=False)
@@ -278,6 +280,8 @@ class Inspection:
             row["window"] = self.window.to_dict()
         else:
             del row["window"]
+        if not self.group:
+            del row["group"]
         if self.status == "error":
             row |= dict.fromkeys(_NUMBERS)
         elif self.verdict == "unrated":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.commands import console, targets
+from assistant.commands.history import GroupName
 from assistant.commands.listings import print_table
 from assistant.commands.options import (
     BitDepth,
@@ -48,6 +49,7 @@ def batch(
     product: ProductName = None,
     mode: Mode = "auto",
     lot: Annotated[str, typer.Option("--lot", help="The lot's name, for the history.")] = "",
+    group: GroupName = "",
     false_alarms: Target = 0.05,
     zero_shot_limits: ZeroShotLimits = False,
     bit_depth: BitDepth = None,
@@ -76,7 +78,7 @@ def batch(
         _list(kept.runs.newest())
         return
     if resume:
-        if references or product or lot or mode != "auto" or bit_depth or levels:
+        if references or product or lot or group or mode != "auto" or bit_depth or levels:
             raise LooktwiceError("A run goes on as it began: leave out everything but --resume and the run.")
         run, inspector, known = _continued(kept, paths or [], device)
     else:
@@ -89,6 +91,7 @@ def batch(
             product,
             mode,
             lot,
+            group,
             false_alarms,
             zero_shot_limits,
             read_window(bit_depth, levels),
@@ -108,14 +111,16 @@ def _show(
     inspector: Inspector, history: History, run: Run, product: Product | None, anyway: bool, as_json: bool
 ) -> Counter[str]:
     from assistant.records.batches import run_batch
+    from assistant.records.drift import DriftWatch
 
+    watch = DriftWatch(history)
     show = console.row_printer(as_json)
     counts: Counter[str] = Counter()
     state: str = run.state
     try:
         with console.progress("Inspecting", run.total) as bar:
             tell = console.comparing(bar, run.total) if run.settings["mode"] == "mutual" else None
-            reports = run_batch(inspector, history, run.id, product, tell=tell, anyway=anyway)
+            reports = run_batch(inspector, history, run.id, product, tell=tell, anyway=anyway, watch=watch)
             with closing(reports):  # type: ignore[type-var]  # a generator is closed, so that the run is let go
                 for now in reports:
                     state = now.state
@@ -126,6 +131,8 @@ def _show(
     finally:
         if state != "done":
             console.say(f"Continue with `looktwice batch --resume {run.id}`.")
+    for sentence in watch.report():
+        console.say(sentence)
     console.print_summary(counts, run.settings["mode"], run.settings["product"] is not None)
     return counts
 
@@ -146,6 +153,7 @@ def _planned(
     product: str | None,
     mode: AskedMode,
     lot: str,
+    group: str,
     false_alarms: float,
     zero_shot_limits: bool,
     window: Window | None,
@@ -172,6 +180,7 @@ def _planned(
         zero_shot_limits=zero_shot_limits,
         window=None if references else window,
         lot=lot,
+        group=group,
         more=more,
         census=census,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -13,7 +14,7 @@ import typer
 
 from assistant.commands import console, targets
 from assistant.commands.listings import AsJson, print_json, print_table
-from assistant.commands.options import ReportFile, complete_product
+from assistant.commands.options import KeptName, ReportFile, complete_product
 from assistant.commands.sign_offs import sign, to_row, withdraw
 from assistant.commands.what_if import find_outdated
 from assistant.errors import HistoryError
@@ -34,6 +35,10 @@ Keep = Annotated[
     bool, typer.Option("--history", help="Keep the results in your history; see `looktwice history`.")
 ]
 LotName = Annotated[str | None, typer.Option("--lot", help="The lot that the pictures belong to.")]
+GroupName = Annotated[
+    str,
+    typer.Option("--group", help="A word for the camera, the light or the lot, each watched for drift by itself."),
+]
 Product = Annotated[
     str | None, typer.Option("--product", autocompletion=complete_product, help="Only this product.")
 ]
@@ -120,6 +125,32 @@ def show(
             content = report_inspection(one.inspection, preview, turns, lot=one.lot, sign_offs=signed)
             write_report(content, file)
         console.say_written({"--report": targets.report_file(report)})
+
+
+@history.command()
+def drift(name: KeptName, as_json: AsJson = False) -> None:
+    """Show whether a product's limits still fit what was inspected since they were set, a row for each group."""
+    from rich.table import Table
+
+    from assistant.products.store import ProductStore
+    from assistant.records.drift import drift_of
+
+    product = ProductStore().load(name)
+    with _opened() as kept:
+        states = drift_of(kept, product)
+    if as_json or not sys.stdout.isatty():
+        print_json(map(asdict, states))
+    else:
+        table = Table("group", "parts", "limits", "since (UTC)", "alarms")
+        for one in states:
+            fit = "[red]do not fit[/]" if one.drifted else "fit"
+            table.add_row(
+                console.escape(one.group), f"{one.parts:,}", fit, (one.since or "")[:19], str(one.alarms)
+            )
+        print_table(table, "No part of it was inspected into the history since its limits were set.")
+    for one in states:
+        if one.drifted:
+            console.say(f"{one.sentence[0].upper()}{one.sentence[1:]}.")
 
 
 @history.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.commands import console
-from assistant.commands.history import Keep, LotName, open_kept
+from assistant.commands.history import GroupName, Keep, LotName, open_kept
 from assistant.commands.options import (
     Aligned,
     BitDepth,
@@ -57,6 +57,7 @@ def inspect(
     report: ReportFile = None,
     keep: Keep = False,
     lot: LotName = None,
+    group: GroupName = "",
     false_alarms: Target = 0.05,
     zero_shot_limits: ZeroShotLimits = False,
     roi: Roi = None,
@@ -78,12 +79,16 @@ def inspect(
     """
     from assistant.commands.outputs import Outputs, write_results
     from assistant.products.config import LearnConfig
+    from assistant.records.drift import DriftWatch, in_group
+    from assistant.records.entries import check_group
 
     if references and product:
         raise LooktwiceError("Give either --references or --product, not both.")
     if references and mode in ("zero-shot", "mutual"):
         raise LooktwiceError(f"Mode {mode!r} uses no references: leave out --references or --mode.")
+    group = check_group(group)
     outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
+    watch = DriftWatch(outputs.history)
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
     mask, window = read_mask(roi), read_window(bit_depth, levels)
@@ -103,7 +108,9 @@ def inspect(
         )
         show = console.row_printer(out is not None) if outputs.printed else None
         with outputs.opened() as places:
-            counts = write_results(results, places, show, bar.advance)
+            counts = write_results(in_group(results, group), places, show, bar.advance, watch)
+    for sentence in watch.report():
+        console.say(sentence)
     console.print_summary(counts, mode, known is not None, census)
     console.say_written(outputs.files, overlays)
     raise typer.Exit(console.exit_status(counts))

@@ -32,6 +32,7 @@ from assistant.reports import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from assistant.records.drift import DriftWatch
     from assistant.records.history import History
 
 
@@ -90,10 +91,11 @@ def write_results(
     outputs: Outputs,
     show: Callable[[Inspection], None] | None = None,
     advance: Callable[[], None] | None = None,
+    watch: DriftWatch | None = None,
 ) -> Counter[str]:
     """Write every result to each output and count them by verdict, errors under "error".
 
-    `show` gets each result, `advance` is called after each.
+    `show` gets each result, `advance` is called after each, and `watch` notes where limits have stopped fitting.
     Rows reach the disk one by one, so a run that is stopped leaves whole rows; the ranks of unrated pictures are
     filled in at the end, when they are known. LooktwiceError where an output
     cannot be written.
@@ -104,7 +106,7 @@ def write_results(
     taken: set[Path] = set()
     try:
         with ExitStack() as stack:
-            rows = _through(results, outputs, stack)
+            rows = _through(map(watch.see, results) if watch else results, outputs, stack)
             for row in rows:
                 counts[row.outcome] += 1
                 if row.verdict == "unrated":

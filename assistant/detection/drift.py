@@ -1,24 +1,23 @@
-"""Whether limits still fit what is inspected: a sequential test on the p-values of a product's parts, in their order.
+"""Whether limits still fit what is inspected: a sequential test on a product's p-values, in the order of parts.
 
-A part counts as high where it scores as only a quarter of good parts do (p <= 1/4), and as low where three quarters
-score more, whether by a little or by far. So a single strange part says next to nothing, and many that are moved a
-little say much. Each count is taken twice: by the limits' p-values, and by the ranks of scores among earlier parts,
-which show a change where few good parts are known. Of good parts a quarter counts, and half as many again are put
-up with, or what the references leave open; on top of these a fifth of all parts may be bad.
+A part counts as high where it scores as only a quarter of good parts do (p <= 1/4), and as low where three
+quarters score more, whether by a little or by far. So a single strange part says next to nothing, and many that
+are moved a little say much. Each count is taken twice: by the limits' p-values, and by the ranks of scores among
+earlier parts, which show a change where few good parts are known. Of good parts a quarter counts, and half as many
+again are put up with, or what the references leave open; on top of these a fifth of all parts may be bad.
 
 For each count, bets on larger shares than are put up with gain while more parts count. What bets begun at every
-earlier part have gained together (Shiryaev and Roberts) is more than the number of parts by chance alone, and an
-alarm is raised where the mean over all counts reaches `PARTS_PER_FALSE_ALARM`: while none is beyond its share, at
-least so many parts pass in the mean before one (Shin, Ramdas, Rinaldo 2022, "E-detectors: a nonparametric framework for
-sequential change detection"; the ranks are those of Vovk et al., "Testing randomness online", 2021). P-values that
-are too large, coarse or tied only delay it. Knows numbers only.
+earlier part have gained together (Shiryaev and Roberts) is no more, in the mean, than the number of parts, unless
+a share is larger than is put up with. An alarm is raised where the mean over all counts reaches
+`PARTS_PER_FALSE_ALARM`, so that at least so many parts pass in the mean before a false one (Shin, Ramdas, Rinaldo
+2022, "E-detectors: a nonparametric framework for sequential change detection"; the ranks are those of Vovk et al.
+2021, "Testing randomness online"). P-values that are too large, coarse or tied only delay it. Knows numbers only.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
@@ -121,7 +120,7 @@ class DriftTest:
         return min(1.0, gain / PARTS_PER_FALSE_ALARM)
 
     def _ranks(self, p: float) -> tuple[float, float]:
-        """The share of earlier parts and this one with p-values that are as small or smaller, and as large or larger."""
+        """The shares of earlier parts and this one with a p-value as small or smaller, and as large or larger."""
         earlier = self._earlier
         below, above = bisect_right(earlier, p), len(earlier) - bisect_left(earlier, p)
         return (below + 1) / (len(earlier) + 1), (above + 1) / (len(earlier) + 1)
@@ -163,18 +162,18 @@ class _Count:
 def allowed_share(n: int) -> float:
     """The share of parts that may count, by the limits of `n` good pictures, without an alarm, in (0, 1).
 
-    A quarter of good parts counts in the mean of all sets of references, half as many again are put up with, or what
-    so few references leave open: for exchangeable parts the share is Beta, with n + 1 in all. A fifth may be bad.
+    A quarter of good parts counts in the mean of all sets of references, half as many again are put up with, or
+    what so few references leave open: for exchangeable parts the share is Beta, with n + 1 in all. A fifth may be
+    bad.
     """
     counts = max(1.0, QUARTER * (n + 1))
     left_open = float(betaincinv(counts, max(1.0, n + 1 - counts), SURE))
     return MAY_BE_BAD + (1 - MAY_BE_BAD) * max(MORE * QUARTER, left_open)
 
 
-def is_odd_run(p_values: Sequence[float]) -> bool:
-    """Whether half of a run or more score as only one in twenty good parts does.
+def is_odd_run(rare: int, parts: int) -> bool:
+    """Whether half of a run or more, `rare` of `parts`, score as only one in twenty good parts does: p <= `RARE`.
 
     With a fifth of bad parts and limits that fit, at most 1.2 % of runs of 20 are odd, and one in 3,000 of 40.
     """
-    rare = sum(p <= RARE for p in p_values)
-    return len(p_values) >= FEWEST and 2 * rare >= len(p_values)
+    return parts >= FEWEST and 2 * rare >= parts

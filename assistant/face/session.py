@@ -235,7 +235,7 @@ def _look_at(
     for done, row in enumerate(rows):
         if tell:
             tell(f"Looked at {done + 1} of {len(pictures)}", (done + 1) / len(pictures))
-        inspection = replace(row, path=shown_name(row.path))
+        inspection = shared.drift.see(replace(row, path=shown_name(row.path)))
         overlay = None if inspection.error else draw_overlay(row.picture().pixels, inspection, bar=False)
         kept = None
         try:

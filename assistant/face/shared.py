@@ -8,6 +8,7 @@ import gradio as gr
 
 from assistant.inspector import Inspector
 from assistant.products.live_store import LiveProducts
+from assistant.records.drift import DriftWatch
 from assistant.records.what_if import judged_earlier
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Resources:
 
     `uploads` is Gradio's folder of what visitors hand in; `history` is None where nothing is kept. `folders` are
     those of this machine whose pictures a batch may read without an upload. `products` are the kept ones, and the
-    only way to change them; a service beside the page gives its own.
+    only way to change them; a service beside the page gives its own. `drift` watches whether limits
+    still fit.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Resources:
         products: LiveProducts | None = None,
     ) -> None:
         self.inspector, self.uploads, self.history, self.folders = inspector, uploads, history, folders
+        self.drift = DriftWatch(history)
         self.products = products or LiveProducts(inspector.store, inspector.load)
 
     def is_outdated(self, inspection: Inspection) -> bool:

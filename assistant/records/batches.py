@@ -23,6 +23,8 @@ from assistant.images.sources import Census, find_images, shown_name
 from assistant.images.window import Window
 from assistant.inspection import AskedMode, Inspection, present_name
 from assistant.records.batch_run import HOLD, Run, State, default_owner
+from assistant.records.drift import DriftWatch
+from assistant.records.entries import check_group
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,6 +63,7 @@ def plan_batch(
     *,
     target_false_alarm: float = 0.05,
     lot: str = "",
+    group: str = "",
     zero_shot_limits: bool = False,
     window: Window | None = None,
     more: Mapping[str, Any] | None = None,
@@ -70,13 +73,13 @@ def plan_batch(
     """A new run over the pictures and folders at `paths`, in the history as "stopped" until `run_batch` does it.
 
     `product`, `mode`, `target_false_alarm`, `zero_shot_limits` and `window` as for `Inspector.inspect`. `more` is
-    kept in the run's settings, for whoever has to find the product again. `census` counts what folders hold and is
-    not read; `confined` as for `find_images`. LooktwiceError where there is no picture or the request makes no
-    sense.
+    kept in the run's settings, for whoever has to find the product again. `group` is that of each picture.
+    `census` counts what folders hold and is not read; `confined` as for `find_images`. LooktwiceError where there
+    is no picture or the request makes no sense.
     """
     # says what makes no sense
     inspector.inspect([], product, mode, target_false_alarm=target_false_alarm, window=window)
-    census = census or Census()
+    group, census = check_group(group), census or Census()
     sources = [os.path.abspath(path) for path in find_images(paths, census, confined=confined)]
     if not sources:
         left_out = f"; not read: {census}" if census.left_out else ""
@@ -89,6 +92,7 @@ def plan_batch(
         "bundle": inspector.backbone.card.name,
         "zero_shot_limits": zero_shot_limits,
         **({"window": window.to_dict()} if window else {}),
+        **({"group": group} if group else {}),
         "basis": _basis(inspector, product, present_name(mode), target_false_alarm, zero_shot_limits),
     }
     return history.runs.finish(history.runs.start(sources, settings, lot).id)
@@ -104,12 +108,14 @@ def run_batch(
     tell: Callable[[float], None] | None = None,
     previews: bool = True,
     anyway: bool = False,
+    watch: DriftWatch | None = None,
 ) -> Iterator[RunReport]:
     """Inspect what is left of a run, and report after each picture whose row is kept; lazily.
 
     `product`: the run's, loaded by its name where it is left out. `stop` is asked between pictures; once it says
     true, or the iterator is closed, the run is "stopped" and can be continued. `previews` keeps each picture's
-    overlay. A picture that cannot be read gets an error row.
+    overlay. A picture that cannot be read gets an error row. `watch`, by default one of the history, notes where
+    limits have stopped fitting.
 
     A run in mode "mutual" judges all its pictures against each other, so that its rows come at the end, all of
     them again after a stop; how far the comparing is, in [0, 1], goes to `tell`.
@@ -122,14 +128,22 @@ def run_batch(
     held = history.runs.claim(run, f"{default_owner()} {secrets.token_hex(4)}")
     try:
         yield RunReport(run, held.done, held.total)
-        yield from _inspect_rest(inspector, history, held, known, _Watch(history, run, stop, tell), previews)
+        drift = watch or DriftWatch(history)
+        asked = _Watch(history, run, stop, tell)
+        yield from _inspect_rest(inspector, history, held, known, asked, previews, drift)
     finally:
         left = history.runs.finish(run)
     yield RunReport(run, left.done, left.total, left.state)
 
 
 def _inspect_rest(
-    inspector: Inspector, history: History, run: Run, product: Product | None, watch: _Watch, previews: bool
+    inspector: Inspector,
+    history: History,
+    run: Run,
+    product: Product | None,
+    watch: _Watch,
+    previews: bool,
+    drift: DriftWatch,
 ) -> Iterator[RunReport]:
     rest = history.runs.rest(run.id)
     missing = {place for place, _ in rest}
@@ -155,6 +169,7 @@ def _inspect_rest(
                 preview = _overlay(row) if previews else None
                 if "uploads" in run.settings:  # where they lie meanwhile is nobody's business
                     row = replace(row, path=shown_name(row.path))
+                row = drift.see(replace(row, group=run.settings.get("group", "")))
                 id = history.add(row, lot=run.lot, preview=preview, run=run.id, place=place)
                 missing.remove(place)
                 done = run.total - len(missing)

@@ -102,6 +102,20 @@ SIGN_OFF = "sign_off_"
 """How the columns of the sign-off that counts begin in the rows of `find_rows`."""
 
 
+P_VALUES = sa.Table(
+    "looktwice_p_values",
+    _META,
+    sa.Column("inspection", sa.ForeignKey(INSPECTIONS.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("product", _NAME, nullable=False),
+    sa.Column("limits", sa.String(32), nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("group", _NAME, nullable=False),
+    sa.Column("p_value", sa.Double, nullable=False),
+    sa.Column("created", _TIME, nullable=False),
+    sa.Index("looktwice_p_values_stream", "product", "limits", "group", "inspection"),
+)
+"""Streams of parts that were judged by the same limits, see `assistant.records.drift`."""
+
 
 class Database:
     """An open history. `where` is a file, made where there is none, or a URL as SQLAlchemy takes it.

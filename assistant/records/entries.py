@@ -110,9 +110,18 @@ class Turn:
 
 def check_lot(lot: str) -> str:
     """The name of a lot as it is shown; HistoryError for one that is too long or not printable."""
-    plain = " ".join(lot.split())
+    return _check_word("lot", lot)
+
+
+def check_group(group: str) -> str:
+    """The word for a camera, a light or a lot as it is shown; HistoryError as for `check_lot`."""
+    return _check_word("group", group)
+
+
+def _check_word(kind: str, word: str) -> str:
+    plain = " ".join(word.split())
     if len(plain) > LONGEST_LOT or not plain.isprintable():
-        raise HistoryError(f"A lot has a name of at most {LONGEST_LOT} printable characters.")
+        raise HistoryError(f"A {kind} has a name of at most {LONGEST_LOT} printable characters.")
     return plain
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from assistant.errors import HistoryError
 from assistant.inspection import Answer, Inspection, rank_score
 from assistant.records.agreement import SIGN_OFF_COLUMNS, current, to_cells
+from assistant.records.drift import to_part
 from assistant.records.entries import (
     MOST_ROWS,
     KeptInspection,
@@ -75,7 +76,7 @@ class History:
         """
         from sqlalchemy.exc import IntegrityError
 
-        from assistant.records.database import INSPECTIONS
+        from assistant.records.database import INSPECTIONS, P_VALUES
 
         if (run is None) != (place is None):
             raise ValueError("a run and a place in it belong together")
@@ -87,7 +88,10 @@ class History:
                 if run is not None:
                     self.runs.renew(connection, run)
                 done = connection.execute(INSPECTIONS.insert().values(**values))
-                return int(done.inserted_primary_key[0])  # type: ignore[index]
+                id = int(done.inserted_primary_key[0])  # type: ignore[index]
+                if part := to_part(inspection):
+                    connection.execute(P_VALUES.insert().values(inspection=id, created=values["created"], **part))
+                return id
         except IntegrityError as error:
             if (taken := self._at(run, place)) is None:
                 raise HistoryError(f"There is no run {str(run)[:40]!r}.") from error

@@ -34,6 +34,7 @@ COLUMNS = (
     "rank",
     "mode",
     "product",
+    "group",
     "references",
     "region_count",
     "regions",

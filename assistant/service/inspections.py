@@ -16,6 +16,9 @@ from assistant.errors import LooktwiceError
 from assistant.inspection import EARLIER_NAMES, Inspection, Outcome, present_name, rank_unrated
 from assistant.products.summary import ProductRow
 from assistant.records import entries
+from assistant.records.agreement import SignOff
+from assistant.records.drift import in_group, stream_of
+from assistant.records.entries import check_group
 from assistant.records.what_if import judged_earlier
 from assistant.service.access import Operator, Served
 from assistant.service.disconnects import wait_for_all
@@ -44,7 +47,7 @@ async def inspect(request: Request, response: Response, service: Served, caller:
     """Inspect one or more pictures; one that cannot be read becomes a row with status "error"."""
     upload = await read_upload(request, InspectOptions, InspectBody, service.settings.most_pictures)
     warnings = [_RENAMED] if upload.options.mode in EARLIER_NAMES else []
-    inspections = await _inspect(request, service, upload)
+    inspections = await _watch(service, await _inspect(request, service, upload), upload.options.group)
     lot = upload.options.lot
     ids = await run_in_threadpool(lambda: [service.records.add(row, lot) for row in inspections])
     for row in inspections:
@@ -68,11 +71,12 @@ async def list_inspections(
     since: Annotated[When | None, Query(description="From then on; UTC where no zone is given.")] = None,
     until: Annotated[When | None, Query(description="Before then.")] = None,
     lot: Annotated[str | None, Query(max_length=entries.LONGEST_LOT)] = None,
+    signed: Annotated[entries.Signed | None, Query(description="Whether it is signed off, or as what.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
     offset: Annotated[int, Query(ge=0, le=FARTHEST)] = 0,
 ) -> InspectionRows:
     """Earlier inspections that fit all that is given, the newest first."""
-    query = entries.Query(product, (verdict,) if verdict else (), since, until, lot)
+    query = entries.Query(product, (verdict,) if verdict else (), since, until, lot, signed=signed)
     kept = await look_up(service, lambda: service.records.find(query, limit, offset))
     states = await run_in_threadpool(_states_of, service, kept)
     return InspectionRows(inspections=[_any_row_of(one, states) for one in kept])
@@ -85,6 +89,17 @@ async def get_inspection(
     """One earlier inspection."""
     kept = await find_kept(service, id)
     return _any_row_of(kept, await run_in_threadpool(_states_of, service, [kept]))
+
+
+async def _watch(service: Service, inspections: list[Inspection], group: str | None) -> list[Inspection]:
+    """The inspections in their group, with notices where limits have stopped fitting, if the records answer."""
+    grouped = list(in_group(inspections, check_group(group or "")))
+    if not any(map(stream_of, grouped)):
+        return grouped
+    try:
+        return await look_up(service, lambda: list(map(service.drift.see, grouped)))
+    except Problem:
+        return grouped
 
 
 async def look_up(service: Service, work: Callable[[], T]) -> T:
@@ -104,10 +119,16 @@ async def find_kept(service: Service, id: str) -> StoredInspection:
     return kept
 
 
-def row_of(id: str, inspection: Inspection, lot: str | None, outdated: bool | None = None) -> InspectionRow:
+def row_of(
+    id: str,
+    inspection: Inspection,
+    lot: str | None,
+    outdated: bool | None = None,
+    sign_off: SignOff | None = None,
+) -> InspectionRow:
     """An inspection as it is sent; ValidationError for one that no version can have made."""
-    row = inspection.to_dict() | {"id": id, "lot": lot, "outdated": outdated}
-    return InspectionRow.model_validate(row)
+    beside = {"id": id, "lot": lot, "outdated": outdated, "sign_off": vars(sign_off) if sign_off else None}
+    return InspectionRow.model_validate(inspection.to_dict() | beside)
 
 
 def _states_of(service: Service, kept: Sequence[StoredInspection]) -> dict[str, ProductRow]:
@@ -123,7 +144,7 @@ def _any_row_of(kept: StoredInspection, states: Mapping[str, ProductRow]) -> Ins
     state = states.get(inspection.product or "")
     try:
         outdated = judged_earlier(inspection, state) if state else None
-        return row_of(kept.id, inspection, kept.lot, outdated)
+        return row_of(kept.id, inspection, kept.lot, outdated, kept.sign_off)
     except ValidationError:
         unread = Inspection(f"inspection {kept.id}", "error", f"The inspection {kept.id} is damaged.")
         return row_of(kept.id, unread, None)

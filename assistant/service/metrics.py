@@ -23,6 +23,7 @@ class Metrics:
         stuck: Callable[[], int],
         decoding: Callable[[], int],
         given_up: Callable[[], int],
+        drifted: Callable[[], int],
     ) -> None:
         self.registry = CollectorRegistry()
         which = ("route", "method", "status")
@@ -31,6 +32,12 @@ class Metrics:
             "looktwice_request_seconds", "Time of a request.", ("route",), buckets=_SECONDS, registry=self.registry
         )
         self.pictures = Counter("looktwice_pictures", "Pictures inspected.", ("verdict",), registry=self.registry)
+        self.signed = Counter(
+            "looktwice_sign_offs",
+            "Sign-offs of people, by the verdict that they stand beside.",
+            ("verdict", "decision"),
+            registry=self.registry,
+        )
         self.gathered = Histogram(
             "looktwice_batch_pictures",
             "Pictures inspected in one call.",
@@ -50,6 +57,7 @@ class Metrics:
             ("stuck_workers", "Decoding processes and threads that are at one thing for too long.", stuck),
             ("decoding_pictures", "Pictures in decoding processes.", decoding),
             ("decoding_given_up", "Pictures that took too long to decode, since the start.", given_up),
+            ("drifted_streams", "Streams of parts whose product's limits have stopped fitting.", drifted),
         ):
             Gauge(f"looktwice_{name}", said, registry=self.registry).set_function(count)
 
@@ -61,6 +69,10 @@ class Metrics:
     def note_picture(self, verdict: str) -> None:
         """Count a picture: good, review, defect, unrated or error."""
         self.pictures.labels(verdict).inc()
+
+    def note_sign_off(self, verdict: str, decision: str) -> None:
+        """Count a sign-off: good or defect, or that one was withdrawn."""
+        self.signed.labels(verdict, decision).inc()
 
     def note_gathered(self, count: int) -> None:
         """Count the pictures of one call of the inspector."""

@@ -32,6 +32,7 @@ from assistant.service.schemas import (
     LearnBody,
     LearnOptions,
     ProductRows,
+    StreamStates,
     TargetBody,
     TeachBody,
     TeachOptions,
@@ -69,6 +70,13 @@ async def try_limits(
     product = await run_in_threadpool(service.products.get, id)
     other = other_limits(product, target_false_alarm, threshold)
     return what_if(product, other, await _recent(service, product))
+
+
+@router.get("/v1/products/{id}/drift", response_model=StreamStates)
+async def get_drift(id: Name, service: Served, caller: Operator) -> StreamStates:
+    """Whether the limits still fit what was inspected since they were set, by group."""
+    product = await run_in_threadpool(service.products.get, id)
+    return StreamStates(streams=await look_up(service, lambda: service.drift.states(product)))
 
 
 @router.post(

@@ -24,6 +24,7 @@ from assistant.images.window import Window
 from assistant.inspection import AskedMode, Evidence, Mode, Region, Verdict
 from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
 from assistant.products.summary import ProductDetail, ProductRow
+from assistant.records.drift import StreamState
 from assistant.records.entries import LONGEST_LOT
 from assistant.records.what_if import Effect
 
@@ -104,6 +105,7 @@ class InspectOptions(WindowOptions):
     target_false_alarm: Target = 0.05
     zero_shot_limits: bool = False
     lot: Lot | None = None
+    group: Annotated[Lot | None, Field(description="A word for the camera, the light or the lot.")] = None
 
 
 class InspectBody(InspectOptions):
@@ -266,6 +268,7 @@ class InspectionRow(BaseModel):
     ms: float | None = None
     rank: tuple[int, int] | None = None
     window: Window | None = None
+    group: str = ""
 
 
 class InspectionRows(BaseModel):
@@ -304,6 +307,31 @@ class ProductRows(BaseModel):
     products: list[ProductRow]
 
 
+_DRIFT = {
+    "product": PRODUCT,
+    "group": "camera 2",
+    "parts": 412,
+    "drifted": True,
+    "alarms": 1,
+    "evidence": 1.0,
+    "since": _TAKEN,
+    "part": 398,
+    "last": 40,
+    "direction": "higher",
+    "against": "good parts",
+    "sentence": f"the last 40 parts of '{PRODUCT}' in group 'camera 2' score higher than its good parts did: "
+    "unless most of them are bad, the camera, the light or the lot has changed; check before you believe single "
+    "verdicts",
+}
+
+
+class StreamStates(BaseModel):
+    """Whether a product's limits fit what was inspected since they were set, a row for each group."""
+
+    model_config = _given({"streams": [_DRIFT]})
+    streams: list[StreamState]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChangedProduct(ProductDetail):
     """A product after a change, and what the change makes of recent inspections."""
@@ -334,6 +362,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ProductDetail": _DETAIL,
     "ChangedProduct": _DETAIL | {"effect": _EFFECT},
     "Effect": _EFFECT,
+    "StreamState": _DRIFT,
 }
 """Examples of the results that are dataclasses, by their names in the OpenAPI document."""
 

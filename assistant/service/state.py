@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from assistant.images.decoders import DECODERS
 from assistant.inspector import Inspector
 from assistant.products.live_store import LiveProducts
+from assistant.records.drift import DriftWatch
 from assistant.service.answering import Answerer
 from assistant.service.gathering import Gatherer
 from assistant.service.keys import KeyRing
@@ -32,6 +33,7 @@ class Service:
     ) -> None:
         self.inspector, self.settings, self.keys = inspector, settings, keys
         self.records: Records = records or MemoryRecords(settings.kept)
+        self.drift = DriftWatch(self.records.history if isinstance(self.records, HistoryRecords) else None)
         self.in_flight = InFlight(settings.most_requests, settings.most_bytes_together, settings.most_bytes)
         self.rates = CallerRates(settings.rate, settings.burst)
         self.products = LiveProducts(inspector.store, inspector.load)
@@ -56,6 +58,7 @@ class Service:
             lambda: self.stuck,
             lambda: DECODERS.busy,
             lambda: DECODERS.ended,
+            lambda: self.drift.alarms,
         )
         # looking into records that may be slow holds up nobody but those who ask for them
         self.reading_threads = ThreadPoolExecutor(4, thread_name_prefix="look-up")

@@ -37,7 +37,7 @@ def test_undisturbed_parts_raise_no_alarm_for_long(n):
 
 
 def test_bets_gain_no_more_than_one_a_part_where_nothing_has_changed():
-    """What is at stake is a supermartingale less the number of parts: so the rate of false alarms can be stated."""
+    """What is at stake, less the number of parts, is a supermartingale: so false alarms have a stated rate."""
     gains = []
     for seed in range(300):
         test = DriftTest(200)
@@ -133,4 +133,4 @@ def test_fewer_references_leave_more_open():
     ("rare", "common", "odd"), [(20, 20, True), (19, 21, False), (9, 9, False), (0, 40, False), (40, 0, True)]
 )
 def test_a_run_is_odd_where_half_of_enough_parts_are_rare(rare, common, odd):
-    assert is_odd_run([0.01] * rare + [0.5] * common) is odd
+    assert is_odd_run(rare, rare + common) is odd

@@ -1,0 +1,77 @@
+"""A run says first that limits have stopped fitting, and `looktwice history drift` says it of a product."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from assistant.commands import main as cli
+
+PLACES = [(0.3, 0.3), (0.7, 0.6), (0.5, 0.4)]
+
+
+@pytest.fixture
+def run(tiny_home, monkeypatch, capfd, tmp_path):
+    """run(*arguments) -> (exit status, standard output, standard error), with the tiny convolutional tower."""
+    monkeypatch.setenv("LOOKTWICE_HISTORY", str(tmp_path / "history.sqlite"))
+
+    def call(*arguments):
+        chosen = list(map(str, arguments))
+        if chosen[0] in ("inspect", "learn", "batch"):
+            chosen += ["--bundle", "tiny-cnn", "--device", "cpu"]
+        monkeypatch.setattr(sys, "argv", ["looktwice", *chosen])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        out, err = capfd.readouterr()
+        return stopped.value.code or 0, out, " ".join(err.split())
+
+    return call
+
+
+@pytest.fixture
+def lamp(run, tmp_path, good):
+    """A folder with good parts of a product "cloth" as they were learned, and with ones under a dying light."""
+    for name, first, count, light in (("good", 0, 5, 1.0), ("sound", 40, 6, 1.0), ("dark", 60, 120, 0.35)):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            dimmed = (good(first + i) * light).astype(np.uint8)
+            Image.fromarray(dimmed).save(tmp_path / name / f"{i:03}.png")
+    assert run("learn", "cloth", "--references", tmp_path / "good")[0] == 0
+    return tmp_path
+
+
+def test_a_run_under_another_light_says_so_before_it_counts_defects(run, lamp):
+    _, out, err = run("inspect", lamp / "dark", "--product", "cloth", "--group", "line  2", "--history")
+    said = err.index("of 'cloth' in group 'line 2' score")
+    assert said < err.index("120 pictures:") and "the camera, the light or the lot has changed" in err
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {row["group"] for row in rows} == {"line 2"}
+
+
+def test_the_state_of_a_product_goes_on_from_run_to_run(run, lamp):
+    run("batch", lamp / "sound", "--product", "cloth", "--group", "line 1")
+    run("inspect", lamp / "dark", "--product", "cloth", "--history")
+    status, out, err = run("history", "drift", "cloth", "--json")
+    plain, line = json.loads(out)
+    assert status == 0 and (plain["group"], line["group"]) == ("", "line 1")
+    assert (plain["parts"], line["parts"]) == (120, 6)
+    assert plain["drifted"] and plain["sentence"] and not line["drifted"]
+    assert err.startswith("The last")
+    _, out, err = run("inspect", lamp / "sound", "--product", "cloth", "--history")
+    assert all(plain["direction"] in row["notices"][-1] for row in map(json.loads, out.splitlines()))
+
+
+def test_sound_parts_say_nothing(run, lamp):
+    _, out, err = run("inspect", lamp / "sound", "--product", "cloth", "--history")
+    assert "score" not in err
+    assert all("group" not in json.loads(line) for line in out.splitlines())
+    run("learn", "other", "--references", lamp / "good")
+    assert json.loads(run("history", "drift", "other", "--json")[1]) == []
+
+
+@pytest.mark.parametrize("command", ["inspect", "batch"])
+def test_a_group_is_a_word(run, lamp, command):
+    status, _, err = run(command, lamp / "sound", "--product", "cloth", "--group", "x" * 101)
+    assert status and "A group has a name of at most 100 printable characters." in err
