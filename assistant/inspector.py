@@ -18,6 +18,7 @@ from PIL import Image
 
 from assistant.detection.built_in import BuiltInLimits, load_limits, user_limits
 from assistant.detection.calibration import Calibration, check_target
+from assistant.detection.check_set import ESCAPE_COST, CheckSet
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.detector import Detector
 from assistant.detection.judge import Judge
@@ -241,6 +242,19 @@ class Inspector:
         limits = [self.limits_for(product, target_false_alarm, zero_shot_limits) for product in known]
         windows = [product.window if product else Window() for product in known]
         return self._stream.compare(walk_sources(images), known, limits, windows)
+
+    def check(
+        self, product: Product | str, good: Pictures, bad: Pictures, escape_cost: float = ESCAPE_COST
+    ) -> CheckSet:
+        """How a product judges parts that are known to be good and bad, and which limits would judge them better.
+
+        `good` and `bad`: as in `inspect`. Nothing is changed: `teacher.keep_limits` keeps what it recommends.
+        `escape_cost`: what a bad part called good costs, in good ones called defective. CalibrationError where no
+        good or no bad part can be read.
+        """
+        known = self.load(product) if isinstance(product, str) else product
+        rows = [list(self.inspect(iter(walk_sources(images)), known)) for images in (good, bad)]
+        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost)
 
     def teach(
         self,

@@ -10,10 +10,13 @@ def spread_numbers(arguments: list[str], option: str = "--shots") -> list[str]:
     return _spread(arguments, (option,), str.isdigit)
 
 
-def spread_paths(arguments: list[str], options: tuple[str, ...] = ("--good", "--defect")) -> list[str]:
-    """The arguments with `--good a b` written as `--good a --good b`, where they are those of `teach`."""
-    if arguments[:1] != ["teach"]:
-        return arguments
+PATHS = {"teach": ("--good", "--defect"), "check": ("--good", "--bad"), "recalibrate": ("--from",)}
+"""The options of each command that take several paths."""
+
+
+def spread_paths(arguments: list[str]) -> list[str]:
+    """The arguments with `--good a b` written as `--good a --good b`, where a command has such options."""
+    options = PATHS.get(arguments[0] if arguments else "", ())
     return _spread(arguments, options, lambda argument: not argument.startswith("-"))
 
 

@@ -18,10 +18,12 @@ from assistant.commands.arguments import renew, spread_numbers, spread_paths
 from assistant.commands.audit import audit
 from assistant.commands.batch import batch
 from assistant.commands.bundles import bundles, pull
+from assistant.commands.check import check
 from assistant.commands.history import history
 from assistant.commands.inspect import ask, inspect
 from assistant.commands.measure import demo, evaluate, limits
 from assistant.commands.products import learn, products, teach
+from assistant.commands.recalibrate import recalibrate
 from assistant.commands.serve import keys, open_app, serve
 from assistant.commands.signals import ends_when_told
 from assistant.commands.train import train
@@ -35,7 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (inspect, learn, teach, what_if, ask, batch, products, pull, bundles, serve, limits, demo):
+for verb in (inspect, learn, teach, check, recalibrate, what_if, ask):
+    app.command()(verb)
+for verb in (batch, products, pull, bundles, serve, limits, demo):
     app.command()(verb)
 app.command("app")(open_app)
 app.command("eval")(evaluate)

@@ -25,7 +25,7 @@ from assistant.images.views import memory_views
 from assistant.inspection import Inspection
 from assistant.models.backbone import Features
 from assistant.products.kept_pictures import draw, shrink
-from assistant.products.learning import calibrate_again, check_depth, fitting, is_ready, reference_of
+from assistant.products.learning import calibrate_again, check_depth, fitting, is_ready, ready, reference_of
 from assistant.products.masks import Mask, check_mask, check_masks, fit_shape
 from assistant.products.product import Change, Product
 
@@ -158,6 +158,15 @@ class Teacher:
             return product
         return product.followed_by(product.with_target(target_false_alarm))
 
+    def keep_limits(self, product: Product, limits: Calibration, by: str) -> Product:
+        """The product with limits that follow from other parts than its references; `by` says from which.
+
+        They hold until it is taught or recalibrated: scores change then, and references set the limits again.
+        """
+        ready(product, self.detector)
+        history = _longer(product.history, Change(_now(), "recalibrated", name=by))
+        return product.followed_by(replace(product, calibration=limits, history=history).sealed())
+
     def is_stale(self, product: Product) -> bool:
         """Whether its limits were worked out for anything else than they would be used on: `recalibrate` it."""
         return not is_ready(product, self.detector)
@@ -235,10 +244,13 @@ class Teacher:
         """The product after one step of some changes; the very same after none."""
         if not changes:
             return product
-        # One older change stays, so that an audit log can tell the new ones from the old ones.
-        history = (*product.history, *changes)[-max(MOST_CHANGES, len(changes) + 1) :]
-        draft = replace(product, history=history, **contents)
+        draft = replace(product, history=_longer(product.history, *changes), **contents)
         return product.followed_by(calibrate_again(self.detector, draft, self.prior()))
+
+
+def _longer(history: tuple[Change, ...], *changes: Change) -> tuple[Change, ...]:
+    # One older change stays, so that an audit log can tell the new ones from the old ones.
+    return (*history, *changes)[-max(MOST_CHANGES, len(changes) + 1) :]
 
 
 def is_far(limits: Calibration, score: float) -> bool:

@@ -1,0 +1,45 @@
+"""What a check set shows, in sentences, and as a report with every part that is wrong as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from assistant.detection.check_set import CheckSet, Outcome
+from assistant.inspection import Inspection
+from assistant.reports.content import Entry, Report, report_lot
+from assistant.reports.pictures import draw_from_file
+from assistant.reports.words import amount
+
+
+def describe_check(found: CheckSet) -> Iterator[str]:
+    """What is wrong by the limits of now, and what the cheapest limits would do, a sentence each."""
+    yield f"By the limits of now: {say_outcome(found.now)}."
+    if found.better.limits == found.now.limits:
+        yield "No other limits would cost less on these parts."
+        return
+    yield (
+        f"With defect above {amount(found.better.threshold)} and review above "
+        f"{amount(found.better.review_threshold)}: {say_outcome(found.better)}. These limits were chosen on these "
+        "very parts, and will do a little worse on others."
+    )
+
+
+def say_outcome(one: Outcome) -> str:
+    """What limits do, each share with the interval that it lies in with 90 % confidence."""
+    return (
+        f"good parts called defective {one.overkill}, bad parts called good {one.escape}, to a person {one.review}"
+    )
+
+
+def report_check(found: CheckSet, name: str) -> Report:
+    """The report on the check set of the product of that name: limits in its notes, and what is wrong in full."""
+    bad = {id(one) for one in found.bad}
+
+    def entry(one: Inspection) -> Entry:
+        truth = "a bad part that is called good" if id(one) in bad else "a good part that is called defective"
+        return Entry(replace(one, notices=(f"this is {truth}", *one.notices)), draw_from_file(one))
+
+    tried = (f"{one.name}, defect above {amount(one.threshold)}: {say_outcome(one)}." for one in found.tried)
+    title = f"Check of {name}: wrong ones of {len(found.good)} good and {len(found.bad)} bad parts"
+    return report_lot(map(entry, found.wrong), title, notes=[*describe_check(found), *tried])
