@@ -106,8 +106,8 @@ class Evidence:
     of different good pictures behind it, 0 for a built-in limit, and for none (method "none").
     `target_false_alarm` is the share of good pictures that the threshold is set to reject. `smallest_p` is
     1 / (n + 1): a p-value below it rests on the fitted curve and not on counting. `expected_rate` is the share of
-    good pictures expected beyond the threshold, and `upper_rate` what counting alone rules out with 90 % confidence:
-    1 where it is not known.
+    good pictures expected beyond the threshold, and `upper_rate` what counting alone promises at most, with 90 %
+    confidence: 1 where it is not known.
     """
 
     method: str
@@ -270,6 +270,16 @@ class Inspection:
     def standing(self) -> str:
         """The rank as people read it, "3 of 40"; "" where there is none."""
         return say_rank(self.rank)
+
+    @property
+    def by_curve(self) -> bool:
+        """Whether the p-value is rarer than counting its good pictures can show: a fitted curve alone says it."""
+        rests = self.evidence if self.verdict != "unrated" else None
+        return bool(rests and rests.n and self.p_value < rests.smallest_p)
+
+    def say_p(self, digits: int = 2) -> str:
+        """The p-value as people read it: "0.04", or "0.0065 by the curve" where nothing was counted that far."""
+        return f"{self.p_value:.{digits}g}{' by the curve' if self.by_curve else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict without the map; `from_dict` reverses it."""

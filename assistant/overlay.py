@@ -107,7 +107,7 @@ def to_html(inspection: Inspection) -> str:
         numbers += f", {inspection.standing}" if inspection.rank else ""
         numbers += f"; {inspection.evidence.origin}" if inspection.evidence else ""
     else:
-        numbers += f", limit {inspection.threshold:#.3g}, p {inspection.p_value:.2g}"
+        numbers += f", limit {inspection.threshold:#.3g}, p {inspection.say_p()}"
     if inspection.product:
         numbers += f", product {html.escape(inspection.product)}"
     notices = "".join(f"<br>{html.escape(notice)}" for notice in inspection.notices)

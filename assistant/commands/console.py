@@ -221,7 +221,7 @@ def _print_line(row: Inspection) -> None:
     graded = (f"{r.id} {r.position}" + f" ({r.severity})" * (r.severity != "unrated") for r in row.regions[:3])
     places = ", ".join(graded)
     verdict = f"[{COLOURS[row.outcome]}]{row.verdict:<7}[/]"
-    limits = "" if row.verdict == "unrated" else f" / {row.threshold:.4f}  p {row.p_value:.2g}"
+    limits = "" if row.verdict == "unrated" else f" / {row.threshold:.4f}  p {row.say_p()}"
     out.print(
         f"{verdict} {row.score:.4f}{limits}  {name}  {places}",
         highlight=False,

@@ -58,18 +58,23 @@ def print_contents(contents: Iterable[ReferenceRow]) -> None:
 
 
 def print_products(store: ProductStore, as_json: bool = False) -> None:
-    """The kept products, a row each; one that cannot be read says why."""
+    """The kept products, a row each; one that cannot be read says why.
+
+    "At most" is the share of good parts above the threshold that counting promises, empty where it cannot.
+    """
     rows = list(_products(store))
     if as_json:
         print_json(map(asdict, rows))
         return
     windows = any(row.window for row in rows)  # a column for those who have more than 8 bits
-    table = Table("product", "good", "defects", "threshold", "target", "alike", "bundle", "learned", "MB")
+    table = Table(
+        "product", "good", "defects", "threshold", "target", "at most", "alike", "bundle", "learned", "MB"
+    )
     if windows:
         table.add_column("window")
     for row in rows:
         if row.error:
-            table.add_row(escape(row.name), *[""] * 7, "")
+            table.add_row(escape(row.name), *[""] * 8, "")
             console.complain(row.error)
             continue
         table.add_row(
@@ -78,6 +83,7 @@ def print_products(store: ProductStore, as_json: bool = False) -> None:
             str(row.defects),
             f"{row.threshold:.4g}",
             f"{100 * (row.target_false_alarm or 0):g}%",
+            f"{100 * row.upper_rate:.2g}%" if row.upper_rate and row.upper_rate < 1 else "",
             ", ".join([*["in place"] * row.aligned, *["as wholes"] * row.alike]),
             row.bundle,
             (row.created or "")[:10],

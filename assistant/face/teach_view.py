@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from assistant.detection.calibration import Calibration
+from assistant.detection.counting import percent as counted_share
+from assistant.detection.counting import say_missing
 from assistant.face.cards import Card, show_cards
 from assistant.face.chart import Axis, draw_limits
 from assistant.face.embedded import embed_file
@@ -30,7 +32,7 @@ THUMBNAIL = 320  # pixels
 
 WELCOME = """<p>Nothing is chosen yet.</p><ol>
 <li>Give a new product its name.</li>
-<li>Drop pictures of good parts: one is enough, twenty are better.</li>
+<li>Drop pictures of good parts, from several days: one is enough to begin, 45 let 5 % be promised.</li>
 <li>Press <b>Learn</b>. It takes seconds, and you see which pictures stand out.</li>
 </ol><p>Or choose a product to see what it knows, and to change it.</p>"""
 
@@ -63,12 +65,14 @@ def show_facts(product: Product) -> str:
         "known defects": str(len(product.known.defects)),
         "review above": number(limits.review_threshold),
         "defect above": number(limits.threshold),
-        "smallest p by counting": number(evidence.smallest_p),
+        "good parts turned away, expected": counted_share(evidence.expected_rate),
+        "at most, by counting": counted_share(evidence.upper_rate) if evidence.upper_rate < 1 else "not known",
         "kept": f"{number(product.nbytes / 1e6)} MB",
     }
     row = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells.items())
     parts = "lie alike" if product.aligned else "may lie anywhere"
-    notes = [f"The threshold is {evidence.origin}.", f"Method: {evidence.method}. Parts {parts}."]
+    missing = say_missing(evidence)
+    notes = [f"The threshold is {evidence.origin}.", f"{missing[:1].upper()}{missing[1:]}. Parts {parts}."]
     if product.alike:
         notes.append("The pictures are alike as wholes: one that differs as a whole counts too.")
     if product.roi is not None or product.ignore is not None:

@@ -209,7 +209,8 @@ def _numbers_hold(said: str, i: Inspection, group: Sequence[Region]) -> bool:
     said = drop_multiples(said)
     if not _measures_hold(said, i, regions):
         return False
-    known = figures_of(i) + figures_of_regions(regions, (threshold, review, score))
+    known = figures_of(i, fitted=bool(_FITTED.search(said)))
+    known += figures_of_regions(regions, (threshold, review, score))
     # two or more are summed and counted by pairs too, as in "together"
     for r in regions if len(regions) > 1 else ():
         known = known + figures_of_regions([r], (threshold, review, score))
@@ -221,6 +222,7 @@ def _numbers_hold(said: str, i: Inspection, group: Sequence[Region]) -> bool:
     )
 
 
+_FITTED = re.compile(r"\bcurves?\b|\bp value (?:(?:of|is|was|at|equals) |[=:] ?)?[\d.]+ ?(?:%|percent)(?! of)")
 _P = re.compile(
     r"\bp(?: value)?(?: is)? ?(<|>|\u2264|\u2265|less than|below|under|above|over"
     r"|greater than)=? ?(\d*\.?\d+)"

@@ -52,14 +52,16 @@ def state_all(inspections: tuple[Inspection, ...]) -> str:
 
 
 def state_hint(inspection: Inspection) -> str:
-    """How unusual the score is, in words that follow from the p-value by a fixed rule."""
+    """How unusual the score is, in words that follow from the p-value, and from how rare its pictures can show."""
     if inspection.verdict == "unrated":
         return "No p-value: nothing is known of this product, so no decision can be made without references."
     p = numbers(inspection)[1]
+    rests, curve = inspection.evidence.n if inspection.evidence else 0, ""
     who = next((words for limit, words in _LEVELS if p < limit), "many good parts")
-    rests = inspection.evidence.n if inspection.evidence else 0
+    if inspection.by_curve:
+        who, curve = f"fewer than 1 in {rests + 1} good parts", " by the curve"
     behind = count(rests, "good picture") if rests else "no good picture of this product"
-    return f"p-value {number(p)}: {who} would score this high; {behind} behind it."
+    return f"p-value {number(p)}{curve}: {who} would score this high; {behind} behind it."
 
 
 def _state_comparison(i: Inspection) -> str:

@@ -88,15 +88,21 @@ class Figures:
         return units.get(unit, self.plain + self.ratios + self.counts)
 
 
-def figures_of(i: Inspection) -> Figures:
-    """All the numbers of an inspection, regions left out, with the shares and quotients that follow."""
+def figures_of(i: Inspection, *, fitted: bool = False) -> Figures:
+    """All the numbers of an inspection, regions left out, with the shares and quotients that follow.
+
+    The share of good parts that score as high is no smaller than counting supports, unless what is said is
+    `fitted`: names the curve, or the p-value itself.
+    """
     if i.status == "error":
         return Figures()
     score, p, threshold, review = numbers(i)
     ratios = [score / limit for limit in (threshold, review, score) if limit] + [1.0]
     gaps = [abs(score - limit) for limit in (threshold, review)]
-    shares = [p, *ratios]
-    rare = [1 / p, float(round(1 / p))] if p > 1e-9 else []
+    counted = [i.evidence.smallest_p] if i.evidence and i.by_curve else [p]
+    rates = [p, *counted] if fitted else counted
+    shares = [*rates, *ratios]
+    rare = [value for rate in rates if rate > 1e-9 for value in (1 / rate, float(round(1 / rate)))]
     counts = [float(i.references), float(len(i.regions)), *map(float, i.rank or ())]
     place = [i.rank[0] / i.rank[1]] if i.rank else []
     if e := i.evidence:
@@ -112,8 +118,8 @@ def figures_of(i: Inspection) -> Figures:
         pixels=_positive([*sides, math.prod(sides)]),
         ratios=_positive(ratios),
         counts=_positive(counts),
-        rates=_positive([100 * p]),
-        alarms=_positive(100 * rate for rate in (*shares[len(ratios) + 1 :], p)),
+        rates=_positive(100 * rate for rate in rates),
+        alarms=_positive(100 * rate for rate in (*shares[len(rates) + len(ratios) :], *rates)),
         margins=_positive(m for ratio in ratios for m in (100 * ratio, 100 * abs(ratio - 1))),
     )
 

@@ -26,11 +26,24 @@ THING = _either(r"picture|image|photo|part|piece|product|item|object|thing|cell|
 PLACE = _either(r"one|region|box|spot|defect|area|place|mark|finding|anomaly")
 _IT = _either(r"it|this|that|they|there|these|those|r ?\d+|(?:the|my|this|that|your) \w+")
 _BE = _either(r"is|are|was|were")
+_GIVEN = _either(r"references?|(?:good )?(?:parts?|pictures?|images?|photos?|samples?|examples?)")
+_SURE = r"sure|certain|confident|reliable|safe|good|exact|accurate|precise"
 _DID = _either(r"do|does|did|could|can")
 
 # Intent -> (phrases that settle it, words that only hint at it). A phrase beats a hint and an upper row a
 # lower one, so a row stands above those whose words it also uses.
 INTENTS: dict[str, tuple[str, str]] = {
+    "promise": (
+        _either(
+            rf"(?:enough|sufficient|too few|(?:any|many|few|need) more|another) (?:\w+ ){{0,2}}{_GIVEN}",
+            rf"{_GIVEN} (?:\w+ )?(?:enough|sufficient|too few|(?:is|are) (?:needed|missing|required|necessary))",
+            rf"how many (?:\w+ ){{0,3}}{_GIVEN} (?:do|does|should|would|must) (?:i|we|it|you) \w+",
+            rf"how (?:\w+ )?(?:{_SURE}) (?:is|are) (?:the|this|that|your) (?:threshold|limits?)",
+            r"(?:trust|rely on|believe) (?:the|this|that) (?:threshold|limits?)",
+            r"(?:threshold|limits?) (?:\w+ )?(?:promises?|guarantees?|keep|hold)",
+        ),
+        r"",
+    ),
     "action": (
         _either(
             r"what (?:should|can|must|do|shall) (?:i|we) do|what (?:now|next)|what to do|next steps?",

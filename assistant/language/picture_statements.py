@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 
+from assistant.detection.counting import say_missing, say_promise
 from assistant.inspection import NOTHING_SHOWN, Inspection
 from assistant.language.wording import Sentences, base_name, count, number, percent, plain, quote, refer
 
 FEW = 20  # good pictures; fewer than this and the answer says how little they can support
 CLOSE = 0.05  # a score this near to the threshold, relative to it, is called close
 
+
+_RAREST = "fewer than one in a million"
 
 FOR_A_DECISION = "For a decision, give one to a few good parts as references, or inspect a whole lot together."
 
@@ -48,22 +51,18 @@ def state_rarity(i: Inspection) -> Sentences:
     if i.verdict == "unrated":
         return ["Which share of good parts would score this high is not known."]
     p, evidence = numbers(i)[1], i.evidence
-    if p < 1e-6:
-        share = "fewer than one in a million good parts"
-    else:
-        share = (
-            f"about {percent(p)} of good parts" if p >= 0.2 else f"about 1 in {number(round(1 / p))} good parts"
-        )
-    said = [f"By the p-value of {number(p)}, {share} would score this high."]
+    share = f"about {percent(p)}" if p >= 0.2 else f"about 1 in {number(round(1 / p))}" if p >= 1e-6 else _RAREST
+    if evidence and i.by_curve:
+        seen = count(evidence.n, "picture" if evidence.method == "mutual" else "good picture")
+        return [
+            f"Fewer than 1 in {number(1 / evidence.smallest_p)} good parts would score this high, which is as "
+            f"rare as {seen} can show; the fitted curve says {share} (p-value {number(p)})."
+        ]
+    said = [f"By the p-value of {number(p)}, {share}{' of' if p >= 0.2 else ''} good parts would score this high."]
     if evidence is None:
         return said
     if evidence.n == 0:
         said.append("No good picture of this product stands behind that share: take it as a rough guide.")
-    elif p < evidence.smallest_p:
-        said.append(
-            f"With {count(evidence.n, 'good picture')}, counting supports nothing rarer than "
-            f"1 in {number(1 / evidence.smallest_p)}; the rest of that figure is a fitted curve."
-        )
     elif evidence.n < FEW:
         said.append(f"Only {count(evidence.n, 'good picture')} can be counted for that share.")
     return said
@@ -79,6 +78,17 @@ def state_origin(i: Inspection) -> Sentences:
         f"Where the threshold comes from: {plain(i.evidence.origin).rstrip('.')}.",
         f"It is set to turn away about {percent(i.evidence.target_false_alarm)} of good parts.",
     ]
+
+
+def state_promise(i: Inspection) -> Sentences:
+    """What share of good parts the threshold turns away, as far as is known, and what is missing to promise it."""
+    if i.verdict == "unrated":
+        return [FOR_A_DECISION]
+    if i.evidence is None:
+        return ["The record does not say where the threshold comes from."]
+    target = f"it is set to turn away about {percent(i.evidence.target_false_alarm)} of good parts"
+    said = (say_promise(i.evidence) or target, say_missing(i.evidence))
+    return [f"{line[:1].upper()}{line[1:]}." for line in said if line]
 
 
 def state_comparison(i: Inspection) -> Sentences:

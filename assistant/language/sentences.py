@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from assistant.inspection import Inspection
+from assistant.language.picture_statements import state_promise
 from assistant.language.wording import base_name, plain, quote
 from assistant.prompts.defects import DEFECTS
 
@@ -136,6 +137,7 @@ def _passages(i: Inspection) -> Iterator[str]:
     yield from (f"Note: {plain(notice).rstrip('.')}" for notice in i.notices)
     if i.evidence:
         yield f"Where the threshold comes from: {plain(i.evidence.origin).rstrip('.')}"
+        yield from (sentence.rstrip(".") for sentence in state_promise(i))
     if i.error:
         yield f"{plain(i.error.replace(i.path or HIDDEN, base_name(i.path))).rstrip('.')}"
     yield from (defect.description for defect in DEFECTS)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from assistant.detection.counting import parts_missing
 from assistant.images.window import Window
 from assistant.products.product import Change, Product
 
@@ -26,7 +27,9 @@ class ProductRow:
     """A product in short; one whose file cannot be read has an `error` and no numbers.
 
     `aligned`: its parts lie alike in all pictures; `alike`: its pictures are alike as wholes. `window`: black and
-    white of its pictures, None where they have 8 bits or are each scaled by itself.
+    white of its pictures, None where they have 8 bits or are each scaled by itself. `expected_rate` of good parts
+    is expected above the threshold, `upper_rate` is what counting promises at most with 90 % confidence, and
+    `missing` more good parts let it promise the target.
     """
 
     name: str
@@ -39,6 +42,9 @@ class ProductRow:
     target_false_alarm: float | None = None
     method: str | None = None
     origin: str | None = None
+    expected_rate: float | None = None
+    upper_rate: float | None = None
+    missing: int | None = None
     aligned: bool = False
     alike: bool = False
     tiles: int = 1
@@ -83,7 +89,7 @@ def contents_of(product: Product) -> Iterator[ReferenceRow]:
 
 
 def _short(product: Product) -> dict[str, Any]:
-    limits = product.calibration
+    limits, evidence = product.calibration, product.calibration.evidence
     return {
         "name": product.name,
         "bundle": product.bundle,
@@ -92,8 +98,11 @@ def _short(product: Product) -> dict[str, Any]:
         "threshold": limits.threshold,
         "review_threshold": limits.review_threshold,
         "target_false_alarm": limits.target,
-        "method": limits.evidence.method,
-        "origin": limits.evidence.origin,
+        "method": evidence.method,
+        "origin": evidence.origin,
+        "expected_rate": evidence.expected_rate,
+        "upper_rate": evidence.upper_rate,
+        "missing": parts_missing(evidence),
         "aligned": product.aligned,
         "alike": product.alike,
         "tiles": product.tiles,

@@ -64,7 +64,7 @@ def _cells(one: Inspection) -> Row:
         kind_of(one),
         amount(one.score),
         "" if unrated else amount(one.threshold),
-        one.standing if unrated else f"{one.p_value:.3g}",
+        one.standing if unrated else one.say_p(3),
         str(len(one.regions)),
     )
 

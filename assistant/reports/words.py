@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import unicodedata
 
+from assistant.detection.counting import parts_missing, percent
 from assistant.inspection import UNKNOWN, Evidence, Inspection, Region
+from assistant.language.picture_statements import state_rarity
 from assistant.records.agreement import SignOff
 
 LONGEST_TEXT = 6000
@@ -62,26 +64,26 @@ def say_numbers(one: Inspection) -> list[tuple[str, str]]:
         ("Score", amount(one.score)),
         ("Threshold", amount(one.threshold)),
         ("Review from", amount(one.review_threshold)),
-        ("p-value", "" if one.status == "error" else f"{one.p_value:.3g}"),
+        ("p-value", "" if one.status == "error" else one.say_p(3)),
     ]
     return [(name, value) for name, value in said if value]
 
 
 def say_doubt(one: Inspection) -> str:
-    """That a p-value rests on the fitted curve, where it is smaller than counting supports; else ""."""
-    if not one.evidence or one.verdict == "unrated" or one.p_value >= one.evidence.smallest_p:
-        return ""
-    return f"The p-value rests on the fitted curve: counting supports {one.evidence.smallest_p:.3g} at best."
+    """How rare the score is by counting and by the fitted curve, where these differ; else ""."""
+    return " ".join(state_rarity(one)) if one.by_curve else ""
 
 
 def say_origin(evidence: Evidence) -> str:
-    """Where a threshold comes from: its sentence, the rule, and what it rests on."""
+    """Where a threshold comes from: its sentence, what is expected of it, and how many good parts are missing."""
     if evidence.method == "none":
         return f"none: {evidence.origin}"
-    return (
-        f"{evidence.origin} (rule: {evidence.method}; good pictures behind it: {evidence.n}; set to reject "
-        f"{100 * evidence.target_false_alarm:.3g} % of good pictures)"
-    )
+    target = evidence.target_false_alarm
+    expected = evidence.expected_rate if evidence.expected_rate < 1 else target
+    said = f"{percent(expected)} of good parts expected above it"
+    if more := parts_missing(evidence):
+        said += f"; {more} more from several days are missing to promise {percent(target)}"
+    return f"{evidence.origin} ({said})"
 
 
 def say_setting(one: Inspection) -> str:

@@ -93,6 +93,9 @@ WRONG = rows("""
     defect | number | It is 2.5 times the threshold.
     defect | number | The picture is 640 x 480 px.
     defect | number | About 1 in 30 good parts would score this high.
+    defect | number | Only 1 in 250 good parts would score this high.
+    defect | number | Only 0.4 % of good parts would score this high.
+    defect | number | Hardly any good part would score this high.
     defect | size | [R1] covers 150 px.
     defect | size | [R2] has a peak of 0.83.
     defect | size | [R1] takes 12 % of the picture.
@@ -169,7 +172,9 @@ RIGHT = rows("""
     defect | I am not certain, as no proof can be had from one picture.
     defect | It was compared with 4 good pictures of the product.
     defect | Whether it is a crack I cannot say.
-    defect | Only 1 in 250 good parts would score this high.
+    defect | Fewer than 1 in 5 good parts would score this high.
+    defect | By the fitted curve, about 1 in 250 good parts would score this high.
+    defect | The p-value is 0.004.
     defect | That is a p-value of 0.4 %.
     defect | A good part would stay below the threshold.
     defect | It looks different from the normal parts.

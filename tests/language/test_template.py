@@ -10,9 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant.detection.calibration import calibrate
+from assistant.detection.counting import parts_missing
+from assistant.detection.counting import percent as counted_percent
+from assistant.detection.mutual_limits import calibrate_mutual
 from assistant.images.geometry import Position
 from assistant.inspection import UNKNOWN, DefectType, Evidence, Inspection, Region, Severity
 from assistant.language import answer, explain
+from assistant.language.evidence_text import state_hint
 from assistant.language.intents import INTENTS
 from assistant.language.question_clauses import split_clauses
 from assistant.language.question_reading import read_clause
@@ -94,6 +99,10 @@ ASKED = {
         long will it last? | is the back side damaged too? | what is it made of? | when was it produced? |
         does the next part have it too? | does this happen often? | will it get worse? |
         whose fault is it?""",
+    "promise": """
+        how sure is the limit? | do I have enough references? | how many good parts do I need | are four
+        pictures enough? | how many more references should I give? | can I trust the threshold? | how
+        reliable is this limit | too few good pictures? | how many samples are missing""",
     "compared": """
         Compared with what? | what did you compare it to | which references did you use | how many
         references | against what | reference pictures? | how many good pictures were used | what is the
@@ -140,6 +149,7 @@ ASKED = {
         what's the weather like | tell me a joke | who won the cup | ??? | asdf qwer | does the customer
         like jazz | write a poem""",
 }
+QUESTIONS = [" ".join(row.split("|")[0].split()) for row in ASKED.values()]
 CASES = [(" ".join(question.split()), intent) for intent, row in ASKED.items() for question in row.split("|")]
 
 
@@ -179,7 +189,8 @@ def test_a_question_is_understood(question, intent):
         (GOOD, "where is the crack?", ['no "crack" to point to', "Nothing exceeded"]),
         (GOOD, "is there a scratch?", ['no "scratch" to point to']),
         (STRANGE, "where is the dent?", ['no "dent" to point to', "strangest", "[R2]"]),
-        (DEFECT, "how sure are you?", ["about 1 in 250 good parts", "4 good pictures", "1 in 5", "curve"]),
+        (DEFECT, "how sure are you?", ["Fewer than 1 in 5 good", "4 good pictures", "curve says about 1 in 250"]),
+        (DEFECT, "do I have enough references?", ["about 5 %", "41 more good parts", "several days"]),
         (GOOD, "how sure are you?", ["40 % of good parts", "no proof"]),
         (DEFECT, "why?", ["1.37 times", "[R1]", "4 good reference pictures"]),
         (DEFECT, "what caused it?", ["cannot know from a picture alone"]),
@@ -324,6 +335,45 @@ def test_few_references_and_built_in_limits_are_confessed():
     assert "does not say" in answer(replace(DEFECT, evidence=None), "threshold?").text
 
 
+@pytest.mark.parametrize(
+    ("n", "p", "supported"), [(9, 0.0004, "1 in 10"), (2, 0.03, "1 in 3"), (60, 1e-8, "1 in 61")]
+)
+def test_no_share_of_good_parts_rarer_than_they_can_show_is_told_as_counted(n, p, supported):
+    seen = calibrate([0.3 + 0.001 * i for i in range(n)]).evidence
+    odd = replace(DEFECT, evidence=seen, references=n, p_value=p)
+    for question in QUESTIONS:
+        for sentence in re.split(r"(?<=\.) ", answer(odd, question).text):
+            rare = re.findall(r"1 in (\d+)|(in a million)", sentence.partition("curve says")[0])
+            assert all(many == supported.removeprefix("1 in ") for many, _ in rare), sentence
+    assert f"ewer than {supported} good parts" in state_hint(odd)
+    assert f"Fewer than {supported} good parts" in explain(odd).text
+
+
+@pytest.mark.parametrize("n", [4, 60])
+def test_what_the_limit_promises_and_what_is_missing_are_the_records(n):
+    seen = calibrate([0.3 + 0.001 * i for i in range(n)]).evidence
+    said = answer(replace(DEFECT, evidence=seen), "How sure is the limit?").text
+    assert f"{counted_percent(seen.expected_rate)} of good parts are expected" in said
+    assert f"{counted_percent(seen.upper_rate)} at most" in said
+    assert ("41 more good parts" in said) == (n == 4) and ("these are enough" in said.lower()) == (n == 60)
+
+
+def test_where_no_good_part_counts_nothing_is_promised():
+    many = calibrate_mutual([0.3 + 0.001 * i for i in range(80)]).evidence
+    said = answer(replace(DEFECT, mode="mutual", evidence=many), "can I trust the limit?").text
+    assert "nothing can be counted" in said and "45 more good parts" in said
+    unrated = Evidence("none", "nothing is known", 0, 0.05, 1.0)
+    blank = replace(
+        DEFECT,
+        verdict="unrated",
+        evidence=unrated,
+        threshold=math.nan,
+        review_threshold=math.nan,
+        p_value=math.nan,
+    )
+    assert "give one to a few good parts" in answer(blank, "do I need more references?").text
+
+
 def test_a_score_near_the_threshold_is_called_close():
     assert "close to the threshold" in explain(replace(DEFECT, score=0.61)).text
     assert "close to the threshold" not in explain(DEFECT).text
@@ -435,7 +485,9 @@ def inspections(draw):
     review, threshold = sorted((a, b))
     n = draw(st.sampled_from([0, 1, 4, 30, 500]))
     origin = draw(words())
-    evidence = draw(st.none() | st.just(Evidence("conformal", origin, n, 0.05, 1 / (n + 1))))
+    method = draw(st.sampled_from(["conformal", "predictive", "mutual"]))
+    rates = draw(st.just((1.0, 1.0)) | st.tuples(st.floats(1e-4, 0.5), st.floats(1e-4, 1)))
+    evidence = draw(st.none() | st.just(Evidence(method, origin, n, 0.05, 1 / (n + 1), *rates)))
     return Inspection(
         path="/some/where/picture.png",
         mode=draw(st.sampled_from(["zero-shot", "few-shot", "mutual"])),
@@ -476,6 +528,8 @@ def derivable(i):
     if i.evidence:
         exact |= {i.evidence.n, i.evidence.n + 1}
         rounded |= {100 * i.evidence.target_false_alarm, 1 / i.evidence.smallest_p}
+        exact |= {90, parts_missing(i.evidence)}
+        rounded |= {float(f"{100 * rate:.2g}") for rate in (i.evidence.expected_rate, i.evidence.upper_rate)}
     for region in i.regions:
         x0, y0, x1, y1 = region.box
         exact |= {x0, y0, x1, y1, x1 - x0, y1 - y0, region.area}

@@ -50,7 +50,7 @@ def test_the_summary_says_what_was_decided_and_by_what(render, make, broken):
     for fact in ("Productbottle", "Judgedfew-shot, 4 references", "Model bundlepocket", "Weights (hash)abc123"):
         assert fact in page.words
     assert (
-        "Set from twenty good bottles. (rule: conformal; good pictures behind it: 20; set to reject 5 %"
+        "Set from twenty good bottles. (5 % of good parts expected above it; 25 more from several days"
         in page.line
     )
     assert "threshold 0.5" in page.words and "How many pictures have which score" in page.words
@@ -64,8 +64,8 @@ def test_an_entry_tells_numbers_regions_and_words(render, make, region, turn):
         "Score0.75",
         "Threshold0.5",
         "Review from0.4",
-        "p-value0.02",
-        "counting supports 0.0476 at best",
+        "p-value0.02 by the curve",
+        "Fewer than 1 in 21 good parts would score this high",
         "R1 top left, slight; resembles crack 62 %",
         "30 × 40 px at (10, 20); 3.1 % of the picture; peak 0.75",
         "The verdict is defect",
@@ -76,7 +76,7 @@ def test_an_entry_tells_numbers_regions_and_words(render, make, region, turn):
 
 
 def test_a_p_value_that_counting_supports_has_no_remark(render, make):
-    assert "The p-value rests" not in render(report_inspection(make(p_value=0.2))).words
+    assert "curve" not in render(report_inspection(make(p_value=0.2))).words
 
 
 def test_the_bar_puts_score_and_limit_on_one_scale_for_all(render, make):

@@ -40,9 +40,9 @@ def test_it_says_what_was_decided_and_by_what(render, make, region, turn, red):
     for said in (
         "defect folder/a.png",
         "Lot L 7",
-        "Set from twenty good bottles. (rule: conformal; good pictures behind it: 20; set to reject 5 %",
+        "Set from twenty good bottles. (5 % of good parts expected above it; 25 more from",
         "Weights (hash) abc123",
-        "Score 0.75 Threshold 0.5 Review from 0.4 p-value 0.02",
+        "Score 0.75 Threshold 0.5 Review from 0.4 p-value 0.02 by the curve",
         "R1 top left, slight; resembles crack 62 %",
         "30 × 40 px at (10, 20)",
         "The verdict is defect",
