@@ -562,6 +562,7 @@ OTHER_NUMBERS = {
     "rim": 0,
     "whole_weight": 5.0,
     "whole_gate": 0.001,
+    "whole_cap": 0.5,
     "top_share": 0.2,
     "mutual_patches": 100,
     "mutual_sizes": (1,),
@@ -571,7 +572,7 @@ OTHER_NUMBERS = {
 
 WITH_EFFECT = {
     *("layer_shares", "neighbourhood", "scale_layers", "rarity_neighbours", "rarity_apart", "memory_share"),
-    *("reach", "known_weight", "strength_weight", "rim", "whole_weight", "top_share"),
+    *("reach", "known_weight", "strength_weight", "rim", "whole_weight", "whole_cap", "top_share"),
 }
 """The fields that count when a picture is scored against a product of the tiny convolutional tower; of the others,
 some count when it is learned, and some without a product."""
