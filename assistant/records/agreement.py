@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from assistant.errors import HistoryError
@@ -149,6 +149,27 @@ def to_cells(sign_off: SignOff | None) -> dict[str, Any]:
     return dict(zip(SIGN_OFF_COLUMNS, (sign_off.decision, sign_off.reason, sign_off.name, at), strict=True))
 
 
+def decide(decision: str, reason: str, name: str, actor: str) -> SignOff:
+    """A sign-off of now that nobody has kept yet, with the id 0; HistoryError where it is none."""
+    return SignOff(
+        id=0,
+        decision=check_decision(decision),
+        reason=check_reason(reason),
+        name=check_signer(name),
+        actor=actor,
+        created=datetime.now(UTC),
+    )
+
+
+def take_back(given: Sequence[SignOff], name: str, sign_off: int | None = None) -> SignOff:
+    """The sign-off that counts of those given, or the one of an id, withdrawn now; HistoryError for none."""
+    name = check_signer(name)
+    taken = current([one for one in given if sign_off in (None, one.id)])
+    if taken is None:
+        raise HistoryError("The inspection has no sign-off that could be withdrawn.")
+    return replace(taken, withdrawn=datetime.now(UTC), withdrawn_by=name)
+
+
 def check_decision(decision: str) -> Decision:
     """A decision; HistoryError for any other word."""
     for known in get_args(Decision):
@@ -173,10 +194,10 @@ def logged(
     action: Action,
     id: int | str,
     inspection: Inspection,
+    sign_off: SignOff,
     actor: str,
-    said: dict[str, str],
 ) -> Iterator[None]:
-    """Note in the audit log what the block then keeps: a sign-off, or that one is withdrawn.
+    """Note in the audit log what the block then keeps: a sign-off, or that one is withdrawn, asked for by `actor`.
 
     Where the block fails, the log says so too; without a log it is noted nowhere. AuditError where it cannot be.
     """
@@ -188,9 +209,12 @@ def logged(
         "picture": shown_name(inspection.path),
         "verdict": inspection.outcome,
         "product": inspection.product,
+        "decision": sign_off.decision,
+        "reason": sign_off.reason,
+        "by": sign_off.withdrawn_by or sign_off.name,
     }
     # the product stands in the details: an entry of its own says what a product has become
-    with log.hold() as writer, writer.recording(action, None, actor=actor, details=seen | said):
+    with log.hold() as writer, writer.recording(action, None, actor=actor, details=seen):
         yield
 
 

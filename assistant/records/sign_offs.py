@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,9 @@ from assistant.records.agreement import (
     SignOff,
     agreement_of,
     check_decision,
-    check_reason,
-    check_signer,
-    current,
+    decide,
     logged,
+    take_back,
 )
 from assistant.records.database import INSPECTIONS, SIGN_OFF, SIGN_OFFS, Database, conditions, standing
 from assistant.records.entries import KeptInspection, Query, as_text, from_any_row
@@ -52,23 +51,12 @@ class SignOffs:
         `name`: who decided. `actor`: who asks for it, by default the user of this program. `log`: the audit log
         that notes it first. HistoryError for no such inspection or decision, and for no reason or name.
         """
-        given = SignOff(
-            id=0,
-            decision=check_decision(decision),
-            reason=check_reason(reason),
-            name=check_signer(name),
-            actor=_actor(actor),
-            created=datetime.now(UTC),
-        )
+        given = decide(decision, reason, name, _actor(actor))
         inspection = self._inspection(id)
-        said = {"decision": given.decision, "reason": given.reason, "by": given.name}
         values = given.to_dict() | {"inspection": id, "created": as_text(given.created)}
         del values["id"]
         try:
-            with (
-                logged(log, "sign off", id, inspection, given.actor, said),
-                self._database.write() as connection,
-            ):
+            with logged(log, "sign off", id, inspection, given, given.actor), self._database.write() as connection:
                 done = connection.execute(SIGN_OFFS.insert().values(**values))
                 return replace(given, id=int(done.inserted_primary_key[0]))  # type: ignore[index]
         except IntegrityError as error:  # purged at this moment
@@ -88,20 +76,16 @@ class SignOffs:
         The newest of those that are left counts then. `name`, `actor` and `log` as for `add`. HistoryError where
         there is none that stands.
         """
-        name, inspection, given = check_signer(name), self._inspection(id), self.of(id)
-        standing = [one for one in given if one.withdrawn is None and sign_off in (None, one.id)]
-        if (taken := current(standing)) is None:
-            raise HistoryError(f"The inspection {id} has no sign-off that could be withdrawn.")
-        done = replace(taken, withdrawn=datetime.now(UTC), withdrawn_by=name)
-        said = {"decision": taken.decision, "reason": taken.reason, "by": name}
-        change = SIGN_OFFS.update().where(SIGN_OFFS.c.id == taken.id, SIGN_OFFS.c.withdrawn.is_(None))
+        inspection, actor = self._inspection(id), _actor(actor)
+        done = take_back(self.of(id), name, sign_off)
+        change = SIGN_OFFS.update().where(SIGN_OFFS.c.id == done.id, SIGN_OFFS.c.withdrawn.is_(None))
+        values = {"withdrawn": as_text(done.withdrawn or done.created), "withdrawn_by": done.withdrawn_by}
         with (
-            logged(log, "withdraw sign-off", id, inspection, _actor(actor), said),
+            logged(log, "withdraw sign-off", id, inspection, done, actor),
             self._database.write() as connection,
         ):
-            values = {"withdrawn": as_text(done.withdrawn or done.created), "withdrawn_by": name}
             if not connection.execute(change.values(**values)).rowcount:
-                raise HistoryError(f"The sign-off {taken.id} was withdrawn elsewhere.")
+                raise HistoryError(f"The sign-off {done.id} was withdrawn elsewhere.")
         return done
 
     def of(self, id: int) -> tuple[SignOff, ...]:

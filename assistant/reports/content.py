@@ -117,7 +117,7 @@ class Report:
     def agreement(self) -> Agreement:
         """What of the pictures is signed off."""
         decided = ((entry.inspection.outcome, entry.signed) for entry in self._every)
-        return agreement_of((outcome, signed and signed.decision, 1) for outcome, signed in decided)
+        return agreement_of((outcome, signed.decision if signed else None, 1) for outcome, signed in decided)
 
     @cached_property
     def facts(self) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from assistant.images.decoders import DECODERS
 from assistant.inspector import Inspector
 from assistant.products.live_store import MissingProduct, UnkeptProduct, UnusableProduct
 from assistant.products.store import TakenName
-from assistant.service import about, answers, inspections, products
+from assistant.service import about, answers, inspections, products, sign_offs
 from assistant.service.disconnects import ClientGone
 from assistant.service.documents import document, methods_of, problem_responses
 from assistant.service.gate import Gate
@@ -64,7 +64,7 @@ def create_app(
         responses=problem_responses(),
     )
     app.state.service = service
-    for part in (inspections, products, answers, about):
+    for part in (inspections, sign_offs, products, answers, about):
         app.include_router(part.router)
     handle_problems(app)
     _handle_more(app)

@@ -20,10 +20,11 @@ from assistant.service.schemas import (
     TargetBody,
     TeachBody,
 )
+from assistant.service.sign_off_schemas import SignOffBody
 
 _REF = "#/components/schemas/{model}"
 _BODIES = (InspectBody, LearnBody, TeachBody)
-_OTHERS = (AskBody, TargetBody, ProblemRow)
+_OTHERS = (AskBody, TargetBody, SignOffBody, ProblemRow)
 _REASONS = {
     400: "The request cannot be read, or the service is not known under the name it was sent to.",
     401: "No valid key was sent.",

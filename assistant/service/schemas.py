@@ -27,6 +27,7 @@ from assistant.products.summary import ProductDetail, ProductRow
 from assistant.records.drift import StreamState
 from assistant.records.entries import LONGEST_LOT
 from assistant.records.what_if import Effect
+from assistant.service.sign_off_schemas import SignOffRow
 
 PRODUCT = "bracket"
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoqMgDAALiAWes8LjdAAAAAElFTkSuQmCC"
@@ -205,6 +206,7 @@ _INSPECTION = {
     "id": "9f86d081884c7d65",
     "lot": "2026-09",
     "outdated": False,
+    "sign_off": None,
     "schema": 1,
     "path": "part.png",
     "status": "ok",
@@ -239,13 +241,15 @@ class InspectionRow(BaseModel):
 
     One with the verdict "unrated" has a score and no limits; `rank` is its place among those of the request and
     their number, 1 being the strangest, and `evidence.origin` says what to do for a decision. `outdated`: the
-    product has other limits now; null without a product, or where it is gone.
+    product has other limits now; null without a product, or where it is gone. `sign_off` is what a person decided,
+    and changes nothing else.
     """
 
     model_config = _given(_INSPECTION)
     id: str
     lot: str | None = None
     outdated: bool | None = None
+    sign_off: SignOffRow | None = None
     schema_: Annotated[int, Field(alias="schema")] = 1
     path: str
     status: Literal["ok", "error"]
