@@ -13,6 +13,7 @@ from assistant.errors import LooktwiceError
 from assistant.face.cards import Card, lay_out_cards, show_cards
 from assistant.face.correction import UNTAUGHT, Correction, lay_out_buttons, lay_out_correction, offer
 from assistant.face.drawing import DrawingOptions
+from assistant.face.drift import lay_out_drift, show_drift
 from assistant.face.embedded import embed, embed_thumbnail
 from assistant.face.examples import EXAMPLES, draw_example, make_example
 from assistant.face.listing import picked
@@ -46,6 +47,7 @@ def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
         with gr.Column(scale=2, min_width=290):
             left = _lay_out_inputs(shared)
         with gr.Column(scale=7, min_width=310):
+            drift = lay_out_drift("inspect-drift")
             strip = lay_out_cards("strip", 118, visible=False)
             right = lay_out_result(shared, WELCOME, public=True)
             with right.actions:
@@ -53,7 +55,7 @@ def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
             with right.below:
                 correction = lay_out_correction(buttons)
             examples = lay_out_cards("examples", 200)
-    screen = Screen(left, strip, right, correction, examples, gr.State(Session()))
+    screen = Screen(left, drift, strip, right, correction, examples, gr.State(Session()))
     _wire(page, tab, InspectHandlers(shared), screen)
 
 
@@ -73,6 +75,7 @@ class Screen:
     """All widgets of the place."""
 
     left: Inputs
+    drift: gr.HTML
     strip: gr.HTML
     right: ResultView
     correction: Correction
@@ -243,6 +246,10 @@ class InspectHandlers:
         """The saved products as they are now, with the chosen one."""
         return self.shared.choose_product(product)
 
+    def show_drift(self, product: str | None) -> str:
+        """The banner of the chosen product, where its limits no longer fit."""
+        return show_drift(self.shared, [product] if product else [])
+
     def screen(self, session: Session, options: DrawingOptions) -> list[Any]:
         """Values for `Screen.all` with what the session shows."""
         known = session.against is not None
@@ -315,6 +322,8 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -
         wrong.undo.click(handlers.undo, now, at.all, **step),
         at.strip.select(handlers.pick, now, at.all, **QUIET, **WORK),
     ]
+    for event in (done.then, left.product.change):
+        event(handlers.show_drift, left.product, at.drift, **QUIET)
     for one in steps:
         one.success(None, None, None, js=scroll_to("#verdict"), **QUIET)
     asked = wrong.missed.click(handlers.ask_where, right.shown, [wrong.form, wrong.painter, right.body], **QUIET)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import gradio as gr
@@ -51,7 +51,6 @@ def lay_out_question(ask: gr.Button, line: str, yes: str, no: str = "Keep it") -
 
 
 def widgets_of(part: Any) -> list[Any]:
-    """All widgets of a dataclass that holds widgets and questions."""
-    return [
-        w for one in vars(part).values() for w in (vars(one).values() if isinstance(one, Confirmation) else [one])
-    ]
+    """All widgets of a dataclass that holds widgets, and others that do."""
+    own = vars(part).values()
+    return [w for one in own for w in (widgets_of(one) if is_dataclass(one) else [one])]

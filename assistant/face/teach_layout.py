@@ -12,9 +12,12 @@ from typing import Any
 import gradio as gr
 
 from assistant.face.cards import lay_out_cards
+from assistant.face.check_panel import CheckPanel, lay_out_check, shown_check
 from assistant.face.correction import lay_out_marking
+from assistant.face.drift import lay_out_drift, show_drift
 from assistant.face.masks import IGNORE, LOOK
 from assistant.face.painter import lay_out_painter
+from assistant.face.production_panel import ProductionPanel, lay_out_production, shown_production
 from assistant.face.question import (
     Confirmation,
     Question,
@@ -107,6 +110,7 @@ class TeachView:
 
     seen: gr.State
     said: gr.HTML
+    drift: gr.HTML
     details: gr.Column
     facts: gr.HTML
     stale: gr.Column
@@ -116,12 +120,14 @@ class TeachView:
     masks: Masks
     defects: Defects
     what_if: WhatIfPanel
+    check: CheckPanel
+    production: ProductionPanel
 
     @property
     def all(self) -> list[Any]:
         """Everything that a handler may change."""
-        parts = (self.choice, self.knowledge, self.masks, self.defects, self.what_if)
-        own = [self.seen, self.said, self.details, self.facts, self.stale]
+        parts = (self.choice, self.knowledge, self.masks, self.defects, self.what_if, self.check, self.production)
+        own = [self.seen, self.said, self.drift, self.details, self.facts, self.stale]
         return [*own, *(widget for part in parts for widget in widgets_of(part))]
 
 
@@ -132,6 +138,7 @@ def lay_out_view(shared: Resources) -> TeachView:
             choice = _lay_out_choice()
         with gr.Column(scale=5, min_width=320):
             said = gr.HTML(WELCOME, elem_id="teach-said")
+            drift = lay_out_drift("teach-drift")
             with gr.Column(visible=False) as details:
                 facts = gr.HTML(elem_id="teach-facts")
                 with gr.Column(visible=False) as stale:
@@ -146,19 +153,12 @@ def lay_out_view(shared: Resources) -> TeachView:
                         defects = _lay_out_defects()
                     with gr.Tab("What if"):
                         what_if = lay_out_what_if()
-    return TeachView(
-        gr.State(SeenProduct()),
-        said,
-        details,
-        facts,
-        stale,
-        recalibrate,
-        choice,
-        knowledge,
-        masks,
-        defects,
-        what_if,
-    )
+                    with gr.Tab("Check"):
+                        check = lay_out_check()
+                    with gr.Tab("From production"):
+                        production = lay_out_production()
+    panels = knowledge, masks, defects, what_if, check, production
+    return TeachView(gr.State(SeenProduct()), said, drift, details, facts, stale, recalibrate, choice, *panels)
 
 
 def shown_empty(view: TeachView, shared: Resources, said: str, name: str = "") -> Update:
@@ -167,6 +167,7 @@ def shown_empty(view: TeachView, shared: Resources, said: str, name: str = "") -
     return {
         view.seen: SeenProduct(name),
         view.said: said,
+        view.drift: "",
         view.details: gr.Column(visible=False),
         c.product: shared.choose_product(name, NEW),
         c.naming: gr.Column(visible=not name),
@@ -187,6 +188,7 @@ def shown_product(view: TeachView, product: Product, shared: Resources, said: st
     return {
         view.seen: SeenProduct.of(product),
         view.said: said,
+        view.drift: show_drift(shared, [product.name]),
         view.details: gr.Column(visible=True),
         view.facts: show_facts(product),
         view.stale: gr.Column(visible=stale),
@@ -216,6 +218,8 @@ def shown_product(view: TeachView, product: Product, shared: Resources, said: st
         d.label: "",
         d.painter: {},
         **shown_what_if(view.what_if, shared, product),
+        **shown_check(view.check),
+        **shown_production(view.production),
     }
 
 

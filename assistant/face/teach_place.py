@@ -8,9 +8,12 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.face.check_panel import CheckHandlers, wire_check
 from assistant.face.effect import ask_doubt, say_effect, show_what_if
 from assistant.face.listing import picked
 from assistant.face.masks import IGNORE, read_drawing, show_drawing
+from assistant.face.offered_limits import OfferedLimits, offered_to
+from assistant.face.production_panel import ProductionHandlers, wire_production
 from assistant.face.shared import QUIET, WORK, Resources
 from assistant.face.teach_layout import (
     NEW,
@@ -152,6 +155,15 @@ class TeachHandlers:
         """Keep the target of the what-if panel, in per cent."""
         return self.retarget(seen, percent / 100)
 
+    def keep_limits(self, seen: SeenProduct, limits: OfferedLimits | None) -> Update:
+        """Keep limits that a panel has shown."""
+
+        def keep(product: Product) -> Product:
+            offered = offered_to(seen.mark, limits)
+            return self.editor.teacher.keep_limits(product, offered.calibration, offered.by)
+
+        return self._change(seen, keep, "Limits kept.")
+
     def draw_on(self, seen: SeenProduct, reference: int | None) -> Update:
         """The masks on another reference."""
         return {self.view.masks.painter: show_masks(self.editor.get(seen.name), reference)}
@@ -272,12 +284,17 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView
     m.save.click(handlers.remask, [seen, m.base, m.painter], **work)
     m.clear.yes.click(handlers.unmask, seen, **work)
     view.what_if.keep.click(handlers.keep_target, [seen, view.what_if.target], **work)
+    for offer in (view.check.offer, view.production.offer):
+        offer.keep.click(handlers.keep_limits, [seen, offer.limits], **work)
     d.add.click(handlers.add_defect, [seen, d.picture, d.label, d.painter], **work)
     d.remove.yes.click(handlers.remove_defect, [seen, d.known], **work)
     c.undo.click(handlers.undo, seen, **work)
     view.recalibrate.click(handlers.recalibrate, seen, **work)
     c.delete.yes.click(handlers.delete, seen, **work)
-    wire_what_if(view.what_if, WhatIfHandlers(handlers.shared, handlers.editor, view.what_if), seen)
+    own = handlers.shared, handlers.editor
+    wire_what_if(view.what_if, WhatIfHandlers(*own, view.what_if), seen)
+    wire_check(view.check, CheckHandlers(*own, view.check), seen)
+    wire_production(view.production, ProductionHandlers(*own, view.production), seen)
     light: dict[str, Any] = {"outputs": view.all, "preprocess": False, **QUIET}
     c.product.input(handlers.open, c.product, **light)
     k.gallery.select(handlers.select, seen, **light)

@@ -68,7 +68,7 @@ class ProductEditor:
         """A new product, kept; its name must be free."""
         if not name.strip():
             raise ProductError("Give the new product a name first.")
-        _check_count(pictures)
+        check_count(pictures)
 
         def make() -> Product:
             return self.inspector.learn(name.strip(), list(pictures), LearnConfig(views=views), tell=tell)
@@ -80,7 +80,7 @@ class ProductEditor:
 
         DoubtfulTeaching where one scores far above the limit, unless `confirm` is given.
         """
-        _check_count(pictures)
+        check_count(pictures)
 
         def told() -> Iterator[str]:
             for i, picture in enumerate(pictures):
@@ -119,8 +119,9 @@ def _check_mark(product: Product, seen: SeenProduct) -> None:
         )
 
 
-def _check_count(pictures: Sequence[str]) -> None:
+def check_count(pictures: Sequence[str], what: str = "picture of a good part") -> None:
+    """ProductError for no picture, and for more than can be looked at here; `what` says what is missing."""
     if not pictures:
-        raise ProductError("Choose at least one picture of a good part.")
+        raise ProductError(f"Choose at least one {what}.")
     if len(pictures) > MOST_TAUGHT:
-        raise ProductError(f"At most {MOST_TAUGHT} pictures can be learned here at once.")
+        raise ProductError(f"At most {MOST_TAUGHT} pictures can be looked at here at once.")

@@ -37,6 +37,14 @@ CSS = (
 .chat button[aria-label=Clear] { display: none; }
 .questions { gap: 6px; flex-wrap: wrap; }
 .questions button { flex: 1 1 auto; min-width: 0; }
+.sign-off .html-container { padding: 0 0 4px; font-size: 14px; }
+.sign-off p { margin: 0 0 2px; overflow-wrap: anywhere; }
+#what-if table, #check-told table { border-collapse: collapse; font-size: 14px; }
+#what-if :is(th, td), #check-told :is(th, td) { padding: 3px 10px 3px 0; text-align: left; font-weight: 400; }
+#what-if thead th, #check-told thead th { opacity: 0.75; font-size: 12px; }
+#check-told tr.chosen > * { font-weight: 600; }
+#check-told, #teach-effect { overflow-x: auto; }
+#check-told p, #production-told p, #what-if p { margin: 0 0 6px; overflow-wrap: anywhere; }
 .fetch { display: none !important; }
 footer { opacity: 0.6; }
 #teach-said { padding: 2px 4px; font-size: 15px; line-height: 1.5; overflow-wrap: anywhere; }

@@ -1,0 +1,51 @@
+"""The banner of a product whose limits no longer fit what is inspected, and what to do about it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+import gradio as gr
+
+from assistant.errors import HistoryError
+from assistant.face.shared import Resources
+
+STYLE = """
+.drift { border-left: 5px solid #d99a00; border-radius: 4px; padding: 6px 10px; margin: 0 0 6px; font-size: 14px;
+  background: var(--background-fill-secondary); overflow-wrap: anywhere; }
+.drift b { display: block; font-size: 15px; }
+"""
+"""The style of the banner."""
+
+WHAT_TO_DO = (
+    "Compare camera, light and lot with those of the good pictures. Where they are as they should be, open the "
+    "product in Teach: add good parts of today, or take limits from production."
+)
+
+
+def lay_out_drift(elem_id: str) -> gr.HTML:
+    """Lay out the banner, empty."""
+    return gr.HTML(css_template=STYLE, elem_id=elem_id)
+
+
+def show_drift(shared: Resources, names: Iterable[str]) -> str:
+    """A banner for each of these products whose limits have stopped fitting, as HTML; "" where all fit.
+
+    Nothing is said of one that cannot be read, or while the history is away.
+    """
+    return "".join(_banner(name, sentence) for name in names for sentence in _sentences(shared, name))
+
+
+def _banner(name: str, sentence: str) -> str:
+    told = html.escape(f"{sentence[:1].upper()}{sentence[1:]}. {WHAT_TO_DO}")
+    return f'<div class="drift" role="alert"><b>The limits of {html.escape(name)} may fit no more</b>{told}</div>'
+
+
+def _sentences(shared: Resources, name: str) -> list[str]:
+    row = shared.products.summary(name)
+    if row is None or row.error is not None:
+        return []
+    try:
+        return [state.sentence for state in shared.drift.states(row) if state.drifted]
+    except HistoryError:
+        return []

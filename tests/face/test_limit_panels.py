@@ -1,0 +1,152 @@
+"""The panels of Teach that find limits by other parts: shown first, kept as one change, taken back by undo."""
+
+import re
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio")
+import gradio as gr
+
+from assistant.face import drift, teach_place
+from assistant.face.check_panel import CheckHandlers
+from assistant.face.production_panel import ProductionHandlers
+from assistant.face.shared import Resources
+from assistant.face.teach_layout import lay_out_view
+from assistant.face.teach_steps import ProductEditor, SeenProduct
+from assistant.records.history import History
+
+
+def quiet(fraction, desc):
+    """Take the place of a progress display."""
+
+
+@pytest.fixture
+def shared(inspector, good, tmp_path):
+    """A page with a product "cloth"."""
+    history = History(tmp_path / "history.sqlite")
+    inspector.save(inspector.learn("cloth", [good(i) for i in range(4)]))
+    (tmp_path / "uploads").mkdir()
+    yield Resources(inspector, str(tmp_path / "uploads"), history)
+    history.close()
+
+
+@pytest.fixture
+def place(shared):
+    with gr.Blocks():
+        view = lay_out_view(shared)
+    return teach_place.TeachHandlers(shared, ProductEditor(shared.inspector, shared.products), view)
+
+
+@pytest.fixture
+def given(shared, good, planted):
+    """given(numbers, bad): uploads of good or of bad parts."""
+
+    def put(numbers, bad=False):
+        paths = []
+        for i in numbers:
+            path = f"{shared.uploads}/{'bad <b>' if bad else 'good'} {i}.png"
+            Image.fromarray(planted(good(i), 0.4, 0.6)[0] if bad else good(i)).save(path)
+            paths.append({"path": path})
+        return paths
+
+    return put
+
+
+def seen(shared):
+    return SeenProduct.of(shared.products.get("cloth"))
+
+
+def with_limits(shared, factor):
+    """The product with both limits at so many times what they are, as somebody may have kept them."""
+    product = shared.products.get("cloth")
+    limits = product.calibration
+    from dataclasses import replace
+
+    other = replace(
+        limits,
+        method="checked",
+        limits=(limits.review_threshold * factor, limits.threshold * factor),
+        source="a hunch",
+    )
+    changed = shared.inspector.teacher.keep_limits(product, other, "by hand")
+    shared.inspector.save(changed)
+    return changed
+
+
+def test_a_check_shows_what_is_wrong_and_keeps_better_limits_with_undo(place, shared, given):
+    before = with_limits(shared, 50.0)  # so that defects are called good
+    panel = place.view.check
+    handlers = CheckHandlers(shared, place.editor, panel)
+    found = handlers.check(seen(shared), given(range(20, 24)), given(range(30, 33), bad=True), quiet)
+    told, wrong = found[panel.offer.told], found[panel.wrong]
+    assert "bad parts called good 3 of 3" in told and 'class=chosen><th scope="row">recommended' in told
+    assert wrong.count("<button") == 3 and wrong.count("is bad") == 3 and "bad &lt;b&gt; 30.png" in wrong
+    assert wrong.count('src="data:image') == 3 and found[panel.offer.keep].visible
+    assert shared.products.get("cloth").calibration == before.calibration, "nothing is kept by looking"
+    kept = place.keep_limits(seen(shared), found[panel.offer.limits])
+    assert "Limits kept" in kept[place.view.said] and kept[panel.offer.told] == ""
+    now = shared.products.get("cloth").calibration
+    assert now.threshold < before.calibration.threshold and "4 good and 3 bad parts" in now.evidence.origin
+    place.undo(kept[place.view.seen])
+    assert shared.products.get("cloth").calibration == before.calibration
+
+
+def test_a_check_needs_both_kinds_and_only_uploads(place, shared, given):
+    handlers = CheckHandlers(shared, place.editor, place.view.check)
+    for parts in ((given([20]), None), (None, given([30], bad=True)), ([{"path": "/etc/passwd"}], given([30]))):
+        update = handlers.check(seen(shared), *parts, quiet)
+        assert 'role="alert"' in update[place.view.check.offer.told]
+        assert update[place.view.check.offer.limits] is None and not update[place.view.check.offer.keep].visible
+
+
+def test_limits_are_proposed_from_parts_and_from_the_history(place, shared, given, inspector):
+    panel = place.view.production
+    handlers = ProductionHandlers(shared, place.editor, panel)
+    parts = [*given(range(20, 42)), *given(range(50, 52), bad=True)]
+    found = handlers.from_parts(seen(shared), parts, quiet)
+    assert "24 parts" in found[panel.offer.told] and found[panel.offer.keep].visible
+    bars = [int(n) for n in re.findall(r"<title>(\d+) ", found[panel.chart])]
+    assert sum(bars) == 24
+    assert (
+        "takes at least 20" in handlers.from_history(seen(shared))[panel.offer.told]
+        or "at least 20" in (handlers.from_history(seen(shared))[panel.offer.told])
+    )
+    for row in inspector.inspect([one["path"] for one in parts], "cloth"):
+        shared.history.add(row)
+    same = handlers.from_history(seen(shared))
+    assert same[panel.offer.limits].calibration.threshold == pytest.approx(
+        found[panel.offer.limits].calibration.threshold
+    )
+    kept = place.keep_limits(seen(shared), same[panel.offer.limits])
+    assert "Limits kept" in kept[place.view.said]
+    assert shared.products.get("cloth").calibration == same[panel.offer.limits].calibration
+
+
+def test_limits_for_a_product_as_it_was_are_not_kept(place, shared, given):
+    panel = place.view.production
+    handlers = ProductionHandlers(shared, place.editor, panel)
+    found = handlers.from_parts(seen(shared), given(range(20, 42)), quiet)
+    changed = with_limits(shared, 2.0)
+    update = place.keep_limits(seen(shared), found[panel.offer.limits])
+    assert "as it was before" in update[place.view.said]
+    assert shared.products.get("cloth").calibration == changed.calibration
+    nothing = Resources(shared.inspector, shared.uploads)
+    without = ProductionHandlers(nothing, place.editor, panel).from_history(seen(shared))
+    assert "keeps no history" in without[panel.offer.told]
+
+
+def test_a_product_whose_limits_fit_no_more_has_a_banner_in_every_place(place, shared, inspector, good):
+    assert drift.show_drift(shared, ["cloth", "gone"]) == ""
+    product = shared.products.get("cloth")
+    from dataclasses import replace
+
+    (row,) = inspector.inspect([good(60)], product)
+    for _ in range(80):
+        shared.history.add(replace(row, p_value=0.01))
+    banner = drift.show_drift(shared, ["cloth", "gone"])
+    assert banner.count('role="alert"') == 1 and "The limits of cloth may fit no more" in banner
+    assert "score higher than its good parts did" in banner and "add good parts of today" in banner
+    assert place.open("cloth")[place.view.drift] == banner
+    with_limits(shared, 3.0)
+    assert drift.show_drift(shared, ["cloth"]) == "", "parts that other limits judged say nothing of these"
