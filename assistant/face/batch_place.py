@@ -28,6 +28,7 @@ from assistant.face.exports import Ending
 from assistant.face.kept import KeptHandlers, KeptView, lay_out_kept
 from assistant.face.listing import lay_out_listing, picked
 from assistant.face.shared import QUIET, Resources, lay_out_shipped, scroll_to
+from assistant.face.sign_off import OPEN
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence
 from assistant.images.sources import EXTENSIONS
@@ -38,7 +39,7 @@ WITHOUT = (
     "A batch is kept in the history, row by row, and this server keeps none: "
     "start it without <code>--no-history</code>."
 )
-FILTERS: tuple[str, ...] = ("all", *READ)
+FILTERS: tuple[str, ...] = ("all", *READ, OPEN)
 
 SECONDS = 1.5
 """Between two looks at a run that is at work."""
@@ -262,6 +263,10 @@ class BatchHandlers:
         _, view = KeptHandlers(self.batches.shared, self.batches.history).open(picked(event))
         return [*view, *panes("inspection")]
 
+    def refresh(self, run: str, verdict: Filter) -> list[Any]:
+        """As `show`, the pictures too, whose decisions have changed."""
+        return self.show(run, verdict, (-1,))
+
     def cancel(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:
         """Stop a run, and values for `Screen.all`."""
         self.batches.worker.cancel(run)
@@ -306,6 +311,8 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: BatchHandlers, form: Form, scr
         event.success(None, None, None, js=scroll_to("#standing"), **QUIET)
     seen = screen.gallery.select(handlers.open_picture, None, [*screen.opened.all, *screen.panes], **QUIET)
     seen.success(None, None, None, js=scroll_to("#picked", always=True), **QUIET)
+    for signed in screen.opened.sign_off.changed:
+        signed.then(handlers.refresh, [screen.run, screen.verdict], screen.all, **QUIET)
     left = screen.back.click(partial(panes, "pictures"), None, screen.panes, **QUIET)
     left.success(None, None, None, js=scroll_to("#worst", always=True), **QUIET)
     screen.verdict.change(handlers.show, screen.chosen, screen.all, **QUIET)

@@ -52,6 +52,7 @@ def show_standing(view: RunView, progress: RunProgress | None, failure: Failure 
         f'<progress max="1" value="{share:.4f}" aria-label="{label}"></progress>',
         f'<p role="status">{html.escape(say_standing(view, mine))}</p>',
         f'<p class="counts">{show_counts(view.counts)}</p>' if run.done else "",
+        f"<p>{html.escape(view.agreed)}</p>" if view.agreed else "",
         f'<p class="why" role="alert">{html.escape(failure.sentence)}</p>' if failure else "",
     ]
     return "".join(parts)

@@ -14,6 +14,7 @@ from assistant.face.cards import Card
 from assistant.face.embedded import embed_thumbnail
 from assistant.face.exports import Ending, Exports, show_time
 from assistant.face.shared import Resources
+from assistant.face.sign_off import standing_of
 from assistant.face.upload_store import UploadStore
 from assistant.face.verdicts import OUTCOMES
 from assistant.face.words import JUDGED_EARLIER
@@ -21,12 +22,13 @@ from assistant.face.worker import Worker
 from assistant.images.sources import EXTENSIONS, find_images, shown_name
 from assistant.inspection import AskedMode, Outcome
 from assistant.language.wording import number
+from assistant.records.agreement import describe
 from assistant.records.batch_run import Run
 from assistant.records.batches import plan_batch
 from assistant.records.entries import KeptInspection, Query
 from assistant.records.history import History
 
-Filter = Literal["all", "defect", "review", "unrated", "good"]
+Filter = Literal["all", "defect", "review", "unrated", "good", "open"]
 Standing = Literal["at work", "waiting", "halted", "done", "purged"]
 
 READ: tuple[Outcome, ...] = tuple(outcome for outcome in OUTCOMES if outcome != "error")
@@ -55,7 +57,7 @@ class BatchRequest:
 class RunView:
     """A run as it is shown: counts and scores by verdict, limits, the worst of one verdict, and the errors.
 
-    `worst` are the first of `matching`.
+    `worst` are the first of `matching`. `agreed` says how people's decisions agree with the verdicts.
     """
 
     run: Run
@@ -66,6 +68,7 @@ class RunView:
     worst: tuple[KeptInspection, ...]
     matching: int
     errors: tuple[KeptInspection, ...]
+    agreed: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +116,7 @@ class BatchRuns:
         """A run with the worst of its pictures of a verdict; HistoryError where there is none."""
         unfinished = self.worker.unfinished
         shown = self.history.runs.get(run)
-        verdicts: tuple[Outcome, ...] = READ if which == "all" else (which,)
-        page = self.history.search(Query(run=run, verdicts=verdicts, order="score"), size=MOST_PREVIEWS)
+        page = self.history.search(_asked(run, which), size=MOST_PREVIEWS)
         errors = self.history.search(Query(run=run, verdicts=("error",), order="place"), size=MOST_ERRORS)
         return RunView(
             shown,
@@ -125,6 +127,7 @@ class BatchRuns:
             tuple(map(self.history.ranker(Query(run=run)), page.rows)),
             page.total,
             errors.rows,
+            describe(self.history.sign_offs.agreement(Query(run=run))),
         )
 
     def cards(self, rows: Sequence[KeptInspection]) -> list[Card]:
@@ -140,7 +143,8 @@ class BatchRuns:
     def _card(self, row: KeptInspection) -> Card:
         inspection, preview = row.inspection, self.history.preview(row.id) if row.has_preview else None
         picture = embed_thumbnail(preview) if preview else ""
-        note = JUDGED_EARLIER if self.shared.is_outdated(inspection) else inspection.standing
+        changed = JUDGED_EARLIER if self.shared.is_outdated(inspection) else inspection.standing
+        note = ", ".join(filter(None, (standing_of(row), changed)))
         name = shown_name(inspection.path)
         return Card(str(row.id), picture, name, inspection.outcome, number(inspection.score), note)
 
@@ -169,6 +173,13 @@ class BatchRuns:
             return {}
         inspection = newest[0].inspection
         return {"threshold": inspection.threshold, "review": inspection.review_threshold}
+
+
+def _asked(run: str, which: Filter) -> Query:
+    """The query for the pictures of a run that are shown; "open" are those that wait for a person's decision."""
+    if which == "open":
+        return Query(run=run, verdicts=("review",), order="score", signed="no")
+    return Query(run=run, verdicts=READ if which == "all" else (which,), order="score")
 
 
 def _standing(run: Run, unfinished: Mapping[str, Standing]) -> Standing:

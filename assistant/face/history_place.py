@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import gradio as gr
 
 from assistant.errors import HistoryError
 from assistant.face.downloads import DownloadRow, lay_out_downloads, wire_downloads
+from assistant.face.drift import lay_out_drift, show_drift
 from assistant.face.exports import Ending, Exports
 from assistant.face.history_steps import (
     ANY,
@@ -31,6 +32,7 @@ from assistant.face.session import Result
 from assistant.face.shared import QUIET, Resources, scroll_to
 from assistant.face.verdicts import OUTCOMES
 from assistant.face.words import sentence
+from assistant.records.agreement import describe
 from assistant.records.entries import Query
 from assistant.records.history import History
 
@@ -46,11 +48,12 @@ def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
         return
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
+            drift = lay_out_drift("history-drift")
             search = _lay_out_search()
             removal = _lay_out_removal()
         with gr.Column(scale=5, min_width=320, elem_id="opened"):
             view = lay_out_kept(shared, shared.history, WELCOME)
-    _wire(page, tab, HistoryHandlers(shared, shared.history), search, removal, view)
+    _wire(page, tab, HistoryHandlers(shared, shared.history), search, removal, view, drift)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Search:
     until: gr.DateTime
     lot: gr.Dropdown
     text: gr.Textbox
+    open: gr.Checkbox
     find: gr.Button
     counts: gr.HTML
     listing: gr.HTML
@@ -74,7 +78,7 @@ class Search:
     @property
     def filters(self) -> list[Any]:
         """What makes `Filters`, in its order."""
-        return [self.product, self.verdicts, self.since, self.until, self.lot, self.text]
+        return [self.product, self.verdicts, self.since, self.until, self.lot, self.text, self.open]
 
     @property
     def listed(self) -> list[Any]:
@@ -108,6 +112,7 @@ def _lay_out_search() -> Search:
         since = gr.DateTime(label="From (YYYY-MM-DD)", include_time=False, type="string", min_width=200)
         until = gr.DateTime(label="Until, that day included", include_time=False, type="string", min_width=200)
     verdicts = gr.CheckboxGroup(list(OUTCOMES), label="Verdict (none chosen: any)")
+    waiting = gr.Checkbox(label="Only what waits for a person's decision", container=False)
     search = gr.Button("Search", variant="primary")
     counts = gr.HTML(css_template=BADGES, elem_id="found")
     listing = lay_out_listing(EMPTY, "kept")
@@ -116,7 +121,9 @@ def _lay_out_search() -> Search:
         on = gr.Button("Older", size="sm", interactive=False, min_width=90)
     files = lay_out_downloads()
     page = gr.State(1)
-    return Search(product, verdicts, since, until, lot, text, search, counts, listing, page, back, on, files)
+    return Search(
+        product, verdicts, since, until, lot, text, waiting, search, counts, listing, page, back, on, files
+    )
 
 
 def _lay_out_removal() -> Removal:
@@ -142,6 +149,7 @@ class HistoryHandlers:
         try:
             wanted = _filters(filters)
             listed, at = find(self.history, wanted, page)
+            agreed = describe(self.history.sign_offs.agreement(replace(wanted.query, verdicts=(), signed=None)))
         except Exception as error:
             line = f'<p role="alert">{html.escape(sentence(error))}</p>'
             return [1, line, show_listing("", (), (), EMPTY), *[gr.Button(interactive=False)] * 2]
@@ -152,7 +160,9 @@ class HistoryHandlers:
         chosen = str(shown.kept) if shown else ""
         return [
             at,
-            show_counts(listed.counts, wanted.verdicts) if listed.counts else "",
+            f"{show_counts(listed.counts, wanted.query.verdicts)}<p>{html.escape(agreed)}</p>"
+            if listed.counts
+            else "",
             show_listing(title, COLUMNS, entries, EMPTY, chosen),
             gr.Button(interactive=at > 1),
             gr.Button(interactive=last < listed.total),
@@ -213,6 +223,10 @@ class HistoryHandlers:
         """Values for `Removal.all` while nothing is asked."""
         return [None, line, gr.Button(visible=False), gr.Button(visible=False)]
 
+    def show_drift(self) -> str:
+        """The banners of the products whose limits no longer fit."""
+        return show_drift(self.shared, self.shared.products.names())
+
     def list_names(self, product: str, lot: str) -> list[Any]:
         """The products and the lots that anything was kept of, as choices, each with the chosen one."""
         try:
@@ -226,8 +240,9 @@ class HistoryHandlers:
 
 
 def _filters(values: Sequence[Any]) -> Filters:
-    product, verdicts, since, until, lot, text = values
-    return Filters(product or ANY, tuple(verdicts or ()), since or "", until or "", lot or ANY, text or "")
+    product, verdicts, since, until, lot, text, waiting = values
+    names = product or ANY, tuple(verdicts or ()), since or "", until or "", lot or ANY, text or ""
+    return Filters(*names, bool(waiting))
 
 
 def _wire(
@@ -237,6 +252,7 @@ def _wire(
     search: Search,
     removal: Removal,
     view: KeptView,
+    drift: gr.HTML,
 ) -> None:
     asked = [view.result.shown, *search.filters]
     for event in (
@@ -245,6 +261,7 @@ def _wire(
         search.product.input,
         search.lot.input,
         search.verdicts.input,
+        search.open.input,
     ):
         event(handlers.search, asked, search.listed, **QUIET)
     search.back.click(handlers.back, [search.page, *asked], search.listed, **QUIET)
@@ -253,12 +270,15 @@ def _wire(
         handlers.open, [search.page, *search.filters], [*view.all, *search.listed], **QUIET
     )
     opened.success(None, None, None, js=scroll_to("#opened"), **QUIET)
+    for signed in view.sign_off.changed:
+        signed.then(handlers.find, [search.page, *asked], search.listed, **QUIET)
     wire_downloads(search.files, handlers.export, search.filters)
     removal.ask.click(handlers.ask_removal, removal.before, removal.all, **QUIET)
     removal.no.click(handlers.keep, None, removal.all, **QUIET)
     removed = removal.sure.click(handlers.remove, removal.end, removal.all, **QUIET)
     removed.then(handlers.search, asked, search.listed, **QUIET)
     for shown in (page.load, tab.select):
+        shown(handlers.show_drift, None, drift, **QUIET)
         named = [search.product, search.lot]
         listed = shown(handlers.list_names, named, named, **QUIET)
         listed.then(handlers.find, [search.page, *asked], search.listed, **QUIET)

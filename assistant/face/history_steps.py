@@ -10,6 +10,7 @@ from assistant.errors import HistoryError
 from assistant.face.exports import show_time
 from assistant.face.listing import ListedRow
 from assistant.face.session import Result
+from assistant.face.sign_off import standing_of
 from assistant.face.upload_store import UploadStore
 from assistant.face.verdicts import OUTCOMES
 from assistant.images.sources import shown_name
@@ -23,12 +24,15 @@ PAGE = 50
 ANY, NONE = "any", "none"
 """The choices of a name that are no name; a name itself is chosen as "=name"."""
 
-COLUMNS = ("Picture", "When", "Product", "Lot", "Verdict", "Score / limit")
+COLUMNS = ("Picture", "When", "Product", "Lot", "Verdict", "Score / limit", "Decision")
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a visitor looks for, as the widgets say it; dates as YYYY-MM-DD on this machine's clock."""
+    """What a visitor looks for, as the widgets say it; dates as YYYY-MM-DD on this machine's clock.
+
+    `open`: only what waits for a person's decision, in review unless other verdicts are chosen.
+    """
 
     product: str = ANY
     verdicts: tuple[str, ...] = ()
@@ -36,6 +40,7 @@ class Filters:
     until: str = ""
     lot: str = ANY
     text: str = ""
+    open: bool = False
 
     @property
     def query(self) -> Query:
@@ -43,13 +48,15 @@ class Filters:
         since, until = parse_day(self.since), parse_day(self.until)
         if since and until and since > until:
             raise HistoryError("The first day lies after the last one.")
+        verdicts = tuple(v for v in OUTCOMES if v in self.verdicts)
         return Query(
             product=_name(self.product),
-            verdicts=tuple(v for v in OUTCOMES if v in self.verdicts),
+            verdicts=verdicts or (("review",) if self.open else ()),
             since=since,
             until=until + timedelta(days=1) if until else None,
             lot=_name(self.lot),
             text=self.text.strip(),
+            signed="no" if self.open else None,
         )
 
 
@@ -102,7 +109,7 @@ def entry_of(kept: KeptInspection, outdated: bool = False) -> ListedRow:
     judged = "" if inspection.status == "error" else f"{number(inspection.score)}{limit}"
     name = shown_name(inspection.path)
     product = f"{inspection.product or ''}{', changed since' if outdated else ''}"
-    cells = (name, show_time(kept.created), product, kept.lot, verdict, judged)
+    cells = (name, show_time(kept.created), product, kept.lot, verdict, judged, standing_of(kept))
     return ListedRow(str(kept.id), cells, verdict)
 
 

@@ -14,22 +14,24 @@ from assistant.face.question import Question, lay_out_question
 from assistant.face.result import ResultView, cleared, filled, lay_out_result
 from assistant.face.session import Result
 from assistant.face.shared import QUIET, Resources
+from assistant.face.sign_off import SignOffView, lay_out_sign_off, offer_sign_off
 from assistant.face.words import JUDGED_EARLIER, sentence, show_chat, show_notes
 from assistant.records.history import History
 
 
 @dataclass(frozen=True)
 class KeptView:
-    """The widgets: a result, what has changed since, and the question before its conversation is deleted."""
+    """The widgets: a result, what has changed since, its sign-off, and the question before talk is deleted."""
 
     result: ResultView
     notes: gr.HTML
+    sign_off: SignOffView
     forget: Question
 
     @property
     def all(self) -> list[Any]:
         """Everything that another inspection changes; `KeptHandlers.open` gives the values."""
-        return [*self.result.all, self.notes, self.forget.form]
+        return [*self.result.all, self.notes, *self.sign_off.all, self.forget.form]
 
 
 def lay_out_kept(shared: Resources, history: History, welcome: str) -> KeptView:
@@ -39,11 +41,12 @@ def lay_out_kept(shared: Resources, history: History, welcome: str) -> KeptView:
         notes = gr.HTML(elem_classes="notes", min_width=200)
         button = gr.Button("Delete conversation", size="sm", min_width=150)
     with result.below:
+        sign_off = lay_out_sign_off(shared, history, result.shown)
         line = "What was asked about this picture, and answered, goes for good."
         forget = lay_out_question(button, line, "Delete it")
     handlers = KeptHandlers(shared, history)
     forget.yes.click(handlers.forget, result.shown, [result.shown, result.chat], **QUIET)
-    return KeptView(result, notes, forget)
+    return KeptView(result, notes, sign_off, forget)
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,13 @@ class KeptHandlers:
             kept, shown = open_kept(self.history, id)
             if kept.inspection.status == "error":
                 raise HistoryError(kept.inspection.error or "The picture could not be read")
-            view = filled(shown)
+            view, signed = filled(shown), offer_sign_off(self.history, shown)
             if self.shared.is_outdated(kept.inspection):
                 notes.append(f"{JUDGED_EARLIER.capitalize()} of the product.")
         except Exception as error:
+            signed = offer_sign_off(self.history, None)
             view = cleared(f'<span class="badge error">NOT READ</span>{html.escape(sentence(error))}')
-        return shown, [*view, show_notes(notes), gr.Column(visible=False)]
+        return shown, [*view, show_notes(notes), *signed, gr.Column(visible=False)]
 
     def forget(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
         """The result and the chat without the conversation, which is removed from the history."""

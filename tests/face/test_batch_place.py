@@ -357,10 +357,10 @@ def test_pictures_that_an_earlier_state_judged_say_so(batches, handlers, inspect
         return {card.note for card in batches.cards(batches.view(run, "all").worst)}, handlers.open_picture(shown)
 
     notes, opened = said()
-    assert notes == {""} and "Judged before the last change of the product." not in str(opened)
+    assert notes <= {"", "open"} and "Judged before the last change of the product." not in str(opened)
     inspector.save(inspector.teacher.retarget(product, 0.2))
     notes, opened = said()
-    assert notes == {"judged before the last change"}
+    assert all(note.endswith("judged before the last change") for note in notes)
     assert "Judged before the last change of the product." in str(opened)
 
 

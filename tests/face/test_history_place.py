@@ -24,7 +24,7 @@ from assistant.records.entries import Query
 from assistant.records.history import History
 
 NOON = datetime(2026, 3, 10, 12).astimezone()
-ALL = (ANY, [], None, None, ANY, "")
+ALL = (ANY, [], None, None, ANY, "", False)
 NASTY = "<b>a<i>.png"
 
 
@@ -118,7 +118,7 @@ def filled_history(history):
     ],
 )
 def test_every_filter_finds_what_it_says(handlers, filled_history, filters, names):
-    page, _, listing, back, on = handlers.search(None, *filters)
+    page, _, listing, back, on = handlers.search(None, *filters[:6], False)
     for name, id in filled_history.items():
         assert (f'data-id="{id}"' in listing) == (name in names.split()), name
     assert page == 1 and not back.interactive and not on.interactive
@@ -134,12 +134,12 @@ def test_every_filter_finds_what_it_says(handlers, filled_history, filters, name
     ],
 )
 def test_counts_are_of_what_the_filters_find(handlers, filled_history, verdicts, counted):
-    _, counts, listing, *_ = handlers.search(None, ANY, verdicts, None, None, ANY, "")
+    _, counts, listing, *_ = handlers.search(None, ANY, verdicts, None, None, ANY, "", False)
     found = {kind: int(n) for kind, n in re.findall(r'<i class="(\w+)">\w+</i> (\d+)<', counts)}
     assert found == counted
     total = sum(counted.values())
     assert f"1 to {total} of {total}" in listing if total else "<table" not in listing
-    only_bad = handlers.search(None, ANY, [], None, None, ANY, "bad")[1]
+    only_bad = handlers.search(None, ANY, [], None, None, ANY, "bad", False)[1]
     assert "</i> 3<" in only_bad and "</i> 4<" not in only_bad
 
 
@@ -176,7 +176,7 @@ def test_pages_go_back_and_forth(handlers, history):
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(handlers, filled_history, filters, said):
-    shown = handlers.search(None, *filters)
+    shown = handlers.search(None, *filters[:6], False)
     assert said in shown[1] and "<table" not in shown[2]
 
 
@@ -224,7 +224,7 @@ def test_what_cannot_be_shown_is_one_sentence(handlers, filled_history, id):
 
 
 def test_an_export_holds_what_the_filters_find(handlers, filled_history):
-    filters = ("=cloth", ["defect"], None, None, ANY, "")
+    filters = ("=cloth", ["defect"], None, None, ANY, "", False)
     file = Path(handlers.export("jsonl", *filters))
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert {row["id"] for row in rows} == {filled_history[f"bad{i}"] for i in range(3)}
@@ -232,7 +232,7 @@ def test_an_export_holds_what_the_filters_find(handlers, filled_history):
     page = Path(handlers.export("html", *ALL)).read_text()
     assert NASTY not in page and "bad2.png" in page
     with pytest.raises(HistoryError):
-        handlers.export("csv", ANY, [], "x", None, ANY, "")
+        handlers.export("csv", ANY, [], "x", None, ANY, "", False)
 
 
 def test_nothing_is_removed_before_it_was_said_how_much(handlers, filled_history, history):
