@@ -15,6 +15,9 @@ from assistant.inspection import Evidence
 CONFIDENCE = 0.9
 """How sure a counted rate is."""
 
+UNCOUNTED = ("none", "built-in", "mutual", "production")
+"""Rules whose pictures nobody called good parts of this product: nothing can be counted by them."""
+
 
 def percent(rate: float) -> str:
     """A share for people: 0.05 is "5 %", 0.438 is "44 %"."""
@@ -49,9 +52,9 @@ def upper_rate(n: int, above: int) -> float:
 def parts_missing(evidence: Evidence) -> int:
     """So many good parts more, none beyond the limit, let counting promise its target with 90 % confidence.
 
-    A batch and limits of other things have no good part that counts.
+    Unlabelled parts, and parts of other things, do not count.
     """
-    counted = evidence.n if evidence.method in ("conformal", "predictive") else 0
+    counted = 0 if evidence.method in UNCOUNTED else evidence.n
     return max(0, parts_needed(evidence.target_false_alarm) - counted)
 
 
@@ -66,8 +69,13 @@ def say_promise(evidence: Evidence) -> str:
 
 
 def say_missing(evidence: Evidence) -> str:
-    """How many good parts more, and from where, it takes until counting promises the target of a limit."""
+    """How many good parts more, and from where, it takes until counting promises the target of a limit.
+
+    "" where there are enough and the limit was set for something else all the same.
+    """
     target, more = percent(evidence.target_false_alarm), parts_missing(evidence)
+    if not more and evidence.upper_rate > evidence.target_false_alarm:
+        return ""
     if not more:
         return f"these are enough to promise {target}, for parts of the days, lots and light that they come from"
     parts = f"{more} more good part{'' if more == 1 else 's'}"

@@ -71,8 +71,10 @@ def show_facts(product: Product) -> str:
     }
     row = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells.items())
     parts = "lie alike" if product.aligned else "may lie anywhere"
-    missing = say_missing(evidence)
-    notes = [f"The threshold is {evidence.origin}.", f"{missing[:1].upper()}{missing[1:]}. Parts {parts}."]
+    notes = [f"The threshold is {evidence.origin}."]
+    if missing := say_missing(evidence):
+        notes.append(f"{missing[:1].upper()}{missing[1:]}.")
+    notes.append(f"Parts {parts}.")
     if product.alike:
         notes.append("The pictures are alike as wholes: one that differs as a whole counts too.")
     if product.roi is not None or product.ignore is not None:

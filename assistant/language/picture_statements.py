@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from assistant.detection.counting import say_missing, say_promise
+from assistant.detection.counting import UNCOUNTED, say_missing, say_promise
 from assistant.inspection import NOTHING_SHOWN, Inspection
 from assistant.language.wording import Sentences, base_name, count, number, percent, plain, quote, refer
 
@@ -53,7 +53,7 @@ def state_rarity(i: Inspection) -> Sentences:
     p, evidence = numbers(i)[1], i.evidence
     share = f"about {percent(p)}" if p >= 0.2 else f"about 1 in {number(round(1 / p))}" if p >= 1e-6 else _RAREST
     if evidence and i.by_curve:
-        seen = count(evidence.n, "picture" if evidence.method == "mutual" else "good picture")
+        seen = count(evidence.n, "picture" if evidence.method in UNCOUNTED else "good picture")
         return [
             f"Fewer than 1 in {number(1 / evidence.smallest_p)} good parts would score this high, which is as "
             f"rare as {seen} can show; the fitted curve says {share} (p-value {number(p)})."
