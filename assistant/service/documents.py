@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.routing import compile_path
 
+from assistant.service.check_schemas import CheckBody, RecalibrateBody
 from assistant.service.problems import MEDIA_TYPE
 from assistant.service.schemas import (
     EXAMPLES,
@@ -23,7 +24,7 @@ from assistant.service.schemas import (
 from assistant.service.sign_off_schemas import SignOffBody
 
 _REF = "#/components/schemas/{model}"
-_BODIES = (InspectBody, LearnBody, TeachBody)
+_BODIES = (InspectBody, LearnBody, TeachBody, CheckBody, RecalibrateBody)
 _OTHERS = (AskBody, TargetBody, SignOffBody, ProblemRow)
 _REASONS = {
     400: "The request cannot be read, or the service is not known under the name it was sent to.",

@@ -27,7 +27,7 @@ from assistant.service.settings import ServiceSettings
 
 HEALTH = "/v1/health"
 UNCOUNTED = (HEALTH, "/metrics", "/openapi.json")
-WITH_PICTURES = re.compile(r"/v1/(inspect|ask|products|products/[^/]+/references)")
+WITH_PICTURES = re.compile(r"/v1/(inspect|ask|products|products/[^/]+/(references|check|recalibrate))")
 """Where a POST may carry pictures; any other body has at most `MOST_TEXT` bytes."""
 
 MOST_TEXT = 65_536

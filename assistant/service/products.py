@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
+from assistant.detection.calibration import Calibration
 from assistant.errors import HistoryError
 from assistant.images.masks import load_mask
 from assistant.inspection import Inspection
@@ -19,10 +20,19 @@ from assistant.products.config import LearnConfig
 from assistant.products.product import Product
 from assistant.products.summary import ProductDetail, detail_of
 from assistant.products.teaching import DoubtfulTeaching
+from assistant.records.proposal import judged_alike, propose
 from assistant.records.what_if import MOST_RECENT, Effect, asked_of, describe, other_limits, what_if
 from assistant.service.access import Engineer, Operator, Served
 from assistant.service.bodies import read_json
 from assistant.service.callers import Caller
+from assistant.service.check_schemas import (
+    CheckBody,
+    CheckOptions,
+    CheckRow,
+    ProposalRow,
+    RecalibrateBody,
+    RecalibrateOptions,
+)
 from assistant.service.disconnects import wait_for_one
 from assistant.service.documents import takes_json, takes_pictures
 from assistant.service.inspections import look_up
@@ -139,6 +149,43 @@ async def teach_product(id: Name, request: Request, service: Served, caller: Eng
         raise Problem(409, sentence, more={"confirm": asdict(effect)}) from doubt
 
 
+@router.post(
+    "/v1/products/{id}/check", openapi_extra=takes_pictures(CheckOptions, CheckBody), response_model=CheckRow
+)
+async def check_product(id: Name, request: Request, service: Served, caller: Engineer) -> CheckRow:
+    """How a product judges known good and bad parts, and what other limits would do; `apply` keeps the best."""
+    upload = await read_upload(request, CheckOptions, CheckBody, service.settings.most_pictures)
+    good, bad = ([one.named() for one in upload.pictures[kind]] for kind in ("good", "bad"))
+    seen = await run_in_threadpool(service.products.get, id)
+    cost = upload.options.escape_cost
+    found = await _do_in_turn(request, service, lambda: service.inspector.check(seen, good, bad, cost))
+    kept = None
+    if upload.options.apply and found.better.limits != found.now.limits:
+        by = f"by {len(found.good)} good and {len(found.bad)} bad parts"
+        kept = await _keep(request, service, caller, seen, found.calibrated, by)
+    return CheckRow.model_validate(found.to_dict() | {"kept": kept})
+
+
+@router.post(
+    "/v1/products/{id}/recalibrate",
+    openapi_extra=takes_pictures(RecalibrateOptions, RecalibrateBody),
+    response_model=ProposalRow,
+)
+async def recalibrate_product(id: Name, request: Request, service: Served, caller: Engineer) -> ProposalRow:
+    """The limits that unlabelled parts suggest, or those inspected lately; `apply` keeps them."""
+    upload = await read_upload(request, RecalibrateOptions, RecalibrateBody, service.settings.most_pictures)
+    seen = await run_in_threadpool(service.products.get, id)
+    if pictures := [one.named() for one in upload.pictures["parts"]]:
+        parts = await _do_in_turn(request, service, lambda: service.inspector.inspect(pictures, seen))
+    else:
+        parts = judged_alike(seen, await _recent(service, seen))
+    found = propose(seen, parts, service.inspector.teacher.prior())
+    kept = None
+    if upload.options.apply:
+        kept = await _keep(request, service, caller, seen, found.calibration, found.name)
+    return ProposalRow.model_validate(found.to_dict() | {"kept": kept})
+
+
 @router.delete("/v1/products/{id}/references/{reference}", response_model=ChangedProduct)
 async def remove_reference(
     id: Name,
@@ -192,6 +239,19 @@ async def _change(
     after = await _do_in_turn(request, service, lambda: service.products.change(name, follow, caller.actor))
     effect = what_if(before[-1], after.calibration, await _recent(service, before[-1]))
     return ChangedProduct(**vars(detail_of(after)), effect=effect)
+
+
+async def _keep(
+    request: Request, service: Service, caller: Caller, seen: Product, limits: Calibration, by: str
+) -> Effect:
+    """What it does to keep limits that were worked out for `seen`; Problem where that has changed since."""
+
+    def keep(product: Product) -> Product:
+        if product.seal != seen.seal:
+            raise Problem(409, f"The product {seen.name!r} was changed meanwhile: ask again")
+        return service.inspector.teacher.keep_limits(product, limits, by)
+
+    return (await _change(request, service, caller, seen.name, keep)).effect
 
 
 async def _recent(service: Service, product: Product) -> list[Inspection]:
