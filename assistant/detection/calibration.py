@@ -11,8 +11,8 @@ Every result says which rule spoke:
               (Fisch et al. 2021, "Few-shot conformal prediction with auxiliary tasks", is the idea; the curve is
               a Student t as in Gelman et al., "Bayesian Data Analysis", section 3.3).
 `built-in`    No good picture at all: scores of good pictures of other things, measured beforehand.
-`mutual`      No good picture named, but many unlabelled ones: the lower or commonest kind of scores is taken as
-              good.
+`mutual`      No good picture named, but many unlabelled ones, of which an estimated share is taken as good: see
+              `detection.mutual_limits`.
 `production`  Unlabelled parts of this product, most of which are taken as good: see `detection.production_limits`.
 `checked`     Set on parts that somebody sorted into good and defective: see `detection.check_set`. The curve is
               that of the good ones among them, for p-values alone.
@@ -66,8 +66,9 @@ class Calibration:
     `scores`: the sorted scores of good pictures behind it, of any unit; `views`, those of changed views of a
     single one; `thinned`, those of good pictures with another one left out too. `center`, `width` and `freedom`
     are those of the Student t of the log-score of good pictures of one moment, and `between` is how much variance
-    other moments add, as a multiple. `n`: different good pictures, 0 for a built-in limit. `limits`: that for
-    review and the threshold, where they were set on checked parts, and `source` on which; None else.
+    other moments add, or in a batch not knowing which are good, as a multiple. `n`: different good pictures, 0 for
+    a built-in limit. `limits`: that for review and the threshold, where they were set on checked parts, and
+    `source` on which; None else.
     """
 
     method: Method
@@ -131,7 +132,7 @@ class Calibration:
         if self.method == "built-in":
             limit = self._rank_limit(min(0.5, REVIEW_FACTORS[self.method] * self.target))
         elif self.method == "mutual":
-            limit = self._curve_limit(min(0.5, REVIEW_FACTORS[self.method] * self.target), self._wide)
+            limit = self._curve_limit(min(0.5, REVIEW_FACTORS[self.method] * self.target), self.width)
         else:
             limit = self._curve_limit(max(REVIEW_RATE, self.target), self.width)
         return min(limit, (1 - NARROWEST) * self.threshold)
@@ -182,9 +183,9 @@ class Calibration:
             "predictive": f"estimated for {rate} from {pictures} and what other products show; "
             + (promise if self.n > 1 else f"nothing can be counted from one, and {goal} with {sure} confidence"),
             "built-in": f"built in, for {rate} on {self.source}; it knows nothing of this product",
-            "mutual": f"estimated for {rate} from {self.n} pictures compared with each other, taking the lower or "
-            "commonest kind of scores as good",
-            "production": f"estimated for {rate} from {self.n} unlabelled parts, taken as mostly good",
+            "mutual": f"estimated for {rate} from {self.n} pictures compared with each other; {self.source}",
+            "production": f"estimated for {rate} from {self.n} unlabelled parts, taken as mostly good; "
+            f"{self.source}",
             "checked": f"set on {self.source}; on other parts it will do a little worse",
         }[self.method]
         count = self.n if self.method != "built-in" else len(self.scores)

@@ -1,73 +1,54 @@
-"""Limits from unlabelled pictures that were compared with each other: which of them are taken as good."""
+"""Limits from unlabelled pictures that were compared with each other: how many of them are taken as good."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
+from scipy.special import stdtrit
 
-from assistant.detection.calibration import Calibration, check_target, log_score
+from assistant.detection.calibration import REVIEW_FACTORS, Calibration, check_target, log_score
+from assistant.detection.contamination import FREEDOM, Contamination, estimate_contamination
+from assistant.detection.counting import CONFIDENCE
 from assistant.errors import CalibrationError
 
-APART = 4.0
-"""Two groups of scores are told apart where their means differ by this many of their pooled spreads.
+FITTED = 0.05
+"""Curves are fitted to what is known of this rate, and hold for others."""
 
-Normal scores split in the middle come to 2.6, so one kind is not taken for two."""
-
-WIDE = 0.13
-"""The spread of log-scores that good pictures among unlabelled ones are taken to have, worth `WIDE_WEIGHT` scores:
-what lies below its centre makes a limit that is too low by itself."""
-
-WIDE_WEIGHT = 5.0
+INTERVAL = (0.05, 0.5, 0.95)
+"""The quantiles of the share of pictures that stand apart which people are told."""
 
 
 def calibrate_mutual(scores: Sequence[float], *, target: float = 0.05) -> Calibration:
-    """A calibration from unlabelled pictures, of which the lower or commonest kind is taken as good.
+    """A calibration from unlabelled pictures, of which an estimated share is defective.
 
-    Where the log-scores fall into two groups that stand apart, the lower one is good, however small. Else the
-    centre is the mean of their shortest half (Andrews et al. 1972), which holds while good pictures are the
-    commonest kind. The spread is that of the scores below the centre, where no defect is, pulled towards `WIDE`.
-    CalibrationError under three pictures.
+    The share, and the centre and spread of good pictures, are known as far as the scores tell; see
+    `contamination`. The threshold is as high as it may have to be, with 90 % confidence, so that good pictures
+    exceed it at the target rate. Review starts as low as the limit at twice the rate may lie: the less is
+    known, the more goes to a person. `source` says the share. CalibrationError under three pictures.
     """
     check_target(target)
     require_several(len(scores))
-    logs = _lower_group(np.sort([log_score(v) for v in scores]), WIDE)
-    center = _shorth(logs)
-    below = center - logs[logs < center]
-    freedom = WIDE_WEIGHT + below.size
-    width = math.sqrt((WIDE_WEIGHT * WIDE**2 + float(np.sum(below**2))) / freedom)
-    kept = tuple(float(v) for v in sorted(scores))
-    return Calibration("mutual", target, kept, len(scores), float(center), width, freedom)
+    found = estimate_contamination([log_score(v) for v in scores])
+    center = found.limit(0.5, 1 - CONFIDENCE)
+    width = _spread_at(FITTED * REVIEW_FACTORS["mutual"], found, 1 - CONFIDENCE, center)
+    wide = _spread_at(FITTED, found, CONFIDENCE, center)
+    between = max(0.0, (wide / width) ** 2 - 1)
+    kept, n = tuple(float(v) for v in sorted(scores)), len(scores)
+    return Calibration("mutual", target, kept, n, center, width, FREEDOM, say_share(found, n), between)
+
+
+def _spread_at(rate: float, found: Contamination, quantile: float, center: float) -> float:
+    """The spread of a curve around a centre whose limit at a rate is as low or high as the quantile says."""
+    return (found.limit(rate, quantile) - center) / -float(stdtrit(FREEDOM, rate))
+
+
+def say_share(found: Contamination, count: int) -> str:
+    """The share for people: "about 12 % of the 40 pictures stand apart (5 to 22 %)"."""
+    low, middle, high = (round(100 * found.share(q)) for q in INTERVAL)
+    return f"about {middle} % of the {count} pictures stand apart ({low} to {high} %)"
 
 
 def require_several(count: int) -> None:
     """CalibrationError unless there are enough pictures to compare with each other."""
     if count < 3:
         raise CalibrationError("Mutual mode compares pictures with each other and needs at least three.")
-
-
-def _lower_group(logs: np.ndarray[Any, Any], spread: float) -> np.ndarray[Any, Any]:
-    """The lower of two groups of sorted values where the best split sets them well apart, else all of them.
-
-    Groups are taken to be at least as wide as good pictures of one product are, `spread`, and to hold a fifth
-    of all, and three: a few good pictures that are all too much alike are not the only good ones.
-    """
-    best, lower = APART, logs
-    least = max(3, math.ceil(len(logs) / 5))
-    for cut in range(least, len(logs) - least + 1):
-        low, high = logs[:cut], logs[cut:]
-        pooled = math.sqrt((low.var() * len(low) + high.var() * len(high)) / len(logs))
-        apart = float(high.mean() - low.mean()) / max(pooled, spread)
-        if apart > best:
-            best, lower = apart, low
-    return lower
-
-
-def _shorth(values: np.ndarray[Any, Any]) -> float:
-    """The mean of the shortest interval that holds half of the sorted values."""
-    half = len(values) // 2 + 1
-    widths = values[half - 1 :] - values[: len(values) - half + 1]
-    start = int(np.argmin(widths))
-    return float(values[start : start + half].mean())

@@ -336,36 +336,6 @@ def test_built_in_limits_count_and_claim_nothing_about_the_product():
         built_in([0.1] * 18, "things", target=0.05)
 
 
-@pytest.mark.parametrize("n", [5, 20, 100])
-def test_a_batch_of_good_pictures_does_not_come_out_defective(n):
-    rng = np.random.default_rng(n)
-    shares = []
-    for _ in range(200):
-        scores = np.exp(-2 + 0.15 * rng.normal(size=n))
-        shares.append(np.mean(scores > calibrate_mutual(scores.tolist()).threshold))
-    assert max(shares) <= 0.8 and np.mean(np.array(shares) > 0.5) < 0.05
-    assert np.mean(shares) < 0.2
-
-
-def test_a_batch_finds_the_few_that_stick_out():
-    rng = np.random.default_rng(0)
-    made = calibrate_mutual([*np.exp(-2 + 0.1 * rng.normal(size=60)), 0.4, 0.5, 0.6])
-    assert [made.verdict(s) for s in (0.4, 0.5, 0.6)] == ["defect"] * 3
-    assert made.verdict(math.exp(-2)) == "good"
-    assert made.evidence.n == 63 and "63 pictures" in made.evidence.origin
-
-
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_a_batch_of_fewer_than_three_is_refused(count):
-    with pytest.raises(CalibrationError, match="at least three"):
-        calibrate_mutual([0.1] * count)
-
-
-def test_a_batch_of_equal_pictures_is_good():
-    made = calibrate_mutual([0.3] * 10)
-    assert made.verdict(0.3) == "good" and math.isfinite(made.threshold)
-
-
 @pytest.mark.parametrize(
     "made",
     [
@@ -406,12 +376,6 @@ def test_a_calibration_with_a_number_that_is_none_is_refused(name, value):
         Calibration.from_dict(calibrate([0.1, 0.2]).to_dict() | {name: value})
     with pytest.raises(ValueError, match="positive"):
         Prior(weight=0.0)
-
-
-def test_the_earlier_name_of_the_mutual_method_is_still_read():
-    made = calibrate_mutual([0.1, 0.2, 0.3, 0.1])
-    assert made.method == "mutual" == made.evidence.method
-    assert Calibration.from_dict(made.to_dict() | {"method": "batch"}) == made
 
 
 def test_a_strong_defect_is_as_rare_against_sixty_good_pictures_as_against_four():
