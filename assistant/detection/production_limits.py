@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from assistant.detection.calibration import FADE, Calibration
-from assistant.detection.mutual_limits import calibrate_mutual
+from scipy.special import stdtrit
+
+from assistant.detection.calibration import FADE, Calibration, check_target, log_score
+from assistant.detection.contamination import FREEDOM, estimate_contamination
+from assistant.detection.mutual_limits import say_share
 from assistant.detection.prior import Prior
 from assistant.errors import CalibrationError
 
 LEAST = 20
 """Fewer unlabelled parts say no more than the references do."""
+
+FITTED = 0.05
+"""Curves are fitted to what is known of this rate, and hold for others."""
 
 
 def calibrate_production(
@@ -19,13 +24,17 @@ def calibrate_production(
 ) -> Calibration:
     """A calibration from scores of unlabelled parts against a product, of which a fifth may be defective.
 
-    What is good among them is found as among pictures that were compared with each other: the lower or commonest
-    kind, whose spread shows below its centre, where no defect is. Other moments add variance as they do to as many
-    references. CalibrationError under `LEAST` parts.
+    Centre and spread of good parts are the middle ones by an estimate of how many parts stand apart, see
+    `contamination`; `source` says how many. Other moments add variance as they do to as many references.
+    CalibrationError under `LEAST` parts.
     """
-    if len(scores) < LEAST:
-        raise CalibrationError(
-            f"Limits from unlabelled parts take at least {LEAST} of them, and here are {len(scores)}."
-        )
-    found = calibrate_mutual(scores, target=target)
-    return replace(found, method="production", between=(prior or Prior()).between * FADE / (FADE + len(scores)))
+    check_target(target)
+    n = len(scores)
+    if n < LEAST:
+        raise CalibrationError(f"Limits from unlabelled parts take at least {LEAST} of them, and here are {n}.")
+    found = estimate_contamination([log_score(v) for v in scores])
+    center = found.limit(0.5, 0.5)
+    width = (found.limit(FITTED, 0.5) - center) / -float(stdtrit(FREEDOM, FITTED))
+    between = (prior or Prior()).between * FADE / (FADE + n)
+    kept = tuple(sorted(map(float, scores)))
+    return Calibration("production", target, kept, n, center, width, FREEDOM, say_share(found, n), between)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, TypeVar
 from urllib.parse import quote
@@ -37,6 +37,7 @@ from assistant.service.disconnects import wait_for_one
 from assistant.service.documents import takes_json, takes_pictures
 from assistant.service.inspections import look_up
 from assistant.service.problems import Problem
+from assistant.service.records import StoredInspection
 from assistant.service.schemas import (
     ChangedProduct,
     LearnBody,
@@ -175,11 +176,14 @@ async def recalibrate_product(id: Name, request: Request, service: Served, calle
     """The limits that unlabelled parts suggest, or those inspected lately; `apply` keeps them."""
     upload = await read_upload(request, RecalibrateOptions, RecalibrateBody, service.settings.most_pictures)
     seen = await run_in_threadpool(service.products.get, id)
+    bad: list[Inspection] = []
     if pictures := [one.named() for one in upload.pictures["parts"]]:
         parts = await _do_in_turn(request, service, lambda: service.inspector.inspect(pictures, seen))
     else:
-        parts = judged_alike(seen, await _recent(service, seen))
-    found = propose(seen, parts, service.inspector.teacher.prior())
+        rows = await _recent_rows(service, seen)
+        parts = judged_alike(seen, [row.inspection for row in rows])
+        bad = [row.inspection for row in rows if row.sign_off and row.sign_off.decision == "defect"]
+    found = propose(seen, parts, service.inspector.teacher.prior(), bad)
     kept = None
     if upload.options.apply:
         kept = await _keep(request, service, caller, seen, found.calibration, found.name)
@@ -256,11 +260,14 @@ async def _keep(
 
 async def _recent(service: Service, product: Product) -> list[Inspection]:
     """The newest inspections of a product; none where the records are away, which stops no change."""
+    return [one.inspection for one in await _recent_rows(service, product)]
+
+
+async def _recent_rows(service: Service, product: Product) -> Sequence[StoredInspection]:
     try:
-        kept = await look_up(service, lambda: service.records.find(asked_of(product), MOST_RECENT))
+        return await look_up(service, lambda: service.records.find(asked_of(product), MOST_RECENT))
     except (Problem, HistoryError):
-        return []
-    return [one.inspection for one in kept]
+        return ()
 
 
 async def _do_in_turn(request: Request, service: Service, work: Callable[[], T]) -> T:

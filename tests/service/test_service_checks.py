@@ -68,7 +68,13 @@ def test_without_parts_those_inspected_lately_are_taken(client, cloth, good):
     sent = parts("pictures", [good(100 + i) for i in range(20)])
     assert client.post("/v1/inspect", files=sent, data={"product": cloth}).status_code == 200
     row = client.post(f"/v1/products/{cloth}/recalibrate", json={})
-    assert row.status_code == 200 and row.json()["parts"] == 20
+    assert row.status_code == 200 and (row.json()["parts"], row.json()["left_out"]) == (20, 0)
+    worse = parts("pictures", [good(200 + i) for i in range(2)])
+    rows = client.post("/v1/inspect", files=worse, data={"product": cloth}).json()["inspections"]
+    said = {"decision": "defect", "reason": "a hole", "name": "Eva"}
+    assert client.post(f"/v1/inspections/{rows[0]['id']}/sign-offs", json=said).status_code == 201
+    row = client.post(f"/v1/products/{cloth}/recalibrate", json={}).json()
+    assert (row["parts"], row["left_out"]) == (21, 1)
 
 
 def test_what_cannot_be_read_is_named(client, cloth, known):
