@@ -140,7 +140,7 @@ def tell_action(i: Inspection) -> Wordings:
 
 
 def tell_certainty(i: Inspection) -> Wordings:
-    p, who, behind = number(numbers(i)[1]), _who(i), _behind(i)
+    p, who, behind = _p(i), _who(i), _behind(i)
     said = [
         f"The p-value is {p}: {who}.",
         f"{start(who)} (p-value {p}), with {behind} behind that.",
@@ -213,7 +213,7 @@ def tell_origin(i: Inspection) -> Wordings:
 
 
 def tell_p_value(i: Inspection) -> Wordings:
-    p, who = number(numbers(i)[1]), _who(i)
+    p, who = _p(i), _who(i)
     return [
         f"The p-value is {p}: {who}.",
         f"{p}: {who}. It is not the chance of a wrong verdict.",
@@ -270,6 +270,11 @@ def tell_thanks(i: Inspection) -> Wordings:
 
 def _nothing() -> Wordings:
     return ["No region stands out.", "No region stands out: the verdict is good."]
+
+
+def _p(i: Inspection) -> str:
+    """The p-value as the hint has it."""
+    return state_hint(i).partition(": ")[0].removeprefix("p-value ")
 
 
 def _who(i: Inspection) -> str:

@@ -121,7 +121,7 @@ def _draw_calibration(rng: np.random.Generator) -> tuple[Mode, int, Calibration]
         return "mutual", 0, calibrate_mutual(scores(n), target=target)
     n = int(rng.choice(_REFERENCES))
     if n == 1:
-        return "few-shot", 1, calibrate([], [scores(4)], target=target, prior=Prior(spread, 4.0, 0.05, 0.2))
+        return "few-shot", 1, calibrate([], [scores(4)], target=target, prior=Prior(usual=math.log(level)))
     return "few-shot", n, calibrate(scores(n), target=target, prior=Prior(spread=spread))
 
 
