@@ -104,6 +104,8 @@ def batch(
             kept.export(Query(run=run.id, order="place"), file)
         console.say_written({"--out": out})
     _show_strangest(kept, run.id)
+    if history is None:  # the commands of the history look into no other
+        _say_reviews(kept, run.id)
     raise typer.Exit(console.exit_status(counts))
 
 
@@ -143,6 +145,16 @@ def _show_strangest(history: History, run: str) -> None:
     page = history.search(Query(run=run, verdicts=("unrated",), order="score"), size=console.STRANGEST)
     if page.total > 1:
         console.print_strangest([(k.inspection.score, k.inspection.path) for k in page.rows], page.total)
+
+
+def _say_reviews(history: History, run: str) -> None:
+    from assistant.records.entries import Query
+
+    if waiting := history.search(Query(run=run, verdicts=("review",), signed="no"), size=1).total:
+        console.say(
+            f"{waiting:,} in review: `looktwice history list --open --run {run}` shows their numbers, for "
+            "`looktwice history sign`."
+        )
 
 
 def _planned(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import io
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -145,7 +146,8 @@ def report_answer(row: Inspection, question: str, said: Answer, outputs: Outputs
 def _keep(row: Inspection, overlay: Image | None, outputs: Outputs, taken: set[Path]) -> Path | None:
     """Hand a result with its overlay to those who keep it; the file of the overlay, where there is one."""
     if outputs.history:
-        outputs.history.add(row, lot=outputs.lot, preview=overlay)
+        found = replace(row, path=os.path.abspath(row.path))  # a relative path leads nowhere later
+        outputs.history.add(found, lot=outputs.lot, preview=overlay)
     return _save(overlay, row, outputs.overlays, taken) if overlay and outputs.overlays else None
 
 

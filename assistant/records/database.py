@@ -1,4 +1,4 @@
-"""The database of a history: its five tables, how it is opened, and the SQL of a query.
+"""The database of a history: its six tables, how it is opened, and the SQL of a query.
 
 SQLAlchemy comes with the extra `history`; this module is loaded only where a history is opened.
 """
@@ -100,7 +100,6 @@ SIGN_OFFS = sa.Table(
 )
 SIGN_OFF = "sign_off_"
 """How the columns of the sign-off that counts begin in the rows of `find_rows`."""
-
 
 P_VALUES = sa.Table(
     "looktwice_p_values",

@@ -2,11 +2,15 @@
 
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from assistant.commands import batch
 from assistant.commands import main as cli
+from assistant.commands.outputs import Outputs, write_results
 from assistant.inspection import Evidence, Inspection
 from assistant.products.store import ProductStore
 from assistant.records.history import History
@@ -136,3 +140,23 @@ def test_a_sign_off_is_in_the_audit_log_and_leaves_the_products_as_they_were(run
 def test_a_mistake_is_one_sentence(run, arguments, sentence):
     status, out, err = run(*arguments)
     assert status == 2 and not out and sentence in " ".join(err.split())
+
+
+def test_a_picture_of_a_relative_path_is_found_again_from_anywhere(kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = replace(kept.get(1).inspection, path="lot/a.png")
+    write_results([one], Outputs(tmp_path / "rows.jsonl", history=kept))
+    assert kept.get(6).inspection == replace(one, path=str(Path("lot/a.png").absolute()))
+    assert json.loads((tmp_path / "rows.jsonl").read_text())["path"] == "lot/a.png"
+
+
+def test_a_batch_says_how_to_sign_off_what_is_in_review(kept, run, capfd):
+    planned = kept.runs.start(["a.png", "b.png"])
+    for place, id in enumerate((1, 4)):
+        kept.add(kept.get(id).inspection, run=planned.id, place=place)
+    batch._say_reviews(kept, planned.id)
+    assert f"1 in review: `looktwice history list --open --run {planned.id}`" in capfd.readouterr().err
+    assert [row["id"] for row in rows(run("list", "--open", "--run", planned.id)[1])] == [6]
+    run("sign", 6, "--as", "good", "--reason", "dust")
+    batch._say_reviews(kept, planned.id)
+    assert not capfd.readouterr().err
