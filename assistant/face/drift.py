@@ -25,20 +25,23 @@ WHAT_TO_DO = (
 
 def lay_out_drift(elem_id: str) -> gr.HTML:
     """Lay out the banner, empty."""
-    return gr.HTML(css_template=STYLE, elem_id=elem_id)
+    return gr.HTML(css_template=STYLE, elem_id=elem_id, visible=False)
 
 
-def show_drift(shared: Resources, names: Iterable[str]) -> str:
-    """A banner for each of these products whose limits have stopped fitting, as HTML; "" where all fit.
+def show_drift(shared: Resources, names: Iterable[str]) -> gr.HTML:
+    """A banner for each of these products whose limits have stopped fitting; hidden where all fit.
 
     Nothing is said of one that cannot be read, or while the history is away.
     """
-    return "".join(_banner(name, sentence) for name in names for sentence in _sentences(shared, name))
+    told = "".join(_banner(name, sentence) for name in names for sentence in _sentences(shared, name))
+    return gr.HTML(told, visible=bool(told))
 
 
 def _banner(name: str, sentence: str) -> str:
     told = html.escape(f"{sentence[:1].upper()}{sentence[1:]}. {WHAT_TO_DO}")
-    return f'<div class="drift" role="alert"><b>The limits of {html.escape(name)} may fit no more</b>{told}</div>'
+    return (
+        f'<div class="drift" role="alert"><b>The limits of {html.escape(name)} may no longer fit</b>{told}</div>'
+    )
 
 
 def _sentences(shared: Resources, name: str) -> list[str]:

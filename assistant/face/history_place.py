@@ -156,7 +156,9 @@ class HistoryHandlers:
         first = (at - 1) * PAGE + 1
         last = first + len(listed.rows) - 1
         title = f"{first} to {last} of {listed.total}, newest first"
-        entries = [entry_of(kept, self.shared.is_outdated(kept.inspection)) for kept in listed.rows]
+        outdated = [self.shared.is_outdated(kept.inspection) for kept in listed.rows]
+        title += "; * the product has changed since" if any(outdated) else ""
+        entries = [entry_of(*one) for one in zip(listed.rows, outdated, strict=True)]
         chosen = str(shown.kept) if shown else ""
         return [
             at,
@@ -223,7 +225,7 @@ class HistoryHandlers:
         """Values for `Removal.all` while nothing is asked."""
         return [None, line, gr.Button(visible=False), gr.Button(visible=False)]
 
-    def show_drift(self) -> str:
+    def show_drift(self) -> gr.HTML:
         """The banners of the products whose limits no longer fit."""
         return show_drift(self.shared, self.shared.products.names())
 

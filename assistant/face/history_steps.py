@@ -108,7 +108,7 @@ def entry_of(kept: KeptInspection, outdated: bool = False) -> ListedRow:
     limit = "" if verdict == "unrated" else f" / {number(inspection.threshold)}"
     judged = "" if inspection.status == "error" else f"{number(inspection.score)}{limit}"
     name = shown_name(inspection.path)
-    product = f"{inspection.product or ''}{', changed since' if outdated else ''}"
+    product = f"{inspection.product or ''}{' *' if outdated else ''}"
     cells = (name, show_time(kept.created), product, kept.lot, verdict, judged, standing_of(kept))
     return ListedRow(str(kept.id), cells, verdict)
 

@@ -246,7 +246,7 @@ class InspectHandlers:
         """The saved products as they are now, with the chosen one."""
         return self.shared.choose_product(product)
 
-    def show_drift(self, product: str | None) -> str:
+    def show_drift(self, product: str | None) -> gr.HTML:
         """The banner of the chosen product, where its limits no longer fit."""
         return show_drift(self.shared, [product] if product else [])
 

@@ -63,5 +63,5 @@ def show_table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], bold: st
 
 
 def _show_row(name: str, cells: Sequence[str], bold: bool) -> str:
-    shown = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-    return f'<tr{" class=chosen" if bold else ""}><th scope="row">{html.escape(name)}</th>{shown}</tr>'
+    first, *shown = (f"<b>{html.escape(cell)}</b>" if bold else html.escape(cell) for cell in (name, *cells))
+    return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in shown)}</tr>'

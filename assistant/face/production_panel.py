@@ -113,7 +113,8 @@ class ProductionHandlers:
     def _show(self, product: Product, rows: Sequence[Inspection], bad: Sequence[Inspection] = ()) -> Update:
         found = propose(product, rows, self.editor.teacher.prior(), bad)
         limits = found.calibration
-        judged = [one.score for one in rows if one.verdict in VERDICTS]
+        left_out = {(one.path, one.score) for one in bad}
+        judged = [one.score for one in rows if one.verdict in VERDICTS and (one.path, one.score) not in left_out]
         scores = {verdict: [score for score in judged if limits.verdict(score) == verdict] for verdict in VERDICTS}
         lines = {"threshold": limits.threshold, "review": limits.review_threshold}
         unread = sum(one.status == "error" for one in rows)

@@ -167,7 +167,7 @@ def shown_empty(view: TeachView, shared: Resources, said: str, name: str = "") -
     return {
         view.seen: SeenProduct(name),
         view.said: said,
-        view.drift: "",
+        view.drift: gr.HTML(visible=False),
         view.details: gr.Column(visible=False),
         c.product: shared.choose_product(name, NEW),
         c.naming: gr.Column(visible=not name),

@@ -40,10 +40,10 @@ CSS = (
 .sign-off .html-container { padding: 0 0 4px; font-size: 14px; }
 .sign-off p { margin: 0 0 2px; overflow-wrap: anywhere; }
 #what-if table, #check-told table { border-collapse: collapse; font-size: 14px; }
-#what-if :is(th, td), #check-told :is(th, td) { padding: 3px 10px 3px 0; text-align: left; font-weight: 400; }
+#what-if th, #what-if td, #check-told th, #check-told td { padding: 3px 12px 3px 0; text-align: left;
+  font-weight: 400; border: 0; border-bottom: 1px solid var(--border-color-primary); }
 #what-if thead th, #check-told thead th { opacity: 0.75; font-size: 12px; }
-#check-told tr.chosen > * { font-weight: 600; }
-#check-told, #teach-effect { overflow-x: auto; }
+#check-told { overflow-x: auto; }
 #check-told p, #production-told p, #what-if p { margin: 0 0 6px; overflow-wrap: anywhere; }
 .fetch { display: none !important; }
 footer { opacity: 0.6; }

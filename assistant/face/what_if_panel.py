@@ -57,7 +57,12 @@ def lay_out_what_if() -> WhatIfPanel:
 
 def wire_what_if(panel: WhatIfPanel, handlers: WhatIfHandlers, seen: gr.State) -> None:
     """Wire what the widgets do among themselves; who keeps the target listens to `keep`."""
-    at_once: dict[str, Any] = {"outputs": panel_widgets(panel), "trigger_mode": "always_last", **QUIET}
+    at_once: dict[str, Any] = {
+        "outputs": panel_widgets(panel),
+        "trigger_mode": "always_last",
+        "preprocess": False,
+        **QUIET,
+    }
     panel.target.input(handlers.by_target, [seen, panel.target], **at_once)
     panel.line.input(handlers.by_line, [seen, panel.line], **at_once)
 
@@ -74,10 +79,10 @@ def shown_what_if(panel: WhatIfPanel, shared: Resources, product: Product) -> Up
     axis = Axis.around(
         [*(one.score for one in parts), *limits.scores, limits.threshold, 2 * limits.review_threshold]
     )
-    low = max(axis.low, axis.high / STEPS)
+    low, high = rounded(max(axis.low, axis.high / STEPS)), rounded(axis.high)
     return {
         panel.target: in_percent(limits.target),
-        panel.line: gr.Slider(low, axis.high, limits.threshold, step=(axis.high - low) / STEPS),
+        panel.line: gr.Slider(low, high, rounded(limits.threshold), step=float(f"{(high - low) / STEPS:.1g}")),
         panel.chart: chart,
         panel.effect: effect,
         panel.keep: gr.Button(interactive=False),
@@ -113,7 +118,7 @@ class WhatIfHandlers:
             return {self.panel.effect: f"<p>{html.escape(sentence(error))}</p>"}
         return {
             self.panel.target: percent,
-            self.panel.line: limits.threshold,
+            self.panel.line: rounded(limits.threshold),
             self.panel.chart: chart,
             self.panel.effect: effect,
             self.panel.keep: gr.Button(interactive=percent != in_percent(product.calibration.target)),
@@ -123,6 +128,11 @@ class WhatIfHandlers:
 def in_percent(share: float) -> float:
     """A share as the slider of targets has it."""
     return round(min(MOST, max(LEAST, 100 * share)), 1)
+
+
+def rounded(score: float) -> float:
+    """A score as the slider of lines has it, with four digits."""
+    return float(f"{score:.4g}")
 
 
 def _show(product: Product, limits: Judging, parts: Sequence[Inspection]) -> tuple[str, str]:
