@@ -21,7 +21,7 @@ def test_no_made_up_request_finds_the_service_and_its_document_apart(mode, live,
     address = f"http://127.0.0.1:{port}"
     schema = schemathesis.openapi.from_dict(app.openapi())
     operations = [result.ok() for result in schema.get_all_operations()]
-    assert len(operations) == 15 and app.openapi()["components"]["securitySchemes"]
+    assert len(operations) == 22 and app.openapi()["components"]["securitySchemes"]
     for operation in operations:
         if mode is GenerationMode.NEGATIVE and operation.path in NOTHING_TO_SPOIL and operation.method == "get":
             continue
