@@ -39,13 +39,16 @@ Numbers = NDArray[np.float64]
 
 
 def fit_prior(draws: Sequence[Draw]) -> Prior:
-    """The prior that draws of several products teach; what they say nothing about stays as in `START`."""
+    """The prior that draws of several products teach; what they say nothing about stays as in `START`.
+
+    References that are nearly one picture count as one.
+    """
     prior = START
-    if several := [draw for draw in draws if draw.references > 1 and draw.good]:
+    if several := [draw for draw in draws if draw.calibration.n > 1 and draw.good]:
         prior = _fit_fall(prior, several)
         prior = _fit_spread(prior, several)
         prior = _fit_between(prior, several)
-    if alone := [draw for draw in draws if draw.references == 1 and draw.good]:
+    if alone := [draw for draw in draws if draw.calibration.n == 1 and draw.good]:
         prior = _fit_alone(prior, alone)
     return prior
 
@@ -64,7 +67,7 @@ def false_alarms(draws: Sequence[Draw], prior: Prior, target: float = TARGET) ->
 
 
 def _fit_fall(prior: Prior, draws: Sequence[Draw]) -> Prior:
-    two = [draw for draw in draws if draw.references == 2 and not draw.consecutive]
+    two = [draw for draw in draws if draw.calibration.n == 2 and not draw.consecutive]
     if not two:
         return prior
     level = replace(prior, fall=0.0)

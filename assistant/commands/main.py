@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -37,9 +38,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (inspect, learn, teach, check, recalibrate, what_if, ask):
-    app.command()(verb)
-for verb in (batch, products, pull, bundles, serve, limits, demo):
+VERBS: tuple[Callable[..., None], ...] = (
+    *(inspect, learn, teach, check, recalibrate, what_if, ask),
+    *(batch, products, pull, bundles, serve, limits, demo),
+)
+for verb in VERBS:
     app.command()(verb)
 app.command("app")(open_app)
 app.command("eval")(evaluate)

@@ -100,3 +100,11 @@ def test_refitting_changes_limits_and_keeps_scores() -> None:
     assert refit(made, Prior()) == made and refit(made, Prior(), 0.01) == made.at(0.01)
     single = calibrate([], [[0.1, 0.12]])
     assert refit(single, Prior()) == single
+
+
+def test_near_copies_among_references_count_as_one() -> None:
+    draws = simulate(12, 0.0)
+    copies = [replace(alone(-1.0, 0.2, str(i)), references=2, consecutive=True) for i in range(3)]
+    prior = fit_prior([*draws, *copies])
+    assert (prior.spread, prior.weight) == (fit_prior(draws).spread, fit_prior(draws).weight)
+    assert prior.gap == pytest.approx(0.2, abs=0.03)
