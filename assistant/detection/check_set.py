@@ -138,7 +138,7 @@ class CheckSet:
 
     @cached_property
     def tried(self) -> tuple[Outcome, ...]:
-        """What other limits would make of the parts: of other targets, at either end, and the cheapest."""
+        """What limits would make of the parts: `now`, `better`, those of other targets, and at either end."""
         good, bad = self._scores
         rows = [self.now, self.better]
         rows += [self.at(f"target {percent(t)}", _limits_of(c)) for t, c in self._targets()]

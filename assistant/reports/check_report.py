@@ -40,6 +40,11 @@ def report_check(found: CheckSet, name: str) -> Report:
         truth = "a bad part that is called good" if id(one) in bad else "a good part that is called defective"
         return Entry(replace(one, notices=(f"this is {truth}", *one.notices)), draw_from_file(one))
 
-    tried = (f"{one.name}, defect above {amount(one.threshold)}: {say_outcome(one)}." for one in found.tried)
+    tried = (
+        f"{one.name[0].upper()}{one.name[1:]}, defect above {amount(one.threshold)}, review above "
+        f"{amount(one.review_threshold)}: {one.overkill.count} good parts called defective, "
+        f"{one.escape.count} bad ones called good, {one.review.count} to a person."
+        for one in found.tried[2:]
+    )
     title = f"Check of {name}: wrong ones of {len(found.good)} good and {len(found.bad)} bad parts"
     return report_lot(map(entry, found.wrong), title, notes=[*describe_check(found), *tried])
