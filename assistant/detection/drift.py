@@ -1,10 +1,10 @@
 """Whether limits still fit what is inspected: a sequential test on a product's p-values, in the order of parts.
 
-A part counts as high where it scores as only a quarter of good parts do (p <= 1/4), and as low where three
-quarters score more, whether by a little or by far. So a single strange part says next to nothing, and many that
-are moved a little say much. Each count is taken twice: by the limits' p-values, and by the ranks of scores among
-earlier parts, which show a change where few good parts are known. Of good parts a quarter counts, and half as many
-again are put up with, or what the references leave open; on top of these a fifth of all parts may be bad.
+A part counts as high where it scores as only a quarter of good parts do (p <= 1/4), whether by a little or by far.
+So a single strange part says next to nothing, and many that are moved a little say much. It is counted by the
+limits' p-values, and by the ranks of scores among earlier parts, which show a change where few good parts are
+known, and by which parts may be low too: by cautious limits they always are. Of good parts a quarter counts, and
+half as many again are put up with, or what the references leave open; on top a fifth of all parts may be bad.
 
 For each count, bets on larger shares than are put up with gain while more parts count. What bets begun at every
 earlier part have gained together (Shiryaev and Roberts) is no more, in the mean, than the number of parts, unless
@@ -83,7 +83,6 @@ class DriftTest:
         self._earlier: list[float] = []
         self._counts = (
             _Count("higher", "good parts", fixed),
-            _Count("lower", "good parts", fixed),
             _Count("higher", "earlier parts", ranked),
             _Count("lower", "earlier parts", ranked),
         )
@@ -96,7 +95,7 @@ class DriftTest:
             raise ValueError(f"{p} is no p-value")
         self.parts += 1
         below, above = self._ranks(p)
-        counted = (p <= QUARTER, p >= 1 - QUARTER, below <= QUARTER, above <= QUARTER)
+        counted = (p <= QUARTER, below <= QUARTER, above <= QUARTER)
         if self._alarmed:
             self._since.append(counted[self._counts.index(self._alarmed)])
             if len(self._since) == SETTLED and sum(self._since) <= CALM * self._alarmed.allowed * SETTLED:

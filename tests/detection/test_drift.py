@@ -111,6 +111,11 @@ def test_an_alarm_ends_once_parts_fit_again_and_another_may_follow():
     assert test.alarms == 2
 
 
+@pytest.mark.parametrize("n", [4, 10, 60])
+def test_parts_that_all_score_low_by_cautious_limits_are_no_drift(n):
+    assert feed(DriftTest(n), 0.85 + 0.15 * uniform(18, 5000)) is None
+
+
 def test_ties_and_coarse_p_values_only_delay():
     assert feed(DriftTest(60), np.full(5000, 0.5)) is None
     coarse = np.ceil(uniform(17, 20_000) * 5) / 5
