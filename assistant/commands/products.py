@@ -123,6 +123,10 @@ def teach(
         console.print_change(row)
     if after is not before:
         console.say(describe(effect))
+    if (was := before.calibration.method) in ("checked", "production") and was != after.calibration.method:
+        again = "check --apply" if was == "checked" else "recalibrate"
+        told = "Its limits follow from its good parts alone again"
+        console.say(f"{told}; `looktwice {again}` renews them.")
 
 
 def products(

@@ -76,6 +76,11 @@ def test_limits_that_are_applied_are_one_change(run, folders):
     assert status == 0 and row["kept"]["after"]["threshold"] == after.calibration.threshold
     assert after.calibration.threshold == row["recommended"]["threshold"] != before.threshold
     assert after.calibration.evidence.method == "checked" and "20 good and 3 bad parts" in err
+    taught = run("teach", "cloth", "--good", folders / "good" / "0.png", "--yes")
+    assert taught[0] == 0 and "`looktwice check --apply` renews them" in taught[2]
+    assert (
+        run("teach", "cloth", "--undo")[0] == 0 and ProductStore().load("cloth").calibration == after.calibration
+    )
     assert run("teach", "cloth", "--undo")[0] == 0
     assert ProductStore().load("cloth").calibration == before
 
