@@ -18,6 +18,9 @@ from scipy.special import gamma, stdtrit
 FREEDOM = 5.0
 """Degrees of freedom of the log-scores of good pictures: how heavy tails are."""
 
+FITTED = 0.05
+"""Curves are fitted to what is known of this rate, and hold for others."""
+
 USUAL_SPREAD, SPREADS_DIFFER = 0.09, 0.6
 """The typical spread of a product's good log-scores, and how far products differ in its logarithm."""
 
@@ -64,6 +67,10 @@ class Contamination:
         """The log-score that good pictures exceed at a rate: in that many of all possibilities it is lower."""
         limits = self.centers - float(stdtrit(FREEDOM, rate)) * self.spreads
         return _quantile(limits, self.weights, quantile)
+
+    def spread(self, center: float, quantile: float, rate: float = FITTED) -> float:
+        """The spread of a curve around a centre, whose limit at a rate is as low or high as the quantile says."""
+        return (self.limit(rate, quantile) - center) / -float(stdtrit(FREEDOM, rate))
 
 
 def estimate_contamination(log_scores: Sequence[float]) -> Contamination:

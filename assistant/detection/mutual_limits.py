@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.special import stdtrit
-
 from assistant.detection.calibration import REVIEW_FACTORS, Calibration, check_target, log_score
-from assistant.detection.contamination import FREEDOM, Contamination, estimate_contamination
+from assistant.detection.contamination import FITTED, FREEDOM, Contamination, estimate_contamination
 from assistant.detection.counting import CONFIDENCE
 from assistant.errors import CalibrationError
-
-FITTED = 0.05
-"""Curves are fitted to what is known of this rate, and hold for others."""
 
 INTERVAL = (0.05, 0.5, 0.95)
 """The quantiles of the share of pictures that stand apart which people are told."""
@@ -30,16 +25,11 @@ def calibrate_mutual(scores: Sequence[float], *, target: float = 0.05) -> Calibr
     require_several(len(scores))
     found = estimate_contamination([log_score(v) for v in scores])
     center = found.limit(0.5, 1 - CONFIDENCE)
-    width = _spread_at(FITTED * REVIEW_FACTORS["mutual"], found, 1 - CONFIDENCE, center)
-    wide = _spread_at(FITTED, found, CONFIDENCE, center)
+    width = found.spread(center, 1 - CONFIDENCE, REVIEW_FACTORS["mutual"] * FITTED)
+    wide = found.spread(center, CONFIDENCE)
     between = max(0.0, (wide / width) ** 2 - 1)
     kept, n = tuple(float(v) for v in sorted(scores)), len(scores)
     return Calibration("mutual", target, kept, n, center, width, FREEDOM, say_share(found, n), between)
-
-
-def _spread_at(rate: float, found: Contamination, quantile: float, center: float) -> float:
-    """The spread of a curve around a centre whose limit at a rate is as low or high as the quantile says."""
-    return (found.limit(rate, quantile) - center) / -float(stdtrit(FREEDOM, rate))
 
 
 def say_share(found: Contamination, count: int) -> str:

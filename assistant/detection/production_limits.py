@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.special import stdtrit
-
 from assistant.detection.calibration import FADE, Calibration, check_target, log_score
 from assistant.detection.contamination import FREEDOM, estimate_contamination
 from assistant.detection.mutual_limits import say_share
@@ -14,9 +12,6 @@ from assistant.errors import CalibrationError
 
 LEAST = 20
 """Fewer unlabelled parts say no more than the references do."""
-
-FITTED = 0.05
-"""Curves are fitted to what is known of this rate, and hold for others."""
 
 
 def calibrate_production(
@@ -34,7 +29,8 @@ def calibrate_production(
         raise CalibrationError(f"Limits from unlabelled parts take at least {LEAST} of them, and here are {n}.")
     found = estimate_contamination([log_score(v) for v in scores])
     center = found.limit(0.5, 0.5)
-    width = (found.limit(FITTED, 0.5) - center) / -float(stdtrit(FREEDOM, FITTED))
     between = (prior or Prior()).between * FADE / (FADE + n)
     kept = tuple(sorted(map(float, scores)))
-    return Calibration("production", target, kept, n, center, width, FREEDOM, say_share(found, n), between)
+    return Calibration(
+        "production", target, kept, n, center, found.spread(center, 0.5), FREEDOM, say_share(found, n), between
+    )
