@@ -124,7 +124,9 @@ def show_wrong(found: CheckSet) -> str:
     if not found.wrong:
         return "<p>No part is called what it is not.</p>"
     bad = {id(one) for one in found.bad}
-    cards = [_card(one, "is bad" if id(one) in bad else "is good") for one in found.wrong[:MOST_SHOWN]]
+    cards = [
+        _card(one, "known to be bad" if id(one) in bad else "known to be good") for one in found.wrong[:MOST_SHOWN]
+    ]
     return show_cards(f"Wrong: {count(len(found.wrong), 'part')}", cards)
 
 

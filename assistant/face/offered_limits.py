@@ -59,7 +59,8 @@ def show_table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], bold: st
     """A table as HTML, each row with its name in front; the row `bold` stands out."""
     top = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in heads)
     drawn = (_show_row(name, cells, name == bold) for name, cells in rows.items())
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(drawn)}</tbody></table>"
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(drawn)}</tbody></table>"
+    return f'<div class="wide">{table}</div>'
 
 
 def _show_row(name: str, cells: Sequence[str], bold: bool) -> str:

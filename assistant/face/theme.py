@@ -40,10 +40,13 @@ CSS = (
 .sign-off .html-container { padding: 0 0 4px; font-size: 14px; }
 .sign-off p { margin: 0 0 2px; overflow-wrap: anywhere; }
 #what-if table, #check-told table { border-collapse: collapse; font-size: 14px; }
+#what-if tr, #check-told tr { border: 0; }
 #what-if th, #what-if td, #check-told th, #check-told td { padding: 3px 12px 3px 0; text-align: left;
   font-weight: 400; border: 0; border-bottom: 1px solid var(--border-color-primary); }
 #what-if thead th, #check-told thead th { opacity: 0.75; font-size: 12px; }
-#check-told { overflow-x: auto; }
+#check-told td { white-space: nowrap; }
+#check-told tbody th { min-width: 9em; }
+.wide { overflow-x: auto; }
 #check-told p, #production-told p, #what-if p { margin: 0 0 6px; overflow-wrap: anywhere; }
 .fetch { display: none !important; }
 footer { opacity: 0.6; }

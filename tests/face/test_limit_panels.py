@@ -80,7 +80,7 @@ def test_a_check_shows_what_is_wrong_and_keeps_better_limits_with_undo(place, sh
     found = handlers.check(seen(shared), given(range(20, 24)), given(range(30, 33), bad=True), quiet)
     told, wrong = found[panel.offer.told], found[panel.wrong]
     assert "bad parts called good 3 of 3" in told and '<th scope="row"><b>recommended</b>' in told
-    assert wrong.count("<button") == 3 and wrong.count("is bad") == 3 and "bad &lt;b&gt; 30.png" in wrong
+    assert wrong.count("<button") == 3 and wrong.count("known to be bad") == 3 and "bad &lt;b&gt; 30.png" in wrong
     assert wrong.count('src="data:image') == 3 and found[panel.offer.keep].visible
     assert shared.products.get("cloth").calibration == before.calibration, "nothing is kept by looking"
     kept = place.keep_limits(seen(shared), found[panel.offer.limits])
