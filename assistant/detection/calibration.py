@@ -46,7 +46,7 @@ REVIEW_FACTORS: dict[Method, float] = {"built-in": 4.0, "mutual": 2.0}
 """Where no good picture is known: a p-value between the target and this many times the target goes to a person."""
 
 NARROWEST = 0.02
-"""The two limits differ by at least this share: nobody knows a limit better."""
+"""Scores of good parts differ by at least this share, and so do the two limits: nobody knows a limit better."""
 
 FADE = 45.0
 """From so many references on, which is what a counted limit of 5 % takes, half of what other moments add is taken
@@ -275,7 +275,7 @@ def calibrate(
         kept,
         n,
         center=float(np.mean(logs)) + change,
-        width=math.sqrt(known / (prior.weight + told) * (1 + 1 / n)),
+        width=max(NARROWEST, math.sqrt(known / (prior.weight + told) * (1 + 1 / n))),
         freedom=prior.freedom,
         between=prior.between * FADE / (FADE + n),
         thinned=fewer,
