@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assistant.language.wording import count, number
+from assistant.records.what_if import VERDICTS, Judging
 
 FEWEST_IN_BARS = 8
 """Fewer scores are shown one by one."""
@@ -63,6 +64,12 @@ def draw_histogram(scores: Mapping[str, Sequence[float]], limits: Mapping[str, f
         return ""
     axis = Axis.around([*every, *limits.values()])
     return _frame(_tell(every), _draw_bars(groups, axis), limits, axis)
+
+
+def draw_judged(scores: Sequence[float], limits: Judging) -> str:
+    """A histogram of scores by what limits make of them, with these limits."""
+    groups = {str(verdict): [one for one in scores if limits.verdict(one) == verdict] for verdict in VERDICTS}
+    return draw_histogram(groups, {"threshold": limits.threshold, "review": limits.review_threshold})
 
 
 def _tell(values: Sequence[float]) -> str:

@@ -97,7 +97,7 @@ class CheckHandlers:
                 check_count(some, "part of each kind")
             progress(0.1, desc=f"Looking at {sum(map(len, parts))} parts")
             product = self.editor.get(seen.name)
-            found = self.editor.inspector.check(product, *parts)
+            found = self.editor.inspector.check(product, parts[0], parts[1])
             wrong = show_wrong(found)
         except Exception as error:
             return {self.panel.wrong: "", **self.panel.offer.fails(error)}

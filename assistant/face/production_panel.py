@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from assistant.errors import HistoryError
-from assistant.face.chart import draw_histogram
+from assistant.face.chart import draw_judged
 from assistant.face.effect import recent, say_effect
 from assistant.face.offered_limits import Offer, OfferedLimits, lay_out_offer
 from assistant.face.shared import WORK, Resources
@@ -115,12 +115,10 @@ class ProductionHandlers:
         limits = found.calibration
         left_out = {(one.path, one.score) for one in bad}
         judged = [one.score for one in rows if one.verdict in VERDICTS and (one.path, one.score) not in left_out]
-        scores = {verdict: [score for score in judged if limits.verdict(score) == verdict] for verdict in VERDICTS}
-        lines = {"threshold": limits.threshold, "review": limits.review_threshold}
         unread = sum(one.status == "error" for one in rows)
         told = show_proposal(found, say_effect(self.shared, product, product_with(found)), unread)
         offered = OfferedLimits(mark_of(product), limits, found.name)
-        return {self.panel.chart: draw_histogram(scores, lines), **self.panel.offer.shows(told, offered)}
+        return {self.panel.chart: draw_judged(judged, limits), **self.panel.offer.shows(told, offered)}
 
     def _fail(self, error: Exception) -> Update:
         return {self.panel.chart: "", **self.panel.offer.fails(error)}

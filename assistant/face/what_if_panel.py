@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.face.chart import Axis, draw_histogram
+from assistant.face.chart import Axis, draw_judged
 from assistant.face.effect import recent, show_effect
 from assistant.face.shared import QUIET, Resources
 from assistant.face.teach_steps import ProductEditor, SeenProduct
@@ -138,11 +138,6 @@ def rounded(score: float) -> float:
 def _show(product: Product, limits: Judging, parts: Sequence[Inspection]) -> tuple[str, str]:
     """The scores of recent inspections by what they would be, and which would change, both as HTML."""
     judged = [one for one in parts if one.verdict in VERDICTS and one.product == product.name]
-    scores = {
-        verdict: [one.score for one in judged if limits.verdict(one.score) == verdict] for verdict in VERDICTS
-    }
-    lines = {"threshold": limits.threshold, "review": limits.review_threshold}
-    would = (
-        f"<p>A defect above {number(limits.threshold)}, for review above {number(limits.review_threshold)}.</p>"
-    )
-    return draw_histogram(scores, lines), would + show_effect(what_if(product, limits, judged))
+    chart = draw_judged([one.score for one in judged], limits)
+    told = f"A defect above {number(limits.threshold)}, for review above {number(limits.review_threshold)}."
+    return chart, f"<p>{told}</p>{show_effect(what_if(product, limits, judged))}"
