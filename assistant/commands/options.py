@@ -76,7 +76,13 @@ ZeroShotLimits = Annotated[
 ]
 BitDepth = Annotated[
     int | None,
-    typer.Option("--bit-depth", min=8, max=16, help="Bits of the camera; by default found out from the series."),
+    typer.Option(
+        "--bit-depth",
+        min=8,
+        max=16,
+        metavar="BITS",
+        help="Bits of the camera; by default found out from the series.",
+    ),
 ]
 Levels = Annotated[
     tuple[float, float] | None,

@@ -424,7 +424,7 @@ class ProblemRow(BaseModel):
             "type": "about:blank",
             "title": "Not Found",
             "status": 404,
-            "detail": "There is no product 'bracket'.",
+            "detail": "There is no product 'braket'. Did you mean 'bracket'?",
             "id": "3f9a0c51d2e7",
         }
     )
