@@ -47,7 +47,7 @@ def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
         gr.HTML(f'<p role="note">{WITHOUT}</p>', padding=True)
         return
     with gr.Row():
-        with gr.Column(scale=4, min_width=320):
+        with gr.Column(scale=5, min_width=320):
             drift = lay_out_drift("history-drift")
             search = _lay_out_search()
             removal = _lay_out_removal()

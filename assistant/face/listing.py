@@ -31,6 +31,7 @@ caption { text-align: left; font-weight: 600; padding: 2px 6px 6px; }
 th { text-align: left; font-weight: 500; opacity: 0.75; padding: 4px 6px; }
 td { padding: 2px 6px; border-top: 1px solid var(--border-color-primary); overflow-wrap: anywhere; }
 td:first-child { min-width: 8em; }
+td:not(:first-child) { overflow-wrap: break-word; }
 button { display: block; width: 100%; text-align: left; padding: 6px 4px; min-height: 32px;
   color: var(--link-text-color); background: none; border: 0; border-radius: 4px; cursor: pointer; font: inherit;
   overflow-wrap: anywhere; }

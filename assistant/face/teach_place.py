@@ -62,8 +62,10 @@ class TeachHandlers:
     editor: ProductEditor
     view: TeachView
 
-    def open(self, name: str | None) -> Update:
-        """Show a product, or the empty place."""
+    def open(self, seen: SeenProduct, name: str | None) -> Update:
+        """Show a product, or the empty place; one that is seen already stays, with what was tried on it."""
+        if name and name == seen.name:
+            return self.refresh(seen)
         return self._show(name or "", "" if name else WELCOME)
 
     def refresh(self, seen: SeenProduct) -> Update:
@@ -296,7 +298,7 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView
     wire_check(view.check, CheckHandlers(*own, view.check), seen)
     wire_production(view.production, ProductionHandlers(*own, view.production), seen)
     light: dict[str, Any] = {"outputs": view.all, "preprocess": False, **QUIET}
-    c.product.input(handlers.open, c.product, **light)
+    c.product.input(handlers.open, [seen, c.product], **light)
     k.gallery.select(handlers.select, seen, **light)
     k.target.input(handlers.preview, [seen, k.target], **light)
     m.base.input(handlers.draw_on, [seen, m.base], **light)

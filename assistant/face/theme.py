@@ -39,7 +39,7 @@ CSS = (
 .questions button { flex: 1 1 auto; min-width: 0; }
 .sign-off .html-container { padding: 0 0 4px; font-size: 14px; }
 .sign-off p { margin: 0 0 2px; overflow-wrap: anywhere; }
-#what-if table, #check-told table { border-collapse: collapse; font-size: 14px; }
+#what-if table, #check-told table { border: 0; border-collapse: collapse; font-size: 14px; }
 #what-if tr, #check-told tr { border: 0; }
 #what-if th, #what-if td, #check-told th, #check-told td { padding: 3px 12px 3px 0; text-align: left;
   font-weight: 400; border: 0; border-bottom: 1px solid var(--border-color-primary); }

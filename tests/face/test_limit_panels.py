@@ -141,7 +141,7 @@ def test_a_product_whose_limits_fit_no_more_has_a_banner_in_every_place(place, s
     banner = drift.show_drift(shared, ["cloth", "gone"]).value
     assert banner.count('role="alert"') == 1 and "The limits of cloth may no longer fit" in banner
     assert "score higher than its good parts did" in banner and "add good parts of today" in banner
-    shown = place.open("cloth")[place.view.drift]
+    shown = place.open(SeenProduct(), "cloth")[place.view.drift]
     assert shown.value == banner and shown.visible
     with_limits(shared, 3.0)
     assert not drift.show_drift(shared, ["cloth"]).visible, "parts that other limits judged say nothing of these"

@@ -259,7 +259,7 @@ def test_masks_are_painted_shown_again_and_taken_away(place, cloth):
 def test_stale_limits_are_said_and_worked_out_again(place, cloth):
     inspector = place.shared.inspector
     inspector.save(dataclasses.replace(kept(place), seal="of another rule"))
-    opened = place.open("cloth")
+    opened = place.open(SeenProduct(), "cloth")
     assert given(opened, place.view.stale)["visible"] is True
     mended = place.recalibrate(seen(place, opened))
     assert given(mended, place.view.stale)["visible"] is False
@@ -274,7 +274,7 @@ def test_a_product_is_deleted_after_a_question(place, cloth):
 
 def test_a_damaged_product_says_so_and_can_be_deleted(place, cloth):
     place.shared.inspector.store.path("cloth").write_bytes(b"nonsense")
-    opened = place.open("cloth")
+    opened = place.open(SeenProduct(), "cloth")
     assert "damaged" in said(place, opened) and given(opened, place.view.details)["visible"] is False
     place.delete(seen(place, opened))
     assert place.shared.inspector.store.names() == []
@@ -364,11 +364,13 @@ def test_whatever_is_removed_is_asked_about_first(inspector, uploads):
         done = [fn for fn in page.fns.values() if (named[button], "click") in fn.targets]
         assert [fn.fn().visible for fn in done] == [True], f"{button} only asks"
     deleting = [
-        fn for fn in page.fns.values() if fn.fn.__name__ in ("delete", "remove", "remove_defect", "unmask")
+        fn
+        for fn in page.fns.values()
+        if fn.fn.__name__ in ("delete", "remove", "remove_defect", "unmask", "confirm")
     ]
     answers = {id for name, id in named.items() if name in ("Delete it", "Remove it", "Take them away")}
     everything = [block._id for block in page.blocks.values() if getattr(block, "variant", "") == "stop"]
-    assert answers <= set(everything) and len(everything) == len(deleting) == 4
+    assert answers <= set(everything) and len(everything) == len(deleting) == 5
     assert {fn.targets[0][0] for fn in deleting} == set(everything)
 
 

@@ -82,6 +82,13 @@ def test_the_line_and_the_target_say_the_same_and_the_target_is_kept(place, shar
     assert shared.products.get("cloth").calibration.threshold == pytest.approx(strict[widgets.line], rel=1e-3)
 
 
+def test_choosing_what_is_seen_already_takes_nothing_back_that_was_tried(place, shared):
+    seen = SeenProduct.of(shared.products.get("cloth"))
+    assert set(place.open(seen, "cloth")) == {place.view.choice.product}
+    shared.inspector.save(shared.products.get("cloth").with_target(0.2))
+    assert place.view.what_if.line in place.open(seen, "cloth"), "but what has changed is shown"
+
+
 def test_what_cannot_be_is_one_sentence(place, shared, panel):
     seen, widgets = SeenProduct.of(shared.products.get("cloth")), place.view.what_if
     for update in (panel.by_line(seen, -1.0), panel.by_target(seen, 90.0), panel.by_target(SeenProduct(), 5.0)):
