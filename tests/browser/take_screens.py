@@ -77,9 +77,34 @@ def _show_inspect(page: Any, front: Front) -> None:
 
 
 def _show_teach(page: Any, front: Front) -> None:
+    _open_tab(page, front, "Good pictures")
+
+
+def _show_what_if(page: Any, front: Front) -> None:
+    panel = _open_tab(page, front, "What if")
+    line = panel.get_by_label("range slider for The line: a defect above")
+    line.focus()
+    page.keyboard.press("Home")
+    page.locator("#what-if table").wait_for()
+
+
+def _show_check(page: Any, front: Front) -> None:
+    panel = _open_tab(page, front, "Check")
+    good = [front.part(f"good {i}.png", 300 + i) for i in range(5)]
+    bad = [front.part("not drilled.png", 320, defect=True), front.part("hard to see.png", 340)]
+    for label, files in (("Known good parts", good), ("Known bad parts", bad)):
+        upload(panel.locator(".block", has=page.get_by_text(label, exact=True)).last, files)
+        panel.get_by_role("cell", name=Path(files[0]).name).wait_for()
+    panel.get_by_role("button", name="Check", exact=True).click()
+    page.locator("#check-told table").wait_for()
+
+
+def _open_tab(page: Any, front: Front, name: str) -> Any:
     panel = visit(page, front, "Teach")
     choose(panel, "Product", PRODUCT)
     page.locator("#teach-gallery img").first.wait_for()
+    panel.get_by_role("tab", name=name, exact=True).click()
+    return panel
 
 
 def _show_batch(page: Any, front: Front) -> None:
@@ -95,9 +120,21 @@ def _show_history(page: Any, front: Front) -> None:
     page.locator("#opened .overlay img").first.wait_for()
     if not panel.get_by_test_id("user").count():
         ask(page.locator("#opened"), "Why?")
+        opened = page.locator("#opened")
+        opened.get_by_label("Your decision: why").fill("a hole is not drilled through")
+        opened.get_by_label("Your name").fill("Ann")
+        opened.get_by_role("button", name="Sign off as defect").click()
+        opened.get_by_role("button", name="Withdraw").wait_for()
 
 
-SHOWN = {"Inspect": _show_inspect, "Teach": _show_teach, "Batch": _show_batch, "History": _show_history}
+SHOWN = {
+    "Inspect": _show_inspect,
+    "Teach": _show_teach,
+    "What-if": _show_what_if,
+    "Check": _show_check,
+    "Batch": _show_batch,
+    "History": _show_history,
+}
 
 
 def _take(page: Any, name: str) -> None:
