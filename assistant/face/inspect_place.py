@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -155,23 +156,17 @@ class InspectHandlers:
             return self.blank(session, show_error(error))
 
     def false_alarm(
-        self, view: str, opacity: float, scale: str, shown: Result | None, session: Session
+        self, view: str, opacity: float, scale: str, shown: Result | None, session: Session, confirm: bool = False
     ) -> list[Any]:
-        """Values for `Screen.all` after the product learned that the part on the screen is good."""
-        return self._step(
-            lambda now: correct_result(self.shared, now, "false alarm"), view, opacity, scale, shown, session
-        )
+        """Values for `Screen.all` after the product learned that the part on the screen is good.
 
-    def confirm(self, view: str, opacity: float, scale: str, shown: Result | None, session: Session) -> list[Any]:
-        """As `false_alarm`, for a part that was asked about because it is hardly a good one."""
-        return self._step(
-            lambda now: correct_result(self.shared, now, "false alarm", confirm=True),
-            view,
-            opacity,
-            scale,
-            shown,
-            session,
-        )
+        `confirm`: also where it was asked about because it is hardly a good one.
+        """
+
+        def teach(now: Session) -> Session:
+            return correct_result(self.shared, now, "false alarm", confirm=confirm)
+
+        return self._step(teach, view, opacity, scale, shown, session)
 
     def ask_where(self, shown: Result | None) -> tuple[Any, Any, Any]:
         """The form that asks about a missed defect: in it stands the picture, and no more below it."""
@@ -317,7 +312,7 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -
         done,
         tried,
         wrong.false_alarm.click(handlers.false_alarm, now, at.all, **step),
-        wrong.doubt.yes.click(handlers.confirm, now, at.all, **step),
+        wrong.doubt.yes.click(partial(handlers.false_alarm, confirm=True), now, at.all, **step),
         wrong.teach.click(handlers.missed, [wrong.label, wrong.painter, *now], at.all, **step),
         wrong.undo.click(handlers.undo, now, at.all, **step),
         at.strip.select(handlers.pick, now, at.all, **QUIET, **WORK),

@@ -274,7 +274,7 @@ def test_a_doubtful_good_part_is_taught_by_a_button_of_its_own(shared, stub, pic
         assert asked.doubt.visible and "a.png is &lt;far&gt; above" in asked.asked and not stub.taught
     other = handlers.pick(*LOOK, session.shown, session, card(1))
     assert not shows(other).doubt.visible, "it was asked about another part"
-    values = handlers.confirm(*LOOK, session.shown, session)
+    values = handlers.false_alarm(*LOOK, session.shown, session, confirm=True)
     assert not shows(values).doubt.visible and values[0].said.startswith("Taken as a good part of bracket")
     assert [one[0] for one in stub.taught] == [name]
 
