@@ -39,6 +39,7 @@ def check_target(option: str, path: Path | None, endings: Sequence[str]) -> None
     """
     if path is None or _is_stream(path):
         return
+    check_own(option, path)
     if path.is_dir():
         raise LooktwiceError(f"{option} writes a file, and {path} is a folder.")
     if path.suffix.lower() not in endings:
@@ -50,6 +51,18 @@ def check_target(option: str, path: Path | None, endings: Sequence[str]) -> None
         raise LooktwiceError(f"{option} cannot write {path}: {folder} is no folder.")
     if not os.access(folder, os.W_OK):
         raise LooktwiceError(f"{option} cannot write {path}: the folder {folder} may not be written to.")
+
+
+def check_own(option: str, path: Path) -> None:
+    """LooktwiceError where a file would take the place of what is kept: products and their log, history, keys."""
+    from assistant.products.names import LOG, SUFFIX, default_folder
+    from assistant.records.history import default_history
+    from assistant.service.keys import default_path
+
+    products = default_folder()
+    kept = [products / LOG, default_history(), default_path(), *products.glob(f"*{SUFFIX}")]
+    if any(os.path.realpath(path) == os.path.realpath(one) or _is_one_file(path, one) for one in kept):
+        raise LooktwiceError(f"{option} would replace {path.name}, which looktwice keeps: name another file.")
 
 
 def check_report(option: str, path: Path | None) -> None:
@@ -119,6 +132,13 @@ def _copy(file: Path, path: Path) -> None:
         else:
             with path.open("wb") as sink:
                 shutil.copyfileobj(content, sink)
+
+
+def _is_one_file(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
 
 
 def _is_stream(path: Path) -> bool:

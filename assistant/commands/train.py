@@ -15,6 +15,7 @@ import typer
 
 from assistant.commands import console
 from assistant.commands.options import Device, read_share
+from assistant.commands.targets import check_own
 from assistant.errors import TrainingError
 from assistant.models.card import DEFAULT
 from assistant.progress import Tell
@@ -214,6 +215,7 @@ def _places(made: type[Trained], bundle: str, out: Path | None, work: Path | Non
     out = out or made.user_path(bundle)
     if out.suffix != ".safetensors":
         raise TrainingError(f"The file to write is safetensors: call it, for example, {made.file_name(bundle)}.")
+    check_own("--out", out)
     work = _work_folder(work, bundle)
     _make_folders(out, work)
     return out, work

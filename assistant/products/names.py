@@ -8,6 +8,9 @@ from pathlib import Path
 SUFFIX = ".product.safetensors"
 """The ending of a product's file."""
 
+LOG = "audit.jsonl"
+"""The name of the log of their changes, beside them."""
+
 
 def default_folder() -> Path:
     """$LOOKTWICE_PRODUCTS where that is set, else a folder of the user's."""

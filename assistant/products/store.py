@@ -12,7 +12,7 @@ from assistant.files import remove_left_overs
 from assistant.products.audit import AuditLog, Writer
 from assistant.products.audit_chain import Facts
 from assistant.products.changes import compare, facts
-from assistant.products.names import SUFFIX, default_folder, product_names
+from assistant.products.names import LOG, SUFFIX, default_folder, product_names
 from assistant.products.product import UNDO_SUFFIX, Product, check_name, undo_path
 
 LONGEST_WAIT = 120.0
@@ -30,7 +30,7 @@ class ProductStore:
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(folder) if folder else default_folder()
-        self.log = AuditLog(self.folder / "audit.jsonl")
+        self.log = AuditLog(self.folder / LOG)
 
     def path(self, name: str) -> Path:
         """Where a product of that name is kept; ProductError for a name that cannot be a file's."""

@@ -76,6 +76,47 @@ def test_an_unfit_output_is_refused_in_one_sentence_before_anything_is_done(run,
     assert set(tmp_path.rglob("*")) - {tmp_path / "history.sqlite"} <= before
 
 
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A folder in which everything lies that looktwice keeps."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    for name, file in (("PRODUCTS", ""), ("HISTORY", "past.jsonl"), ("KEYS", "keys.json")):
+        monkeypatch.setenv(f"LOOKTWICE_{name}", str(folder / file))
+    for name in ("past.jsonl", "keys.json", "audit.jsonl", "cap.product.safetensors"):
+        (folder / name).write_text(name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "inspect part.png --out shelf/audit.jsonl",
+        "inspect part.png --out shelf/keys.json",
+        "inspect part.png --csv alias.csv",
+        "inspect part.png --out second.txt",
+        "batch part.png --out shelf/../shelf/past.jsonl",
+        "history export shelf/audit.jsonl",
+        "check cap --good part.png --bad part.png --out shelf/keys.json",
+        "eval part.png --out shelf/keys.json",
+        "train detector part.png --out shelf/cap.product.safetensors",
+    ],
+)
+def test_nothing_is_written_over_what_is_kept(run, shelf, tmp_path, command):
+    (tmp_path / "alias.csv").symlink_to(shelf / "keys.json")
+    os.link(shelf / "cap.product.safetensors", tmp_path / "second.txt")
+    status, out, err = run(*command.split())
+    assert (status, out) == (2, "") and "which looktwice keeps" in err and len(err.strip().splitlines()) == 1
+    assert all(file.read_text() == file.name for file in shelf.iterdir())
+
+
+def test_the_log_is_kept_before_its_first_line_and_other_files_beside_it_are_free(shelf):
+    (shelf / "audit.jsonl").unlink()
+    with pytest.raises(LooktwiceError, match="--out would replace audit.jsonl"):
+        targets.check_target("--out", shelf / "audit.jsonl", targets.ROWS)
+    targets.check_target("--out", shelf / "rows.jsonl", targets.ROWS)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's")
 def test_pipes_and_devices_are_written_to_and_stay(tmp_path):
     pipe = tmp_path / "pipe"
