@@ -45,7 +45,7 @@ def load_mask(
         planes = read_planes(source, shown, caps, "rgb", claim)
         alpha = None if planes.alpha is None else opacity_to_8_bit(planes.alpha, shown)
         if alpha is not None and alpha.min() <= _MIDDLE:
-            painted = alpha > _MIDDLE
+            painted = _painted(alpha)
         else:
             painted = _marked(colours_of(planes, shown)[0], shown)
         mask: NDArray[np.bool_] = np.array(upright(painted, planes.orientation), order="C")
@@ -61,6 +61,16 @@ def check_shape(mask: NDArray[np.bool_], size: tuple[int, int], name: str) -> No
     skew = abs(width * size[1] / (height * size[0]) - 1)
     if not rounded and skew > _SKEW:
         raise ImageError(f"{name} is {width} x {height}, another shape than the picture of {size[0]} x {size[1]}")
+
+
+def _painted(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What is painted on a layer [H, W]: even strokes however faint, and of soft ones the stronger half."""
+    least, most = int(alpha.min()), int(alpha.max())
+    full = (alpha * (255 / max(most, 1))).astype(np.uint8)
+    values = np.unique(full).astype(np.intp)
+    if least == 0 and len(values) <= _LABELS and _numbers_things(full, values):
+        return alpha > 0
+    return alpha > (least + most) // 2
 
 
 def _marked(pixels: NDArray[np.uint8], name: str) -> NDArray[np.bool_]:

@@ -82,6 +82,18 @@ def test_other_kinds_of_transparency() -> None:
         np.testing.assert_array_equal(load_mask(data), painted())
 
 
+@pytest.mark.parametrize("strength", [3, 40, 90, 127])
+def test_paint_that_shines_through_is_paint(strength: int) -> None:
+    np.testing.assert_array_equal(load_mask(encode(layer((0, 200, 0, strength)))), painted())
+    soft = layer(strength, "L").filter(ImageFilter.GaussianBlur(1))
+    brush = Image.new("RGBA", soft.size, (255, 220, 0))
+    brush.putalpha(soft)
+    assert np.count_nonzero(load_mask(encode(brush)) != painted()) <= 60
+    both = layer((255, 0, 0, strength))
+    ImageDraw.Draw(both).rectangle((2, 2, 9, 9), fill=(0, 0, 255, 255))
+    assert np.count_nonzero(load_mask(encode(both))) == np.count_nonzero(painted()) + 64
+
+
 def test_an_empty_layer_marks_nothing_and_alpha_that_hides_nothing_does_not_count() -> None:
     assert not load_mask(encode(Image.new("RGBA", (9, 9)))).any()
     nearly = layer((255, 255, 255, 254), ground=(0, 0, 0, 254))
