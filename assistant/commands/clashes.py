@@ -34,7 +34,8 @@ def check_outputs(
     for option, path in wanted.items():
         found = _file_id(path)
         if found and (taken := ids.get(found)):
-            raise LooktwiceError(f"{option} would replace the picture {taken.name}: name another file.")
+            what = "the picture " if taken.suffix.lower() in EXTENSIONS else ""
+            raise LooktwiceError(f"{option} would replace {what}{taken.name}: name another file.")
         if path.suffix.lower() in EXTENSIONS:
             raise LooktwiceError(f"{option} writes no picture: {path.name} has the name of one.")
     homes = {os.path.realpath(path.parent): path for path in pictures} | {

@@ -89,16 +89,19 @@ def _evaluate_mmad(
     limit: int | None,
     out: Path | None,
 ) -> None:
-    from assistant.eval.mmad import Contest, as_template, run_mmad
+    from assistant.commands.clashes import check_outputs
+    from assistant.eval.mmad import FILE, Contest, as_template, run_mmad
     from assistant.eval.mmad_scores import print_scores
     from assistant.language import load_explainer
 
     if len(folders) != 1:
         raise LooktwiceError("Say where the data set is: `looktwice eval mmad DIR`.")
+    data = Path(folders[0]).expanduser()
+    check_outputs({"--out": out}, {}, [data / FILE], [data])
     kind = as_template(template)
     inspector = open_inspector(bundle, device)
     answering = load_explainer(explainer, inspector.backbone, device=device)
-    contest = Contest(inspector, Path(folders[0]).expanduser(), answering, kind)
+    contest = Contest(inspector, data, answering, kind)
     with targets.written(out, ".jsonl") as file:
         scores = run_mmad(contest, limit=limit, out=file, tell=console.say)
     if not targets.is_standard(out):
@@ -124,9 +127,12 @@ def limits(
     ] = None,
 ) -> None:
     """Measure the limits for pictures of unknown products on your own good pictures."""
+    from assistant.commands.clashes import check_outputs
     from assistant.eval.limits import write_limits
 
     targets.check_target("--out", out, targets.RESULTS)
+    targets.check_target("--draws", draws, targets.RESULTS)
+    check_outputs({"--out": out, "--draws": draws}, {}, [], [])
     with targets.written(out, ".json") as file:
         path = write_limits(groups, bundle, file, prior_only=prior_only, draws=draws)
     console.say_written({"--out": out or path})

@@ -110,6 +110,24 @@ def test_nothing_is_written_over_what_is_kept(run, shelf, tmp_path, command):
     assert all(file.read_text() == file.name for file in shelf.iterdir())
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "eval mmad data --out data/mmad.json",
+        "eval mmad data --out alias.jsonl",
+        "limits x=part.png --out seen.json --draws data/../seen.json",
+    ],
+)
+def test_what_is_measured_is_not_written_over(run, tmp_path, command):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mmad.json").write_text("{}")
+    (tmp_path / "alias.jsonl").symlink_to(tmp_path / "data" / "mmad.json")
+    status, out, err = run(*command.split())
+    assert (status, out) == (2, "") and len(err.strip().splitlines()) == 1
+    assert "name one file" in err or "--out would replace mmad.json" in err
+    assert (tmp_path / "data" / "mmad.json").read_text() == "{}" and not (tmp_path / "seen.json").exists()
+
+
 def test_the_log_is_kept_before_its_first_line_and_other_files_beside_it_are_free(shelf):
     (shelf / "audit.jsonl").unlink()
     with pytest.raises(LooktwiceError, match="--out would replace audit.jsonl"):
