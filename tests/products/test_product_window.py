@@ -137,7 +137,7 @@ def test_what_is_taught_goes_through_the_window(inspector, camera):
     taught = inspector.teach(product, camera(6, 30, 240), confirm=True)
     assert taught.window == product.window and len(taught.references) == 3
     shown = load_image(camera(6, 30, 240), window=product.window).pixels
-    from assistant.products.kept_pictures import digest_of
+    from assistant.images.digest import digest_of
 
     assert taught.references[-1].digest == digest_of(shown)
     again = inspector.correct(product, camera(6, 30, 240), "false alarm", confirm=True)
