@@ -223,8 +223,8 @@ class Inspection:
     def overlay(self, picture: Source | None = None) -> Image.Image:
         """The picture with map, boxes and verdict drawn on it, see `draw_overlay`.
 
-        Drawn on `picture`, by default on what was judged; ImageError where that is neither in memory nor in its file.
-        A row read from JSON has no map: its boxes and its verdict are drawn.
+        Drawn on `picture`, by default on what was judged; ImageError where that is neither in memory nor in its
+        file. A row read from JSON has no map: its boxes and its verdict are drawn.
         """
         from assistant.overlay import draw_from
 

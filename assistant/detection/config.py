@@ -79,9 +79,9 @@ class ScoringConfig:
     ball screws, boards and textiles (docs/memory.md)."""
     whole_gate: float = 0.02
     """References are alike as whole pictures where their mean distance to the nearest other one is at most this:
-    textiles, bottles and most ball screws are below it. At 0.05 references from one moment passed too, and pictures
-    from another were far from them, good or not: solar cells and boards fell from 0.81 and 0.96 to 0.62 and 0.87
-    (docs/memory.md)."""
+    textiles, bottles and most ball screws are below it. At 0.05 references from one moment passed too, and
+    pictures from another were far from them, good or not: solar cells and boards fell from 0.81 and 0.96 to 0.62
+    and 0.87 (docs/memory.md)."""
     whole_cap: float = 3.0
     """The distance counts up to so many times the references' own: beyond, it tells of another moment or camera
     rather than of a defect (docs/memory.md)."""
