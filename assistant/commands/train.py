@@ -147,11 +147,13 @@ def instructions(
     Half of the pictures get a simulated defect, or a real one where outlines are given; answers follow from the
     record and the outline. The folder holds `instructions.json`; add your own conversations there.
     """
+    from assistant.commands.clashes import check_outputs
     from assistant.training.dataset import read_training_data
     from assistant.training.instructions import InstructionConfig, build_instructions
     from assistant.training.real_inspections import inspect_with
 
     config = InstructionConfig(count, seed, split, inspected)
+    check_outputs({}, {"--out": out}, [], data)
     _make_folders(out / "instructions.json", out)
     pictures = read_training_data(data, leave_out=leave_out or ())
     inspect = inspect_with(bundle) if inspected else None
