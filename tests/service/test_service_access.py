@@ -39,7 +39,7 @@ def test_without_a_valid_key_nothing_but_health_answers(open_client, keys, files
             refused = client.request(method, address, headers={"Authorization": header} if header else {})
             assert refused.status_code == 401, (address, header)
             assert refused.headers["www-authenticate"] == "Bearer"
-    assert client.get("/v1/health").json() == {"status": "ok"}
+    assert client.get("/v1/health").json() == {"status": "ok", "stuck": 0}
 
 
 def test_an_operator_inspects_and_an_engineer_also_teaches(open_client, keys, files, good):
