@@ -82,9 +82,9 @@ class ScoringConfig:
     textiles, bottles and most ball screws are below it. At 0.05 references from one moment passed too, and
     pictures from another were far from them, good or not: solar cells and boards fell from 0.81 and 0.96 to 0.62
     and 0.87 (docs/memory.md)."""
-    whole_cap: float = 3.0
-    """The distance counts up to so many times the references' own: beyond, it tells of another moment or camera
-    rather than of a defect (docs/memory.md)."""
+    whole_cap: float = 0.04
+    """The distance counts up to this: beyond, it tells of another moment or camera rather than of a defect
+    (docs/memory.md)."""
 
     # From the map to the score.
     top_share: float = 0.01

@@ -215,7 +215,7 @@ class Detector:
         mine = self.signature(features, product.looked_at) if wholes and weight else None
         if wholes is None or mine is None:
             return 0.0, 0.0
-        distance = wholes.distance(mine, without).clamp_max(config.whole_cap * wholes.spread)
+        distance = wholes.distance(mine, without).clamp_max(config.whole_cap)
         return float((weight * distance)[0]), weight * wholes.spread
 
     def _top(self, anomaly: Tensor, product: GoodParts) -> Tensor:

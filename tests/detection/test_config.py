@@ -25,7 +25,7 @@ OTHERS = {
     "rim": 1,
     "whole_weight": 5.0,
     "whole_gate": 0.001,
-    "whole_cap": 1.5,
+    "whole_cap": 0.02,
     "top_share": 0.2,
     "mutual_patches": 100,
     "mutual_sizes": (1,),

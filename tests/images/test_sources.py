@@ -163,7 +163,7 @@ def test_a_missing_path_is_told_before_the_first_picture(tmp_path: Path) -> None
     touch(tmp_path / "a.png")
     with pytest.raises(ImageError) as caught:
         find_images([tmp_path / "a.png", tmp_path / "gone"])
-    assert str(caught.value) == "gone does not exist"
+    assert str(caught.value) == f"{tmp_path / 'gone'} does not exist"
     with pytest.raises(ImageError, match="cannot be the name"):
         find_images(["a\0b"])
 

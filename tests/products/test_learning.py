@@ -228,7 +228,7 @@ def test_limits_hold_how_each_reference_differs_as_a_whole_from_the_others(detec
         by_map = detector.score(features, replace(product, wholes=None), without=i)
         own = product.references[i].score - by_map.value
         others = product.wholes.distance(detector.signature(features), without=i)
-        counted = min(float(others[0]), SHIPPED.whole_cap * product.wholes.spread)
+        counted = min(float(others[0]), SHIPPED.whole_cap)
         assert by_map.whole == 0 and own == pytest.approx(SHIPPED.whole_weight * counted, abs=1e-5)
         assert own > 0.02 if i == 3 else own < 0.01
 
@@ -239,9 +239,8 @@ def test_a_picture_of_another_moment_differs_as_a_whole_only_so_far(detector, mi
     (features,) = detector.encode([load_image(mixed(9, 0.1)).pixels])
     scored = detector.score(features, product)
     distance = float(product.wholes.distance(detector.signature(features))[0])
-    assert distance > SHIPPED.whole_cap * product.wholes.spread
-    most = SHIPPED.whole_weight * SHIPPED.whole_cap * product.wholes.spread
-    assert scored.whole == pytest.approx(most, rel=1e-5)
+    assert distance > SHIPPED.whole_cap
+    assert scored.whole == pytest.approx(SHIPPED.whole_weight * SHIPPED.whole_cap, rel=1e-5)
     uncapped = replace(product, scoring=replace(SHIPPED, whole_cap=1e9))
     assert detector.score(features, uncapped).whole == pytest.approx(SHIPPED.whole_weight * distance, rel=1e-5)
 

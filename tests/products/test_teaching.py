@@ -562,7 +562,7 @@ OTHER_NUMBERS = {
     "rim": 0,
     "whole_weight": 5.0,
     "whole_gate": 0.001,
-    "whole_cap": 0.5,
+    "whole_cap": 0.001,
     "top_share": 0.2,
     "mutual_patches": 100,
     "mutual_sizes": (1,),
