@@ -216,7 +216,8 @@ def test_a_place_that_is_strange_by_itself_is_cut_out_where_the_whole_differs_to
     spoiled, (x0, y0, x1, y1) = planted(mixed(92, 0.1), 0.5, 0.5)
     (row,) = inspector.inspect([spoiled], product)
     whole = row.score - score_of(row)
-    assert row.verdict == "defect" and whole > row.threshold / 2
+    most = product.scoring.whole_weight * product.scoring.whole_cap
+    assert row.verdict == "defect" and whole == pytest.approx(most, rel=1e-3)
     (place,) = [r for r in row.regions if r.box[0] < x1 and r.box[2] > x0 and r.box[1] < y1 and r.box[3] > y0]
     assert place is row.regions[0] and place.area_fraction < 0.25
     assert place.peak == pytest.approx(row.coarse_map.max() + whole, rel=0.05)

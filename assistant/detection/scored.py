@@ -15,6 +15,9 @@ from assistant.detection.regions import find_regions
 from assistant.detection.unrated import Unrated
 from assistant.inspection import Region
 
+JUST_ABOVE = 1.0001
+"""Where no place is strange by itself, all of a picture that differs as a whole lies so much above its limit."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scored:
@@ -48,7 +51,7 @@ class Scored:
         """What is strange in a picture of `size` (width, height), by the map [h, w] as shown; none in a good one.
 
         Places that are strange by themselves are cut out as in a picture that is usual as a whole. Where there is
-        none, all that the whole raises over the limit is one. Where nothing is known of the product, the strangest
+        none, all that is looked at is one. Where nothing is known of the product, the strangest
         places are regions, whatever they may be.
         """
         if isinstance(calibration, Unrated):
@@ -58,8 +61,12 @@ class Scored:
             return ()
         own = min(self.whole, self.usual)
         local = calibration.verdict(self.value - self.whole + own)
-        if local == "good":
+        everywhere = local == "good"
+        if everywhere:
             own, local = self.whole, verdict
         limit = calibration.threshold if local == "defect" else calibration.review_threshold
-        raised = np.where(shown > 0, shown + np.float32(own), shown)  # what is not looked at stays 0
+        raised = shown + np.float32(own)
+        if everywhere:
+            raised = np.maximum(raised, np.float32(JUST_ABOVE * limit))
+        raised = np.where(shown > 0, raised, shown)  # what is not looked at stays 0
         return find_regions(raised, limit, *size, calibration.curve_p, types, self.whole - own)

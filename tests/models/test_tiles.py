@@ -267,7 +267,7 @@ def test_the_pocket_bundle_sees_a_small_scratch_in_a_large_picture(good):
         spoiled[y : y + 2, x : x + 2] = 20
     products = [inspector.learn("plate", references, tiles=tiles) for tiles in (1, 4)]
     plain, closer = next(iter(inspector.inspect_many([spoiled], products)))
-    assert plain.verdict != "defect"
     assert closer.verdict == "defect" and closer.score > 1.3 * closer.threshold
+    assert closer.score / closer.threshold > 1.2 * plain.score / plain.threshold
     x0, y0, x1, y1 = closer.regions[0].box
     assert x0 < 1210 < x1 and y0 < 705 < y1 and (x1 - x0) * (y1 - y0) < 0.01 * 2000 * 1500
