@@ -22,7 +22,7 @@ class Prior:
     spread: float = 0.1
     weight: float = 0.35
     freedom: float = 5.0
-    between: float = 0.7
+    between: float = 0.9
     fall: float = 0.05
     gap: float = 0.2
     gap_spread: float = 0.2
