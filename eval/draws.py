@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,9 @@ PLAN: Mapping[int, int] = {1: 4, 2: 4, 4: 4, 10: 2}
 
 OTHERS = 30
 """Good pictures beside the references that are scored, at most."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,11 @@ def measure_draws(
     defects = _encode(inspector, bad[:OTHERS])
     for n, consecutive, number, places in draw_places(len(pictures), plan):
         made = inspector.learn("draw", [pictures[i] for i in places])
-        left = [known[i] for i in _spread(len(pictures), set(places))] if others is None else others
+        left = (
+            [known[i] for i in evenly([i for i in range(len(pictures)) if i not in places])]
+            if others is None
+            else others
+        )
 
         def score(seen: Iterable[Features], made: Any = made) -> tuple[float, ...]:
             return tuple(inspector.detector.score(features, made).value for features in seen)
@@ -111,10 +118,9 @@ def write_draws(path: Path, draws: Sequence[Draw]) -> None:
     write_atomically(path, json.dumps([draw.to_dict() for draw in draws]).encode())
 
 
-def _spread(total: int, left_out: set[int]) -> list[int]:
-    """At most `OTHERS` places below `total` that are not left out, evenly over all of them."""
-    rest = [i for i in range(total) if i not in left_out]
-    return [rest[i] for i in np.linspace(0, len(rest) - 1, min(OTHERS, len(rest))).astype(int)]
+def evenly(items: Sequence[T], most: int = OTHERS) -> list[T]:
+    """At most so many items, evenly over all of them."""
+    return [items[i] for i in np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)]
 
 
 def _encode(inspector: Inspector, pictures: Sequence[Any]) -> list[Features]:

@@ -31,7 +31,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from assistant.detection.counting import CONFIDENCE, counted_rank, parts_needed, percent, upper_rate
+from assistant.detection.counting import CONFIDENCE, UNCOUNTED, counted_rank, parts_needed, percent, upper_rate
 from assistant.detection.prior import Prior
 from assistant.errors import CalibrationError
 from assistant.inspection import Evidence, Verdict, present_name
@@ -163,7 +163,7 @@ class Calibration:
 
         1 where no good part was scored: a single reference, a batch, limits of other things, unlabelled parts.
         """
-        if self.method in ("built-in", "mutual", "production") or not self.scores:
+        if self.method in UNCOUNTED or not self.scores:
             return 1.0
         n = len(self.scores)
         return upper_rate(n, n - int(np.searchsorted(self.scores, self.threshold, side="right")))

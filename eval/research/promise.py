@@ -25,7 +25,7 @@ from rich.table import Table
 from assistant.commands import console
 from assistant.detection.calibration import Calibration
 from assistant.eval.datasets import open_datasets
-from assistant.eval.draws import Draw, measure_draws, read_draws, write_draws
+from assistant.eval.draws import Draw, evenly, measure_draws, read_draws, write_draws
 from assistant.eval.prior_fit import fit_prior, refit
 from assistant.inspector import Inspector
 
@@ -81,7 +81,7 @@ def measure(file: Path, specs: list[str]) -> None:
             continue
         good, bad = ([s.image for s in dataset.test if s.label == label] for label in (0, 1))
         pool = [s.image for s in dataset.train_good][:MOST]
-        draws += measure_draws(inspector, dataset.name, pool, _evenly(good), _evenly(bad), PLAN)
+        draws += measure_draws(inspector, dataset.name, pool, evenly(good), evenly(bad), PLAN)
         write_draws(file, draws)
         console.say(f"{dataset.name}: {sum(d.product == dataset.name for d in draws)} draws.")
 
@@ -107,11 +107,6 @@ def table(file: Path, target: Annotated[float, typer.Option(help="The rate asked
 
 def _mean(rates: Sequence[Rates]) -> Rates:
     return Rates(*(mean(getattr(rate, name) for rate in rates) for name in ("overkill", "escape", "review")))
-
-
-def _evenly(pictures: Sequence[Path], most: int = 30) -> list[Path]:
-    places = np.linspace(0, len(pictures) - 1, min(most, len(pictures))).astype(int)
-    return [pictures[i] for i in places]
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """`looktwice check` and `looktwice recalibrate`: shown first, kept where asked for, undone as any change."""
 
 import json
-import sys
 from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from assistant.commands import main as cli
 from assistant.commands.arguments import spread_paths
 from assistant.products.store import ProductStore
 
@@ -15,24 +13,8 @@ PLACES = [(0.3, 0.3), (0.7, 0.6), (0.5, 0.4)]
 
 
 @pytest.fixture
-def run(tiny_home, monkeypatch, capfd):
-    """run(*arguments) -> (exit status, standard output, standard error), with the tiny convolutional tower."""
-
-    def call(*arguments):
-        chosen = [*map(str, arguments), "--bundle", "tiny-cnn", "--device", "cpu"]
-        monkeypatch.setattr(sys, "argv", ["looktwice", *chosen])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stopped.value.code or 0, out, " ".join(err.split())
-
-    return call
-
-
-@pytest.fixture
 def folders(run, tmp_path, monkeypatch, good, planted):
     """A product "cloth" of four references at a target of 50 %, and folders of 20 good and of three bad parts."""
-    monkeypatch.setenv("LOOKTWICE_HISTORY", str(tmp_path / "history.sqlite"))
     pictures = {f"ref/{i}.png": good(i) for i in range(4)}
     pictures |= {f"good/{i}.png": good(20 + i) for i in range(20)}
     pictures |= {f"bad/{i}.png": planted(good(60 + i), *place)[0] for i, place in enumerate(PLACES)}

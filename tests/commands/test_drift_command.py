@@ -1,33 +1,12 @@
 """A run says first that limits have stopped fitting, and `looktwice history drift` says it of a product."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from assistant.commands import main as cli
-
 PLACES = [(0.3, 0.3), (0.7, 0.6), (0.5, 0.4)]
-
-
-@pytest.fixture
-def run(tiny_home, monkeypatch, capfd, tmp_path):
-    """run(*arguments) -> (exit status, standard output, standard error), with the tiny convolutional tower."""
-    monkeypatch.setenv("LOOKTWICE_HISTORY", str(tmp_path / "history.sqlite"))
-
-    def call(*arguments):
-        chosen = list(map(str, arguments))
-        if chosen[0] in ("inspect", "learn", "batch"):
-            chosen += ["--bundle", "tiny-cnn", "--device", "cpu"]
-        monkeypatch.setattr(sys, "argv", ["looktwice", *chosen])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stopped.value.code or 0, out, " ".join(err.split())
-
-    return call
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """What a lesson does to recent inspections is said, and `looktwice what-if` says it of limits that nobody set."""
 
 import json
-import sys
 
 import pytest
 from PIL import Image
 
-from assistant.commands import main as cli
 from assistant.commands.options import read_share
 from assistant.products.store import ProductStore
 
@@ -14,26 +12,8 @@ PLACES = [(0.3, 0.3), (0.7, 0.6), (0.5, 0.4)]
 
 
 @pytest.fixture
-def run(tiny_home, monkeypatch, capfd):
-    """run(*arguments) -> (exit status, standard output, standard error), with the tiny convolutional tower."""
-
-    def call(*arguments):
-        chosen = list(map(str, arguments))
-        if chosen[0] in ("inspect", "learn", "teach"):
-            chosen += ["--bundle", "tiny-cnn", "--device", "cpu"]
-        monkeypatch.setattr(sys, "argv", ["looktwice", *chosen])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stopped.value.code or 0, out, " ".join(err.split())
-
-    return call
-
-
-@pytest.fixture
 def inspected(run, tmp_path, monkeypatch, good, planted):
     """The folder of a product "cloth" of four references, and of six parts in the history, three of them bad."""
-    monkeypatch.setenv("LOOKTWICE_HISTORY", str(tmp_path / "history.sqlite"))
     pictures = {f"good/{i}.png": good(i) for i in range(4)}
     pictures |= {f"new/good {i}.png": good(20 + i) for i in range(3)}
     pictures |= {f"new/bad {i}.png": planted(good(30 + i), *PLACES[i])[0] for i in range(3)}
