@@ -366,10 +366,30 @@ def _region(row: dict[str, Any]) -> Region:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """One line of what a language model sees by itself, which nothing has checked.
+
+    `where` is the id of a region, "whole" for the picture as a whole, or "elsewhere". `sure` is false for "maybe".
+    """
+
+    text: str
+    where: str = "whole"
+    sure: bool = True
+
+
+@dataclass(frozen=True)
 class Answer:
-    """Words about an inspection: `text`, the region ids it cites, and what wrote it ("template", ...)."""
+    """Words about an inspection: `text`, the region ids it cites, and what wrote it ("template", ...).
+
+    `text` is checked: code made it from the record. `seen` is the model's own look, to be shown apart and never as
+    checked, and `disagrees` what it says where its own look differs from the verdict, which stays as it is.
+    `failed` tells that who was asked gave no whole answer; a notice says why.
+    """
 
     text: str
     regions: tuple[str, ...] = ()
     source: str = "template"
     notices: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
+    disagrees: str = ""
+    failed: bool = False

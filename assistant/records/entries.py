@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from assistant.errors import HistoryError, HistoryFault
 from assistant.images.sources import shown_name
-from assistant.inspection import Answer, Inspection, Outcome
+from assistant.inspection import Answer, Inspection, Outcome, Seen, Seen
 from assistant.records.agreement import SignOff
 
 if TYPE_CHECKING:
@@ -213,7 +213,8 @@ def read_map(row: Any) -> NDArray[np.float32] | None:
 
 def read_answer(row: dict[str, Any]) -> Answer:
     """The answer of a row."""
-    return Answer(**row | {name: tuple(row[name]) for name in ("regions", "notices")})
+    lines = {"seen": tuple(Seen(**line) for line in row.get("seen", ()))}
+    return Answer(**row | lines | {name: tuple(row[name]) for name in ("regions", "notices")})
 
 
 def shrink(picture: Image | NDArray[np.uint8]) -> bytes:
