@@ -369,12 +369,13 @@ def _region(row: dict[str, Any]) -> Region:
 class Seen:
     """One line of what a language model sees by itself, which nothing has checked.
 
-    `where` is the id of a region, "whole" for the picture as a whole, or "elsewhere". `sure` is false for "maybe".
+    `where` is the id of a region ("R1", of several pictures "P2.R1") or of a picture ("P2"), "whole" for all that
+    was asked about, or "elsewhere". `sure` is the model's own word for it.
     """
 
+    where: str
     text: str
-    where: str = "whole"
-    sure: bool = True
+    sure: Literal["clear", "maybe"] = "clear"
 
 
 @dataclass(frozen=True)
