@@ -380,11 +380,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """Words about an inspection: `text`, the region ids it cites, and what wrote it ("template", ...).
+    """Words about an inspection: `text`, the region ids it cites, and what planned it ("template", ...).
 
-    `text` is checked: code made it from the record. `seen` is the model's own look, to be shown apart and never as
-    checked, and `disagrees` what it says where its own look differs from the verdict, which stays as it is.
-    `failed` tells that who was asked gave no whole answer; a notice says why.
+    `text` is checked: code made it from the record, in `language`, and so is `more`, the rest of it. `seen` is the
+    model's own look, to be shown apart and never as checked, and `disagrees` what it says where its own look differs
+    from the verdict, which stays as it is. `failed` tells that who was asked gave no whole answer; a notice says why.
     """
 
     text: str
@@ -394,3 +394,10 @@ class Answer:
     seen: tuple[Seen, ...] = ()
     disagrees: str = ""
     failed: bool = False
+    more: str = ""
+    language: str = "en"
+
+    @property
+    def whole(self) -> str:
+        """All that code worded: `text`, and `more`, which is folded away until somebody wants it."""
+        return f"{self.text} {self.more}".strip()

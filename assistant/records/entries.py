@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from assistant.errors import HistoryError, HistoryFault
 from assistant.images.sources import shown_name
-from assistant.inspection import Answer, Inspection, Outcome, Seen, Seen
+from assistant.inspection import Answer, Inspection, Outcome, Seen
 from assistant.records.agreement import SignOff
 
 if TYPE_CHECKING:
