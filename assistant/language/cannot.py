@@ -28,6 +28,7 @@ REASONS = {
     "colour": "The record does not say which colours or things the picture shows.",
     "text": "What is written in the picture or its name is not read, and cannot change anything.",
     "command": "Words cannot change what the detector decided.",
+    "language": "I understand English, German, Spanish and Chinese.",
     "no_region": "This inspection has no such region.",
     "no_picture": "There is no such picture among these.",
     "off_topic": "That cannot be told here: this is about the inspected picture only.",

@@ -72,11 +72,16 @@ def tell_score(w: Wording, i: Inspection) -> Sentences:
                 w("Of {n} unrated pictures it comes {place} by strangeness.", n=i.rank[1], place=i.rank[0])
             )
         return said
-    return [
-        w("The score is {score}, the threshold {threshold}.", score=number(score), threshold=number(threshold)),
-        w("The review limit is {review}.", review=number(review)),
-        *_measure_gap(w, i),
-    ]
+    gaps = {"score": number(score), "threshold": number(threshold)}
+    if threshold <= 0 or score < 0 or number(score) == number(threshold) or score > 1000 * threshold:
+        said = [w("The score is {score}, the threshold {threshold}.", **gaps), *_measure_gap(w, i)]
+    elif score > threshold:
+        said = [w("The score is {score}, {times} times the threshold of {threshold}.",
+                  times=number(score / threshold), **gaps)]
+    else:
+        said = [w("The score is {score}, {share} of the threshold of {threshold}.",
+                  share=percent(score / threshold), **gaps)]
+    return [*said, w("The review limit is {review}.", review=number(review))]
 
 
 def tell_limits(w: Wording, i: Inspection) -> Sentences:
@@ -102,8 +107,13 @@ def tell_rarity(w: Wording, i: Inspection) -> Sentences:
     p, evidence = numbers(i)[1], i.evidence
     said: Sentences
     if evidence and evidence.n and p <= evidence.smallest_p * (1 + 1e-9):
+        rare = {"n": number(round(1 / evidence.smallest_p)), "p": number(p)}
+        if i.by_curve:
+            first = w("Fewer than 1 in {n} good parts would score this high (p-value {p} by the curve).", **rare)
+        else:
+            first = w("Fewer than 1 in {n} good parts would score this high (p-value {p}).", **rare)
         said = [
-            w("Fewer than 1 in {n} good parts would score this high.", n=number(round(1 / evidence.smallest_p))),
+            first,
             w.count(
                 "That is as rare as {n} picture can show.",
                 "That is as rare as {n} pictures can show.",
@@ -111,9 +121,7 @@ def tell_rarity(w: Wording, i: Inspection) -> Sentences:
             ),
         ]
         if i.by_curve:
-            said.append(w("The fitted curve says {share} (p-value {p}).", share=_share(w, p), p=number(p)))
-        else:
-            said.append(w("The p-value is {p}.", p=number(p)))
+            said.append(w("The fitted curve says {share}.", share=_share(w, p)))
     elif p >= 0.2:
         said = [
             w("About {share} of good parts would score this high (p-value {p}).", share=percent(p), p=number(p))

@@ -35,7 +35,7 @@ Key = Literal[
 Reason = Literal[
     "cause", "material", "millimetres", "depth", "price", "time", "future", "function", "medical", "safety",
     "permission", "repair", "maker", "person", "other_side", "inside", "other_picture", "type", "chance",
-    "standard", "colour", "text", "command", "no_region", "no_picture", "off_topic", "unknown",
+    "standard", "colour", "text", "command", "language", "no_region", "no_picture", "off_topic", "unknown",
 ]  # fmt: skip
 """Why something cannot be told: what no record holds, or nobody may be told by words alone."""
 

@@ -50,7 +50,12 @@ def tell_places(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentence
     spots = [w("{region} {place}", region=refer(r), place=where(w, r, i)) for r in chosen]
     boxes = [_locate(w, r) for r in chosen[:LISTED]]
     if len(chosen) == 1:
-        said = w("{region} lies {place}.", region=refer(chosen[0]), place=where(w, chosen[0], i))
+        x0, y0, x1, y1 = chosen[0].box
+        gaps = {"x0": x0, "x1": x1, "y0": y0, "y1": y1}
+        spot = where(w, chosen[0], i)
+        said = w("{region} lies {place}: x {x0} to {x1}, y {y0} to {y1} (pixels).", region=refer(chosen[0]),
+                 place=spot, **gaps)
+        return _quieten(w, i, [said])
     else:
         said = w("Places: {spots}.", spots=name_some(w, spots))
     return _quieten(w, i, [said, *boxes])

@@ -86,7 +86,10 @@ def tell_verdict_of(w: Wording, rows: Numbered, verdict: str) -> Sentences:
 
 
 def tell_list(w: Wording, rows: Numbered) -> Sentences:
-    """Each picture with its verdict and score, worst first."""
+    """Each picture with its verdict and score, worst first; where all have one verdict, which they are."""
+    if len(verdicts := {i.verdict for _, i in rows}) == 1 and None not in verdicts:
+        first = tell_verdict_of(w, rows, str(rows[0][1].verdict))
+        return [*first, *(_row(w, n, i) for n, i in rows[:LISTED]), *_left_out(w, len(rows))]
     order = sorted(comparable(rows), key=lambda row: rank(row[1]), reverse=True)
     ranked = {n for n, _ in order}
     order += [row for row in rows if row[0] not in ranked]
@@ -134,11 +137,13 @@ def tell_pair(w: Wording, rows: Numbered) -> Sentences:
     if len(comparable(read)) < len(read):
         return [w("Some of them are unrated, so they cannot be ranked."), *each]
     ranked = sorted(read, key=lambda row: rank(row[1]), reverse=True)
-    (n, worst), (_, next_) = ranked[:2]
+    (n, worst), (other, next_) = ranked[:2]
     if rank(worst) == rank(next_):
         return [w("By verdict, p-value and score they come out the same."), *each]
     if worst.verdict == "unrated":
         return [w("By score alone, picture {n} is the strangest of them.", n=n), *each]
+    if len(ranked) == 2:
+        return [w("By verdict and p-value, picture {n} is worse than picture {other}.", n=n, other=other), *each]
     return [w("By verdict and p-value, picture {n} is the worst of them.", n=n), *each]
 
 

@@ -1,0 +1,232 @@
+"""The yes or no that a clause asks for, as a `Test`, where every word of it is understood; else none.
+
+A word that nothing accounts for might change what "yes" means ("is this good *leather*?", "is the damage deeper than
+50 %?"), so a single one is enough that no test is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from assistant.inspection import Inspection
+from assistant.language.plan import ALL, ANY, Operator, Quantity, Test
+from assistant.language.pointers import Pointed
+from assistant.language.question_tables import NUMBER, Table, fold
+
+_LIMITS = ("review_threshold", "threshold")
+_NUMBER = r"(?<![\w.])" + NUMBER + r"(?![\w.])"
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A clause without the words that point at something, and with what they point at."""
+
+    table: Table
+    words: str
+    pointed: Pointed
+    position: str
+    records: Sequence[Inspection]
+
+    @property
+    def subject(self) -> str:
+        """The one region or picture that is pointed at, else all."""
+        return self.pointed.ids[0] if len(self.pointed.ids) == 1 else ALL
+
+
+def read_test(clause: Clause) -> Test | None:
+    """The test of a clause, None where there is none or a word is left over."""
+    if clause.pointed.missing:
+        return None
+    for read in _READERS:
+        if (found := read(clause)) and not leftover(clause, found[1]):
+            return found[0]
+    return None
+
+
+def leftover(clause: Clause, words: str, *more: str) -> str:
+    """The words that nothing accounts for; `more` are lists of the table that may stand there, too."""
+    own = " ".join(fold(name) for i in clause.records for name in (i.product or "", *i.looks_like)).split()
+    table = clause.table
+    rest = table.strip(words, *more, "thing", "it", "filler")
+    rest = table.strip(rest, "filler") if rest else rest
+    return "" if table.wide and not rest else " ".join(word for word in rest.split() if word not in own)
+
+
+def _read_pair(c: Clause) -> tuple[Test, str] | None:
+    """Two regions or two pictures beside each other."""
+    if len(c.pointed.ids) != 2:
+        return None
+    one, other = c.pointed.ids
+    names: tuple[Quantity, ...] = ("rank",) if one.startswith("P") else ("severity", "peak", "area")
+    for quantity in names:
+        found, rest = c.table.take("quantities", quantity, c.words)
+        operator, without = _take_operator(c.table, c.words)
+        if found and operator:
+            if c.table.find("quantities", "better", found[0]):
+                operator = "<"
+            return Test(quantity, one, operator, other), c.table.strip(_less(rest, without), "region")
+    return None
+
+
+def _read_score(c: Clause) -> tuple[Test, str] | None:
+    operator, words = _take_operator(c.table, c.words)
+    if not operator or c.pointed.ids or len(c.records) > 1:
+        return None
+    for limit in _LIMITS:
+        found, rest = c.table.take("quantities", limit, words)
+        if found:
+            return Test("score", ALL, operator, limit), c.table.take("quantities", "score", rest)[1]
+    value, rest = _take_number(c.table, words)
+    found, rest = c.table.take("quantities", "score_word", rest)
+    return (Test("score", ALL, operator, value), rest) if found and value is not None else None
+
+
+def _read_p_value(c: Clause) -> tuple[Test, str] | None:
+    found, rest = c.table.take("quantities", "p_value", c.words)
+    operator, rest = _take_operator(c.table, rest)
+    value, rest = _take_number(c.table, rest)
+    if not found or not operator or value is None:
+        return None
+    return Test("p_value", ALL, operator, value), rest
+
+
+def _read_area(c: Clause) -> tuple[Test, str] | None:
+    """An area in percent of the picture, which has to be said, or in pixels."""
+    operator, rest = _take_operator(c.table, c.words)
+    value, rest = _take_number(c.table, rest)
+    if not operator or value is None or len(c.records) > 1:
+        return None
+    unit, rest = c.table.take("quantities", "percent", rest)
+    quantity: Quantity = "area" if unit else "pixels"
+    if unit:
+        whole, rest = c.table.take("quantities", "of_picture", rest)
+        if not whole:
+            return None
+    else:
+        unit, rest = c.table.take("quantities", "pixels", rest)
+        if not unit:
+            return None
+    together, rest = c.table.take("quantities", "together", rest)
+    rest = c.table.take("quantities", "area", rest)[1]
+    subject = ANY if c.table.find("quantities", "any", rest) and not together else c.subject
+    return Test(quantity, subject, operator, value), c.table.strip(rest, "region", "bad", "loose")
+
+
+def _read_count(c: Clause) -> tuple[Test, str] | None:
+    if c.pointed.ids or c.position or len(c.records) > 1:
+        return None
+    several, rest = c.table.take("compare", "many", c.words)
+    if several:
+        return Test("count", ALL, ">", 1.0), c.table.strip(rest, "region", "bad", "loose")
+    operator, rest = _take_operator(c.table, c.words)
+    value, rest = _take_number(c.table, rest)
+    only, rest = c.table.take("compare", "only", rest)
+    noun = c.table.find("words", "region", rest) or c.table.find("words", "bad", rest)
+    if value is None or not (noun or only) or c.table.find("quantities", "percent", rest):
+        return None
+    return Test("count", ALL, operator or "=", value), c.table.strip(rest, "region", "bad", "loose")
+
+
+def _read_severity(c: Clause) -> tuple[Test, str] | None:
+    for name in c.table.names("severities"):
+        found, rest = c.table.take("severities", name, c.words)
+        if found and not c.position:
+            subject = ANY if c.table.find("quantities", "any", rest) else c.subject
+            return Test("severity", subject, "=", name), c.table.strip(rest, "region", "bad")
+    return None
+
+
+def _read_place(c: Clause) -> tuple[Test, str] | None:
+    if not c.position or len(c.records) > 1 or c.table.find("words", "good", c.words):
+        return None
+    subject = c.subject
+    if subject == ALL and (c.table.find("quantities", "any", c.words) or len(c.records[0].regions) == 1):
+        subject = ANY
+    rest = c.table.strip(c.words, "region", "bad", "loose", "lies", "kind_word")
+    return Test("place", subject, "=", c.position), c.table.strip(rest, "any_word", "place_noun")
+
+
+def _read_references(c: Clause) -> tuple[Test, str] | None:
+    found, rest = c.table.take("quantities", "references", c.words)
+    if not found or len(c.records) > 1:
+        return None
+    used, rest = c.table.take("quantities", "compared", rest)
+    while (again := c.table.find("quantities", "compared", rest)) is not None:
+        rest = c.table.drop(again, rest)
+    operator, rest = _take_operator(c.table, rest)
+    value, rest = _take_number(c.table, rest)
+    if not used and value is None:
+        return None
+    if value is None:
+        return Test("references", ALL, ">", 0.0), c.table.strip(rest, "any_word")
+    return Test("references", ALL, operator or "=", value), rest
+
+
+def _read_notices(c: Clause) -> tuple[Test, str] | None:
+    found, rest = c.table.take("quantities", "notices", c.words)
+    return (Test("notices", ALL, ">", 0.0), c.table.strip(rest, "any_word")) if found else None
+
+
+def _read_verdict(c: Clause) -> tuple[Test, str] | None:
+    """Good, bad, for review or unrated: of the picture as a whole, or of all or any of several."""
+    if c.position or any("R" in id for id in c.pointed.ids) or c.table.find("yes_no", "negated", c.words):
+        return None
+    table, words = c.table, c.words
+    subject = c.subject
+    if len(c.records) > 1 and not c.pointed.ids:
+        everyone, words = table.take("quantities", "all", words)
+        subject = ALL if everyone else ANY
+        if not everyone and not table.find("quantities", "any", words):
+            return None
+    asked = [name for name in ("review", "unrated", "good", "bad") if table.find("words", name, words)]
+    none, without = table.take("yes_no", "none", words)
+    if asked == ["bad"] and none:
+        value, words = "good", without
+        subject = ALL if subject == ANY else subject
+    elif len(asked) == 1 and not none:
+        value = {"bad": "defect"}.get(asked[0], asked[0])
+    else:
+        return None
+    return Test("verdict", subject, "=", value), table.strip(words, asked[0], "any_word")
+
+
+def _take_operator(table: Table, words: str) -> tuple[Operator | None, str]:
+    operators: tuple[Operator, ...] = (">=", "<=", ">", "<", "=")
+    for operator in operators:
+        found, rest = table.take("compare", operator, words)
+        if found:
+            return operator, rest
+    return None, words
+
+
+def _take_number(table: Table, words: str) -> tuple[float | None, str]:
+    import re
+
+    if found := re.search(_NUMBER, words):
+        return float(found[0]), table.drop(found, words)
+    half, rest = table.take("numbers", "half", words)
+    if half and table.find("quantities", "of_picture", words):
+        return 50.0, f"{rest} %"
+    found_, rest = table.take("numbers", "words", words)
+    return (float(table.number(found_[0])), rest) if found_ else (None, words)
+
+
+def _less(one: str, other: str) -> str:
+    """The words of one text that another has, too."""
+    left = other.split()
+    return " ".join(word for word in one.split() if word in left)
+
+
+_READERS: tuple[Callable[[Clause], tuple[Test, str] | None], ...] = (
+    _read_pair,
+    _read_score,
+    _read_p_value,
+    _read_area,
+    _read_severity,
+    _read_place,
+    _read_references,
+    _read_notices,
+    _read_count,
+    _read_verdict,
+)
