@@ -286,13 +286,15 @@ class Inspector:
         question: str,
         history: Sequence[tuple[str, str]] = (),
         picture: Source | None = None,
+        language: str | None = None,
     ) -> Answer:
         """Answer a question about one or several inspections, from their evidence alone.
 
         `history`: earlier (question, answer) pairs about the same, oldest first. `picture`: the inspected one, for
-        an explainer that looks; read again from where it lay if it is left out and still there.
+        an explainer that looks; read again from where it lay if it is left out and still there. `language`: that
+        of the answer, "en", "de", "es" or "zh", by default that of the question.
         """
-        return list(self.stream(inspection, question, history, picture))[-1]
+        return list(self.stream(inspection, question, history, picture, language))[-1]
 
     def stream(
         self,
@@ -300,14 +302,15 @@ class Inspector:
         question: str,
         history: Sequence[tuple[str, str]] = (),
         picture: Source | None = None,
+        language: str | None = None,
     ) -> Iterator[Answer]:
-        """As `ask`, in snapshots of a growing answer, each sentence checked; the last is final. Close to stop."""
+        """As `ask`, in snapshots of a growing answer, the last of them final. Close to stop."""
         if self.explainer:
             self.backbone.home.check()
         asked = (inspection,) if isinstance(inspection, Inspection) else tuple(inspection)
         if not asked:
             raise LooktwiceError("There is no inspection to ask about.")
-        return converse(self.explainer, prompt_for(self.explainer, asked, question, history, picture))
+        return converse(self.explainer, prompt_for(self.explainer, asked, question, history, picture, language))
 
     def save(self, product: Product, actor: str | None = None) -> Path:
         """Keep a product, so that `load` and the command line find it by name; `actor` is for the audit log."""

@@ -1,4 +1,7 @@
-"""Words about an inspection: every answer cites the evidence, and none can change it."""
+"""Words about an inspection: whoever answers plans which facts to tell, and code alone words them.
+
+A question goes to `rules` or to a language model, which makes a `plan`; `facts` words it. See docs/language.md.
+"""
 
 from __future__ import annotations
 

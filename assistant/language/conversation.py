@@ -1,11 +1,11 @@
-"""A conversation with a language model: an answer that grows sentence by sentence, each one checked first.
+"""A conversation: a question goes to whoever plans, and what comes back is worded by code.
 
-It fits the history into the model's context, listens to the explainer, and asks the guard what may be said.
+It fits the history into a model's context, listens, reads the plan, and falls back on the rules where there is
+none.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -14,11 +14,10 @@ from typing import Any, cast
 from assistant.errors import ExplainerError, LooktwiceError
 from assistant.images.load import Source
 from assistant.inspection import Answer, Inspection
-from assistant.language.answer_faults import LONGEST, find_fault
+from assistant.language.catalogue import Wording, pick_language
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
-from assistant.language.guard import Draft, fall_back, guard
-from assistant.language.question_reading import History
-from assistant.language.sentences import clean, mask, split_sentences
+from assistant.language.planned_answer import by_rules, read_answer
+from assistant.language.pointers import History
 
 LONGEST_QUESTION = 2000  # characters, wherever a question is asked
 MOST_TURNS = 50  # earlier questions with their answers, wherever a conversation is kept or sent
@@ -26,34 +25,33 @@ CUT = "The question was too long and was cut."
 ROOM = 256
 """Tokens kept free for an answer, or a quarter of the context where that is less."""
 
-_END = re.compile(r"[.!?][\"')\]]*\s|\n")
-
 
 def converse(explainer: Explainer | None, prompt: Prompt) -> Iterator[Answer]:
-    """Snapshots of a growing answer, the last of them final; a sentence appears once it is checked.
+    """Snapshots of a growing answer, the last of them final.
 
-    Without an explainer, or where one fails, the answer is the template's; a failure is told in a notice. The
-    last snapshot differs from the ones before only in what it adds, unless the answer as a whole turns out to
-    be unusable. Closing the iterator ends the explainer's work.
+    Without an explainer, or with one that is not trained to plan, rules plan the answer. What code words is shown
+    as soon as the model's plan of it is whole; what the model sees comes with the last snapshot. Where a model
+    fails, the rules answer, a notice tells why, and `failed` is true. Closing the iterator ends the explainer's
+    work.
     """
-    if explainer is None:
-        yield fall_back(prompt)
+    if explainer is None or not getattr(explainer, "plans", True):
+        yield by_rules(prompt, explainer)
         return
-    fitted = fit(prompt, explainer)
-    notices = (CUT,) if fitted.question != prompt.question else ()
-    text = ""
+    fitted, text = fit(prompt, explainer), ""
+    cut = (Wording(prompt.words)(CUT),) if fitted.question != prompt.question else ()
+    shown: Answer | None = None
     try:
         # an iterator of a generator can be closed; one that cannot has nothing to end
         with closing(cast(Any, _Closable(explainer.stream(fitted)))) as pieces:
-            for so_far, snapshot in _grow(pieces, prompt):
-                text = so_far
-                if snapshot:
-                    yield replace(snapshot, source=explainer.name, notices=snapshot.notices + notices)
+            for piece in pieces:
+                text += piece
+                if shown is None and (shown := read_answer(text, prompt, explainer.name, False)):
+                    yield replace(shown, notices=shown.notices + cut)
     except ExplainerError as error:
-        yield fall_back(prompt, f"{str(error).rstrip('.')}. This answer comes from the record alone.", *notices)
+        yield replace(by_rules(prompt, None, str(error)), failed=True)
         return
-    final = guard(text, prompt, explainer.name)
-    yield replace(final, notices=final.notices + notices)
+    final = read_answer(text, prompt, explainer.name)
+    yield replace(final, notices=final.notices + cut) if final else by_rules(prompt, None, "")
 
 
 def prompt_for(
@@ -62,18 +60,21 @@ def prompt_for(
     question: str,
     history: History = (),
     picture: Source | None = None,
+    language: str | None = None,
 ) -> Prompt:
     """The prompt of a question; pictures are read only for an explainer that looks, and may be missing.
 
     An explainer says that it does not look by an attribute `looks` that is false. `picture` belongs to a single
-    inspection; without it, and for several, pictures are read from where they lay.
+    inspection; without it, and for several, pictures are read from where they lay. `language` is that of the
+    answer, by default that of the question; LooktwiceError for one that is not there.
     """
     looks = explainer is not None and getattr(explainer, "looks", True)
     sources = [picture] if picture is not None and len(inspections) == 1 else [i.path for i in inspections]
     subjects = (
         Subject(i, _look_at(source, i) if looks else None) for i, source in zip(inspections, sources, strict=True)
     )
-    return Prompt(question, tuple(subjects), tuple((str(asked), str(said)) for asked, said in history))
+    turns = tuple((str(asked), str(said)) for asked, said in history)
+    return Prompt(question, tuple(subjects), turns, pick_language(language) if language else None)
 
 
 def fit(prompt: Prompt, explainer: Explainer) -> Prompt:
@@ -118,26 +119,3 @@ class _Closable:
         """End the work."""
         if close := getattr(self._pieces, "close", None):
             close()
-
-
-def _grow(pieces: Iterator[str], prompt: Prompt) -> Iterator[tuple[str, Answer | None]]:
-    """(text so far, a snapshot where a sentence was released); ends early where the text has gone wrong."""
-    draft, text, ends, released = Draft(prompt), "", 0, 0
-    for piece in pieces:
-        text += piece
-        if (whole_sentences := len(_END.findall(text))) == ends:
-            yield text, None
-            if len(text) > LONGEST:
-                return
-            continue
-        ends = whole_sentences
-        if find_fault(mask(clean(text), prompt.inspections)):
-            yield text, None
-            return
-        whole = split_sentences(clean(text), prompt.inspections)
-        whole = whole if text[-1].isspace() else whole[:-1]
-        for sentence in whole[released:]:
-            draft.add(sentence)
-        grown, released = len(whole) > released, max(released, len(whole))
-        # what only replaces is held back: where nothing else comes, the template answers as a whole
-        yield text, draft.answer("") if grown and draft.kept else None

@@ -7,7 +7,7 @@ on one line, cut short.
 from __future__ import annotations
 
 from assistant.inspection import UNKNOWN, Inspection, Region
-from assistant.language.picture_statements import numbers
+from assistant.language.picture_facts import numbers
 from assistant.language.wording import base_name, count, number, percent, quote, refer
 
 SHOWN = 6

@@ -1,7 +1,7 @@
-"""The interface of every language model: a `Prompt` goes in, pieces of text come out.
+"""The interface of every language model: a `Prompt` goes in, pieces of a plan come out.
 
-An explainer says things; it decides nothing. What it says is shown only after `assistant.language.guard` has
-compared it with the evidence.
+An explainer chooses and looks; it words and decides nothing. `assistant.language.planned_answer` reads its plan,
+and code words the facts of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from assistant.inspection import Inspection
 from assistant.language.evidence_text import state_all
+from assistant.language.question_tables import read_language
 
 Pixels = NDArray[np.uint8]
 
@@ -34,11 +35,17 @@ class Subject:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A question about one or several inspections; `history` holds (question, answer) pairs, oldest first."""
+    """A question about one or several inspections; `history` holds (question, answer) pairs, oldest first.
+
+    `language` is that of the answer, "en", "de", "es" or "zh", by default that of the question. `options` are the
+    letters of a multiple-choice question, which is answered with one of them in place of a plan.
+    """
 
     question: str
     subjects: tuple[Subject, ...]
     history: tuple[tuple[str, str], ...] = ()
+    language: str | None = None
+    options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.subjects:
@@ -54,11 +61,17 @@ class Prompt:
         """All that may be said, as text."""
         return state_all(self.inspections)
 
+    @property
+    def words(self) -> str:
+        """The language that the answer is worded in."""
+        return self.language or read_language(self.question)
+
 
 class Explainer(Protocol):
-    """A language model that puts evidence into words.
+    """A language model that plans answers, as `assistant.language.plan.plan_schema` has it.
 
-    `name` says who wrote an answer. `context` is how many tokens fit, pictures, question and answer together.
+    `name` says who planned an answer. `context` is how many tokens fit, pictures, question and answer together.
+    One that is not trained to plan says so by an attribute `plans` that is false: the rules plan in its place.
     """
 
     @property
@@ -72,7 +85,7 @@ class Explainer(Protocol):
         ...
 
     def stream(self, prompt: Prompt) -> Iterator[str]:
-        """Pieces of the answer as they come; closing the iterator ends the work.
+        """Pieces of the plan, which is JSON, as they come; closing the iterator ends the work.
 
         ExplainerError in one plain sentence where no answer can be had.
         """

@@ -102,7 +102,11 @@ def as_table(w: Wording, plan: Plan, rows: Numbered) -> str:
         cells = [[str(n), _cell(base_name(i.path)), *_verdict_cells(w, i)] for n, i in rows]
         return _draw(head, cells)
     i = rows[0][1]
-    if i.status == "error" or not i.regions or not any(fact.key in (*OF_REGION, "count") for fact in plan.facts):
+    if (
+        i.status == "error"
+        or not i.regions
+        or not any(fact.key in (*OF_REGION, "count", "summary") for fact in plan.facts)
+    ):
         return _draw(
             [w("verdict"), w("score"), w("threshold"), w("regions")],
             [[*_verdict_cells(w, i), str(len(i.regions))]],

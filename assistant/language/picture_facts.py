@@ -76,11 +76,21 @@ def tell_score(w: Wording, i: Inspection) -> Sentences:
     if threshold <= 0 or score < 0 or number(score) == number(threshold) or score > 1000 * threshold:
         said = [w("The score is {score}, the threshold {threshold}.", **gaps), *_measure_gap(w, i)]
     elif score > threshold:
-        said = [w("The score is {score}, {times} times the threshold of {threshold}.",
-                  times=number(score / threshold), **gaps)]
+        said = [
+            w(
+                "The score is {score}, {times} times the threshold of {threshold}.",
+                times=number(score / threshold),
+                **gaps,
+            )
+        ]
     else:
-        said = [w("The score is {score}, {share} of the threshold of {threshold}.",
-                  share=percent(score / threshold), **gaps)]
+        said = [
+            w(
+                "The score is {score}, {share} of the threshold of {threshold}.",
+                share=percent(score / threshold),
+                **gaps,
+            )
+        ]
     return [*said, w("The review limit is {review}.", review=number(review))]
 
 

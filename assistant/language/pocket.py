@@ -1,7 +1,7 @@
 """The language model in the box: a small causal model that sees the picture through a projector.
 
 It puts evidence into words, one token at a time, and keeps what it has read between the turns of a conversation.
-What it says is checked by `assistant.language.guard`.
+What it says is checked by `assistant.language.planned_answer`.
 """
 
 from __future__ import annotations

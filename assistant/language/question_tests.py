@@ -1,7 +1,7 @@
 """The yes or no that a clause asks for, as a `Test`, where every word of it is understood; else none.
 
-A word that nothing accounts for might change what "yes" means ("is this good *leather*?", "is the damage deeper than
-50 %?"), so a single one is enough that no test is read.
+A word that nothing accounts for might change what "yes" means ("is this good *leather*?", "is the damage deeper
+than 50 %?"), so a single one is enough that no test is read.
 """
 
 from __future__ import annotations
@@ -140,10 +140,11 @@ def _read_severity(c: Clause) -> tuple[Test, str] | None:
 def _read_place(c: Clause) -> tuple[Test, str] | None:
     if not c.position or len(c.records) > 1 or c.table.find("words", "good", c.words):
         return None
+    everyone, words = c.table.take("quantities", "all", c.words)
     subject = c.subject
-    if subject == ALL and (c.table.find("quantities", "any", c.words) or len(c.records[0].regions) == 1):
-        subject = ANY
-    rest = c.table.strip(c.words, "region", "bad", "loose", "lies", "kind_word")
+    if subject == ALL and not everyone:
+        subject = ANY if c.table.find("quantities", "any", words) or len(c.records[0].regions) == 1 else ALL
+    rest = c.table.strip(words, "region", "bad", "loose", "lies", "kind_word")
     return Test("place", subject, "=", c.position), c.table.strip(rest, "any_word", "place_noun")
 
 

@@ -53,8 +53,12 @@ def tell_places(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentence
         x0, y0, x1, y1 = chosen[0].box
         gaps = {"x0": x0, "x1": x1, "y0": y0, "y1": y1}
         spot = where(w, chosen[0], i)
-        said = w("{region} lies {place}: x {x0} to {x1}, y {y0} to {y1} (pixels).", region=refer(chosen[0]),
-                 place=spot, **gaps)
+        said = w(
+            "{region} lies {place}: x {x0} to {x1}, y {y0} to {y1} (pixels).",
+            region=refer(chosen[0]),
+            place=spot,
+            **gaps,
+        )
         return _quieten(w, i, [said])
     else:
         said = w("Places: {spots}.", spots=name_some(w, spots))

@@ -1,7 +1,7 @@
 """The router that needs no model: from a question to a `Plan`, by the patterns of a language.
 
-It reads each part of a question: what it points at, whether it asks for a yes or no, what cannot be told, and which
-facts it is about. A yes or no that it does not understand to the last word becomes "cannot", never a guess.
+It reads each part of a question: what it points at, whether it asks for a yes or no, what cannot be told, and
+which facts it is about. A yes or no that it does not understand to the last word becomes "cannot", never a guess.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assistant.inspection import Inspection
-from assistant.language.catalogue import ENGLISH
 from assistant.language.forms import Form
 from assistant.language.plan import MOST_CANNOT, MOST_FACTS, Fact, Key, Plan, Reason, Test
 from assistant.language.pointers import (
@@ -37,7 +36,9 @@ TURNS = 20  # turns of the conversation that are read
 CLAUSES = 8  # parts of a question that are read
 ANSWERED = 3  # of which this many are answered
 
-PER_REGION: frozenset[Key] = frozenset({"place", "size", "total_area", "severity", "type", "comparison", "reference"})
+PER_REGION: frozenset[Key] = frozenset(
+    {"place", "size", "total_area", "severity", "type", "comparison", "reference"}
+)
 FIRST = ("origin", "file", "reference")
 """Facts whose words come before those of what cannot be told: "where does the threshold come from?"."""
 
@@ -140,7 +141,8 @@ def _read_single(table: Table, words: str, records: Sequence[Inspection], histor
         return _Part(_support(test, pointed), test)
     first = next((key for key in FIRST if table.find("facts", key, words)), "")
     if not first and (reason := _untold(table, words)):
-        return _Part(tuple(_fact(key, pointed.ids) for key in AFTER.get(reason, ("verdict",))), cannot=(reason,))  # type: ignore[arg-type]
+        return _Part(tuple(_fact(key, pointed.ids) for key in AFTER.get(reason, ("verdict",))), cannot=(reason,))
+        # type: ignore[arg-type]
     key = first or table.first("facts", words)
     if position and key in ("", "place", "verdict", "count", "identity", "summary", "type", "comparison"):
         return _read_position(i, position, bool(table.find("words", "good", rest)))
@@ -174,7 +176,13 @@ def _with_regions(
         return _Part((_fact("verdict"), _fact("count"), _fact("rarity"), _fact("references")))
     if key == "summary":
         return _Part(_summarise(i))
-    if key == "identity" and ids and not i.product and pointed.words and not table.find("words", "thing", pointed.words):
+    if (
+        key == "identity"
+        and ids
+        and not i.product
+        and pointed.words
+        and not table.find("words", "thing", pointed.words)
+    ):
         key = "type"
     if key == "severity" and pointed.explicit and len(ids) == 1:
         return _Part((_fact("severity", ids), _fact("place", ids)))
@@ -199,7 +207,7 @@ def _read_several(table: Table, words: str, records: Sequence[Inspection], histo
         return _Part((_fact("tally"),), cannot=("no_picture",))
     clause = Clause(table, pointed.words, pointed, "", records)
     if not table.find("yes_no", "question_words", words) and (test := read_test(clause)):
-        return _Part((_fact("tally"),), test)
+        return _Part((), test)
     if len(pointed.ids) == 1:
         return _read_one_of(table, pointed, records, history)
     several = next((key for key in table.names("several") if table.find("several", key, words)), "")
@@ -229,7 +237,8 @@ def _read_one_of(table: Table, pointed: Pointed, records: Sequence[Inspection], 
     picture = pointed.ids[0]
     inside = _read_single(table, pointed.words or "verdict", [records[int(picture[1:]) - 1]], history)
     facts = tuple(
-        Fact(fact.key, tuple(f"{picture}.{id}" for id in fact.ids) or (picture,), fact.value) for fact in inside.facts
+        Fact(fact.key, tuple(f"{picture}.{id}" for id in fact.ids) or (picture,), fact.value)
+        for fact in inside.facts
     )
     test = inside.test
     if test:
@@ -241,7 +250,9 @@ def _read_one_of(table: Table, pointed: Pointed, records: Sequence[Inspection], 
 
 def _read_which(table: Table, words: str, records: Sequence[Inspection]) -> _Part:
     """The pictures of the verdict that is asked for."""
-    verdict = next((name for name in ("review", "unrated", "good", "bad") if table.find("words", name, words)), "bad")
+    verdict = next(
+        (name for name in ("review", "unrated", "good", "bad") if table.find("words", name, words)), "bad"
+    )
     if verdict in ("good", "bad") and table.find("yes_no", "negated", words):
         verdict = {"good": "bad", "bad": "good"}[verdict]
     wanted = {"bad": "defect"}.get(verdict, verdict)
@@ -279,8 +290,8 @@ def _untold(table: Table, words: str) -> str:
 def _support(test: Test, pointed: Pointed) -> tuple[Fact, ...]:
     """What is told after a yes or no."""
     key: Key = {
-        "verdict": "advice", "score": "verdict", "p_value": "rarity", "count": "place", "area": "size",
-        "pixels": "size", "peak": "severity", "severity": "place", "place": "severity", "references": "origin",
+        "verdict": "advice", "score": "verdict", "p_value": "rarity", "count": "place", "area": "place",
+        "pixels": "place", "peak": "place", "severity": "place", "place": "severity", "references": "origin",
         "notices": "verdict",
     }.get(test.quantity, "verdict")  # type: ignore[assignment]  # fmt: skip
     return (_fact(key, pointed.ids if key in PER_REGION else ()),)

@@ -117,7 +117,9 @@ def _test_score(w: Wording, test: Test, i: Inspection) -> Outcome:
     if not isinstance(limit, float) or (i.verdict == "unrated" and str(test.value) in named):
         said = w("The score is {score}; without references there is no threshold.", score=number(score))
         return Outcome(None, [said])
-    told = w("The score is {score}, the {name} {limit}.", score=number(score), name=name, limit=number(limit))
+    told = w("The score is {score}.", score=number(score))
+    if str(test.value) in named:
+        told = w("The score is {score}, the {name} {limit}.", score=number(score), name=name, limit=number(limit))
     return Outcome(COMPARE[test.operator](score, limit), [told, *tell_verdict(w, i)[:1]])
 
 

@@ -9,7 +9,8 @@ import unicodedata
 
 from assistant.detection.counting import parts_missing, percent
 from assistant.inspection import UNKNOWN, Evidence, Inspection, Region
-from assistant.language.picture_statements import state_rarity
+from assistant.language.catalogue import Wording
+from assistant.language.picture_facts import tell_rarity
 from assistant.records.agreement import SignOff
 
 LONGEST_TEXT = 6000
@@ -71,7 +72,7 @@ def say_numbers(one: Inspection) -> list[tuple[str, str]]:
 
 def say_doubt(one: Inspection) -> str:
     """How rare the score is by counting and by the fitted curve, where these differ; else ""."""
-    return " ".join(state_rarity(one)) if one.by_curve else ""
+    return " ".join(tell_rarity(Wording(), one)[:3]) if one.by_curve else ""
 
 
 def say_origin(evidence: Evidence) -> str:

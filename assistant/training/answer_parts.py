@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from assistant.inspection import Inspection, Region
-from assistant.language.picture_statements import CLOSE, numbers
+from assistant.language.picture_facts import CLOSE, numbers
 from assistant.language.wording import at, number, refer
 from assistant.training.outline_facts import Look
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from assistant.inspection import Inspection
 from assistant.language.evidence_text import SHOWN, state_hint
-from assistant.language.picture_statements import numbers
+from assistant.language.picture_facts import numbers
 from assistant.language.wording import at, count, number, percent, quote, refer
 from assistant.training.answer_parts import Wordings, is_close, over, spot, spots, stands, start, told
 from assistant.training.answers_declined import tell_claim
