@@ -286,7 +286,7 @@ def tell_advice(w: Wording, i: Inspection) -> Sentences:
     if i.verdict == "unrated":
         return [*for_a_decision(w), w("The place to look at is {spot}.", spot=spot)]
     if i.verdict == "good":
-        said = [w("Let it pass: nothing in this picture asks for more.")]
+        said = [w("Nothing in this picture asks for a closer look.")]
         return [*said, w("If in doubt, {spot} is the place to look at.", spot=spot)] if i.regions else said
     if i.verdict == "review":
         return [w("Have a person look at {spot} before it goes on.", spot=spot)]

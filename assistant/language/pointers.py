@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistant.inspection import Inspection, Region
-from assistant.language.question_tables import Table
+from assistant.language.plan import Quantity
+from assistant.language.question_tables import Table, normalize
+from assistant.language.wording import base_name
 
 History = Sequence[tuple[str, str]]
 
-_SUPERLATIVES = (
+SUPERLATIVES: tuple[tuple[str, Callable[..., Region], Quantity], ...] = (
     ("largest", max, "area"),
     ("smallest", min, "area"),
     ("weakest", min, "peak"),
@@ -24,13 +26,14 @@ class Pointed:
     """What a clause points at.
 
     `ids` are ids of a plan, `missing` says that it points at something that is not there, `explicit` that it names
-    it rather than "it"; `words` is the clause without the words that point.
+    it rather than "it"; `words` is the clause without the words that point, `by` the quantity of a superlative.
     """
 
     ids: tuple[str, ...] = ()
     missing: bool = False
     explicit: bool = False
     words: str = ""
+    by: str = ""
 
 
 def point_at_regions(table: Table, words: str, regions: Sequence[Region], history: History) -> Pointed:
@@ -44,11 +47,11 @@ def point_at_regions(table: Table, words: str, regions: Sequence[Region], histor
     last, rest = table.take("pointers", "last", words)
     if last and known:
         return Pointed((known[-1],), False, True, rest)
-    for name, choose, attribute in _SUPERLATIVES:
+    for name, choose, attribute in SUPERLATIVES:
         found_, rest = table.take("pointers", name, words)
         if found_ and regions:
             chosen = choose(regions, key=lambda region: float(getattr(region, attribute)))
-            return Pointed((chosen.id,), False, True, rest)
+            return Pointed((chosen.id,), False, True, rest, attribute)
     cited = last_cited(history, known)
     others, rest = table.take("pointers", "others", words)
     if others and cited:
@@ -67,7 +70,9 @@ def point_at_pictures(table: Table, words: str, records: Sequence[Inspection], h
         n = min(table.number(share[2]), total)
         chosen = range(n) if table.find("pointers", "from_first", share[1]) else range(total - n, total)
         return Pointed(tuple(f"P{n + 1}" for n in chosen), False, True, rest)
+    named, words = _take_files(table, words, records)
     numbers, rest = _take_numbers(table, words, ("picture", "picture_ordinal"), total)
+    numbers = list(dict.fromkeys([*named, *numbers]))
     if numbers:
         found = tuple(f"P{n}" for n in dict.fromkeys(numbers) if 1 <= n <= total)
         return Pointed(found, len(found) < len(set(numbers)), True, rest)
@@ -107,6 +112,18 @@ def read_position(table: Table, words: str) -> tuple[str, str]:
     down = [side for side in sides if side in ("top", "bottom")][:1]
     across = [side for side in sides if side in ("left", "right")][:1]
     return " ".join([*down, *across]) or "center", rest
+
+
+def _take_files(table: Table, words: str, records: Sequence[Inspection]) -> tuple[list[int], str]:
+    """The numbers of pictures that are called by their file's name, in the order of the words, and the rest."""
+    found: dict[int, int] = {}
+    for n, i in enumerate(records, 1):
+        stem = normalize(base_name(i.path).rpartition(".")[0], table.language)
+        if len(stem) > 3 and (at := re.search(rf"(?<!\w){re.escape(stem)}(?!\w)", words)):
+            found[n] = at.start()
+    for n in found:
+        words = words.replace(normalize(base_name(records[n - 1].path).rpartition(".")[0], table.language), " ")
+    return sorted(found, key=lambda n: found[n]), " ".join(words.split())
 
 
 def _take_numbers(table: Table, words: str, names: Sequence[str], last: int = 0) -> tuple[list[int], str]:

@@ -156,7 +156,7 @@ def _rule(language: str, section: str, name: str) -> re.Pattern[str] | None:
     if not patterns:
         return None
     listed = [patterns] if isinstance(patterns, str) else list(patterns)
-    if section == "numbers":
+    if section == "numbers" and name in ("words", "ordinals"):
         listed = ["|".join(listed[0].split())]
     joined = "|".join(_fill(_unaccent(pattern), table) for pattern in listed)
     return re.compile(joined if table.wide else rf"(?<!\w)(?:{joined})(?!\w)")

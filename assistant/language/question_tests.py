@@ -6,13 +6,15 @@ than 50 %?"), so a single one is enough that no test is read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistant.inspection import Inspection
 from assistant.language.plan import ALL, ANY, Operator, Quantity, Test
-from assistant.language.pointers import Pointed
-from assistant.language.question_tables import NUMBER, Table, fold
+from assistant.language.pointers import SUPERLATIVES, Pointed
+from assistant.language.question_tables import NUMBER, Table, normalize
+from assistant.language.wording import base_name
 
 _LIMITS = ("review_threshold", "threshold")
 _NUMBER = r"(?<![\w.])" + NUMBER + r"(?![\w.])"
@@ -46,11 +48,15 @@ def read_test(clause: Clause) -> Test | None:
 
 def leftover(clause: Clause, words: str, *more: str) -> str:
     """The words that nothing accounts for; `more` are lists of the table that may stand there, too."""
-    own = " ".join(fold(name) for i in clause.records for name in (i.product or "", *i.looks_like)).split()
     table = clause.table
+    own = {word for i in clause.records for word in normalize(" ".join(_names(i)), table.language).split()}
     rest = table.strip(words, *more, "thing", "it", "filler")
     rest = table.strip(rest, "filler") if rest else rest
     return "" if table.wide and not rest else " ".join(word for word in rest.split() if word not in own)
+
+
+def _names(i: Inspection) -> tuple[str, ...]:
+    return (i.product or "", base_name(i.path).rpartition(".")[0], *i.looks_like)
 
 
 def _read_pair(c: Clause) -> tuple[Test, str] | None:
@@ -66,6 +72,16 @@ def _read_pair(c: Clause) -> tuple[Test, str] | None:
             if c.table.find("quantities", "better", found[0]):
                 operator = "<"
             return Test(quantity, one, operator, other), c.table.strip(_less(rest, without), "region")
+    return None
+
+
+def _read_superlative(c: Clause) -> tuple[Test, str] | None:
+    """Whether a region is the strongest, the largest and so on of all."""
+    for name, choose, quantity in SUPERLATIVES:
+        found, rest = c.table.take("pointers", name, c.words)
+        if found and len(c.pointed.ids) == 1 and len(c.records) == 1:
+            most = choose(c.records[0].regions, key=lambda r: r.area if quantity == "area" else r.peak)
+            return Test(quantity, c.pointed.ids[0], "=", most.id), c.table.strip(rest, "region", "bad")
     return None
 
 
@@ -88,7 +104,8 @@ def _read_p_value(c: Clause) -> tuple[Test, str] | None:
     value, rest = _take_number(c.table, rest)
     if not found or not operator or value is None:
         return None
-    return Test("p_value", ALL, operator, value), rest
+    unit, rest = c.table.take("quantities", "percent", rest)
+    return Test("p_value", ALL, operator, value / 100 if unit else value), rest
 
 
 def _read_area(c: Clause) -> tuple[Test, str] | None:
@@ -122,8 +139,12 @@ def _read_count(c: Clause) -> tuple[Test, str] | None:
     operator, rest = _take_operator(c.table, c.words)
     value, rest = _take_number(c.table, rest)
     only, rest = c.table.take("compare", "only", rest)
-    noun = c.table.find("words", "region", rest) or c.table.find("words", "bad", rest)
-    if value is None or not (noun or only) or c.table.find("quantities", "percent", rest):
+    noun, bad = c.table.find("words", "region", rest), c.table.find("words", "bad", rest)
+    if bad and not noun and c.records[0].verdict == "good":
+        return None  # what it lists are no defects
+    if value is None and noun and c.table.find("quantities", "any", rest) and not operator:
+        return Test("count", ALL, ">", 0.0), c.table.strip(rest, "region", "any_word", "lies")
+    if value is None or not (noun or bad or only) or c.table.find("quantities", "percent", rest):
         return None
     return Test("count", ALL, operator or "=", value), c.table.strip(rest, "region", "bad", "loose")
 
@@ -133,6 +154,7 @@ def _read_severity(c: Clause) -> tuple[Test, str] | None:
         found, rest = c.table.take("severities", name, c.words)
         if found and not c.position:
             subject = ANY if c.table.find("quantities", "any", rest) else c.subject
+            rest = c.table.take("compare", "only", rest)[1]
             return Test("severity", subject, "=", name), c.table.strip(rest, "region", "bad")
     return None
 
@@ -202,15 +224,16 @@ def _take_operator(table: Table, words: str) -> tuple[Operator | None, str]:
 
 
 def _take_number(table: Table, words: str) -> tuple[float | None, str]:
-    import re
-
     if found := re.search(_NUMBER, words):
         return float(found[0]), table.drop(found, words)
     half, rest = table.take("numbers", "half", words)
     if half and table.find("quantities", "of_picture", words):
         return 50.0, f"{rest} %"
-    found_, rest = table.take("numbers", "words", words)
-    return (float(table.number(found_[0])), rest) if found_ else (None, words)
+    for name in ("single", "counted"):
+        spelled, rest = table.take("numbers", name, words)
+        if spelled:
+            return float(table.number(spelled[0]) or 1), rest
+    return None, words
 
 
 def _less(one: str, other: str) -> str:
@@ -221,6 +244,7 @@ def _less(one: str, other: str) -> str:
 
 _READERS: tuple[Callable[[Clause], tuple[Test, str] | None], ...] = (
     _read_pair,
+    _read_superlative,
     _read_score,
     _read_p_value,
     _read_area,

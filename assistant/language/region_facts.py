@@ -109,6 +109,8 @@ def tell_comparison(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sent
     """Regions beside each other: which is the largest, and which the strongest."""
     if not chosen:
         return tell_none(w, i)
+    if len(chosen) == 1 < len(i.regions):  # one alone is compared with all
+        chosen = i.regions
     if len(chosen) == 1:
         only = w("There is one region only: {region}.", region=refer(chosen[0]))
         return [only, _measure(w, i, chosen[0]), _grade(w, i, chosen[0])]

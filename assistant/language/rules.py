@@ -47,8 +47,6 @@ AFTER: dict[str, tuple[Key, ...]] = {
     "depth": ("size",),
     "type": ("type",),
     "chance": ("rarity",),
-    "permission": ("advice", "verdict"),
-    "safety": ("advice", "verdict"),
     "repair": ("advice", "verdict"),
     "no_region": ("count",),
     "no_picture": ("tally",),
@@ -132,13 +130,13 @@ def _read_single(table: Table, words: str, records: Sequence[Inspection], histor
     pointed = point_at_regions(table, words, i.regions, history)
     position, rest = read_position(table, pointed.words)
     clause = Clause(table, rest, pointed, position, records)
+    asks = _asks_yes_no(table, words)
+    if not table.find("yes_no", "question_words", words) and (test := read_test(clause)):
+        return _Part(_support(test, pointed), test)
     if how := _read_how(table, words):
         return _Part((how,))
     if pointed.missing:
         return _Part((_fact("count"),), cannot=("no_region",))
-    asks = _asks_yes_no(table, words)
-    if not table.find("yes_no", "question_words", words) and (test := read_test(clause)):
-        return _Part(_support(test, pointed), test)
     first = next((key for key in FIRST if table.find("facts", key, words)), "")
     if not first and (reason := _untold(table, words)):
         return _Part(tuple(_fact(key, pointed.ids) for key in AFTER.get(reason, ("verdict",))), cannot=(reason,))
@@ -172,6 +170,8 @@ def _with_regions(
         return _Part(tuple(_fact(one, ids) for one in earlier)) if earlier else _unknown()
     if not key:
         return _unknown()
+    if key in ("comparison", "identity", "place") and pointed.by and len(ids) == 1:
+        return _Part((_fact("size" if pointed.by == "area" else "severity", ids), _fact("place", ids)))
     if key == "why":
         return _Part((_fact("verdict"), _fact("count"), _fact("rarity"), _fact("references")))
     if key == "summary":
@@ -201,13 +201,13 @@ def _read_position(i: Inspection, position: str, asks_good: bool) -> _Part:
 
 def _read_several(table: Table, words: str, records: Sequence[Inspection], history: History) -> _Part:
     pointed = point_at_pictures(table, words, records, history)
+    clause = Clause(table, pointed.words, pointed, "", records)
+    if not table.find("yes_no", "question_words", words) and (test := read_test(clause)):
+        return _Part((), test)
     if how := _read_how(table, words):
         return _Part((how,))
     if pointed.missing:
         return _Part((_fact("tally"),), cannot=("no_picture",))
-    clause = Clause(table, pointed.words, pointed, "", records)
-    if not table.find("yes_no", "question_words", words) and (test := read_test(clause)):
-        return _Part((), test)
     if len(pointed.ids) == 1:
         return _read_one_of(table, pointed, records, history)
     several = next((key for key in table.names("several") if table.find("several", key, words)), "")

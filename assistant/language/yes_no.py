@@ -134,10 +134,11 @@ def _test_p_value(w: Wording, test: Test, i: Inspection) -> Outcome:
 def _test_count(w: Wording, test: Test, i: Inspection) -> Outcome:
     if i.verdict == "unrated" or not isinstance(test.value, float):
         return Outcome(None, tell_count(w, i))
-    n = 0 if i.verdict == "good" else len(i.regions)
-    if i.verdict != "good" and not n and test.value == 0:
-        return Outcome(None, tell_none(w, i))
-    return Outcome(COMPARE[test.operator](n, test.value), tell_count(w, i))
+    n, said = len(i.regions), tell_count(w, i)
+    if i.verdict == "good" and n:
+        said = [w.count("The record lists {n} region, and the verdict is good.",
+                        "The record lists {n} regions, and the verdict is good.", n)]
+    return Outcome(COMPARE[test.operator](n, test.value), said)
 
 
 def _test_region_number(w: Wording, test: Test, i: Inspection) -> Outcome:
