@@ -36,7 +36,8 @@ def show(subjects: tuple[Subject, ...], side: int = SIDE) -> list[View]:
     """The views of one or several inspections, so ordered that the last can best be left out.
 
     Of one: the picture, its regions boxed and named, a good part where there is one, and the three strongest
-    regions cut out at full resolution with a margin. Of several: each with its regions boxed, `MOST` at most.
+    regions cut out at full resolution with a margin, each with its place on a good part. Of several: each with its
+    regions boxed, `MOST` at most.
     No picture is longer than `side` pixels. Nothing for a subject without a picture, or with a picture that
     could not be read. ValueError where a picture does not belong to its inspection.
     """
@@ -69,6 +70,10 @@ def _show_one(subject: Subject, side: int) -> list[View]:
         views.append(
             (f"Region {refer(region)} enlarged, with its surroundings.", _fit(_crop(pixels, region), side))
         )
+        if (good := subject.good.get(region.id)) is not None:
+            views.append(
+                (f"The same place on a good part, for {refer(region)}.", _fit(Image.fromarray(good), side))
+            )
     return views
 
 

@@ -11,17 +11,22 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, cast
 
-from assistant.errors import ExplainerError, LooktwiceError
+from assistant.errors import LooktwiceError
 from assistant.images.load import Source
 from assistant.inspection import Answer, Inspection
+from assistant.language.asked_twice import ask_twice
 from assistant.language.catalogue import Wording, pick_language
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
+from assistant.language.listening import Heard, listen
 from assistant.language.planned_answer import by_rules, read_answer
 from assistant.language.pointers import History
 
 LONGEST_QUESTION = 2000  # characters, wherever a question is asked
 MOST_TURNS = 50  # earlier questions with their answers, wherever a conversation is kept or sent
 CUT = "The question was too long and was cut."
+WAITING = "Waiting for {name}."
+SAID_NOTHING = "{name} gave an empty answer."
+LONGEST = 8_000  # letters of what a model says: no plan is as long
 ROOM = 256
 """Tokens kept free for an answer, or a quarter of the context where that is less."""
 
@@ -30,28 +35,34 @@ def converse(explainer: Explainer | None, prompt: Prompt) -> Iterator[Answer]:
     """Snapshots of a growing answer, the last of them final.
 
     Without an explainer, or with one that is not trained to plan, rules plan the answer. What code words is shown
-    as soon as the model's plan of it is whole; what the model sees comes with the last snapshot. Where a model
-    fails, the rules answer, a notice tells why, and `failed` is true. Closing the iterator ends the explainer's
-    work.
+    as soon as the model's plan of it is whole, and what the model sees line by line after it; within two seconds a
+    notice says that one waits. Where a model fails, what was shown stays, or else the rules answer; a notice tells
+    why, and `failed` is true. Closing the iterator ends the explainer's work.
     """
     if explainer is None or not getattr(explainer, "plans", True):
         yield by_rules(prompt, explainer)
         return
-    fitted, text = fit(prompt, explainer), ""
-    cut = (Wording(prompt.words)(CUT),) if fitted.question != prompt.question else ()
-    shown: Answer | None = None
-    try:
-        # an iterator of a generator can be closed; one that cannot has nothing to end
-        with closing(cast(Any, _Closable(explainer.stream(fitted)))) as pieces:
-            for piece in pieces:
-                text += piece
-                if shown is None and (shown := read_answer(text, prompt, explainer.name, False)):
-                    yield replace(shown, notices=shown.notices + cut)
-    except ExplainerError as error:
-        yield replace(by_rules(prompt, None, str(error)), failed=True)
+    fitted, w = fit(prompt, explainer), Wording(prompt.words)
+    cut = (w(CUT),) if fitted.question != prompt.question else ()
+    shown, heard = None, Heard("")
+    with closing(cast(Any, listen(explainer, fitted))) as all_heard:
+        for heard in all_heard:
+            if heard.ended or len(heard.text) > LONGEST:
+                break
+            if heard.waiting:
+                yield replace(
+                    shown or Answer(""), notices=(w(WAITING, name=explainer.name),), source=explainer.name
+                )
+            elif (grown := read_answer(heard.text, prompt, explainer, ended=False)) and grown != shown:
+                shown = replace(grown, notices=grown.notices + cut)
+                yield shown
+    final = read_answer(heard.text, prompt, explainer)
+    if final is None:
+        failure = heard.failed or w(SAID_NOTHING, name=explainer.name)
+        yield replace(by_rules(prompt, None, failure), failed=True)
         return
-    final = read_answer(text, prompt, explainer.name)
-    yield replace(final, notices=final.notices + cut) if final else by_rules(prompt, None, "")
+    why = (heard.failed,) if heard.failed else ask_twice(explainer, fitted, final)
+    yield replace(final, notices=(*final.notices, *why, *cut), failed=bool(heard.failed))
 
 
 def prompt_for(
@@ -104,18 +115,3 @@ def _look_at(source: Source, inspection: Inspection) -> Pixels | None:
     except LooktwiceError:
         return None
     return seen.pixels if (seen.width, seen.height) == (inspection.width, inspection.height) else None
-
-
-class _Closable:
-    """An iterator whose `close` ends what it iterates over, where that can be ended."""
-
-    def __init__(self, pieces: Iterator[str]) -> None:
-        self._pieces = pieces
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pieces)
-
-    def close(self) -> None:
-        """End the work."""
-        if close := getattr(self._pieces, "close", None):
-            close()

@@ -6,7 +6,7 @@ and code words the facts of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,12 +25,14 @@ class Subject:
     """One inspection that is asked about, with what there is to see of it.
 
     `picture` [height, width, 3] uint8 is the displayed picture and `reference` a good part of the product in any
-    size; both are None where they are not at hand.
+    size; both are None where they are not at hand. `good` holds, by the id of a region, what a good part shows at
+    its place.
     """
 
     inspection: Inspection
     picture: Pixels | None = field(default=None, compare=False, repr=False)
     reference: Pixels | None = field(default=None, compare=False, repr=False)
+    good: Mapping[str, Pixels] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

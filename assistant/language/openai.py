@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -52,9 +53,7 @@ class OpenAIExplainer:
     ) -> None:
         if not model.strip():
             raise ExplainerError("Say which model of the endpoint to use, as in http://localhost:8000/v1#model.")
-        self._endpoint = Endpoint(
-            url, model.replace("{", "{{") + " at {host}", key_variable, patience or Patience()
-        )
+        self._endpoint = Endpoint(url, model, key_variable, patience or Patience())
         self._model, self._context, self._answer = model, context, answer_tokens
         self._found: Abilities | None = None
 
@@ -117,11 +116,11 @@ class OpenAIExplainer:
         first: Mapping[str, Any] = next(
             (p.odds[0] for p in self._one_word(body | {"logprobs": True, "top_logprobs": 10}, wait) if p.odds), {}
         )
-        weights = {
-            str(row.get("token", "")).strip().lower(): row.get("logprob") for row in first.get("top_logprobs", ())
-        }
-        likely = {word: math.exp(odds) for word, odds in weights.items() if isinstance(odds, int | float)}
-        yes, no = (sum(likely.get(word, 0.0) for word in words) for words in (YES, NO))
+        likely: defaultdict[str, float] = defaultdict(float)
+        for row in first.get("top_logprobs") or ():
+            if isinstance(row.get("logprob"), int | float):
+                likely[str(row.get("token", "")).strip().casefold()] += math.exp(row["logprob"])
+        yes, no = (sum(likely[word] for word in words) for words in (YES, NO))
         return yes / (yes + no) if yes + no > 0 else None
 
     def _one_word(self, body: dict[str, Any], wait: Wait) -> Iterator[Any]:

@@ -59,8 +59,7 @@ def read_said(text: str, records: Sequence[Inspection], *, ended: bool = True) -
     ids, text = list_ids(records), text.rpartition(CLOSE)[2]
     if begin := _OPENING.search(text):
         table, whole = read_table(text[begin.start() :])
-        if table or not ended:
-            return Read(_fit(table, records), "plan", whole or all(name in table for name in CHECKED))
+        return Read(_fit(table, records), "plan", whole or all(name in table for name in CHECKED))
     if not ended and (text.lstrip()[:1] in ("`", "{", "[", "") or not _SENTENCE_END.search(text)):
         return Read(Plan(), "text", False)
     return Read(Plan(seen=as_seen(text, ids)), "text", False)

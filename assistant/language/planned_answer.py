@@ -21,6 +21,7 @@ RULES = "template"
 """Who is said to have planned an answer that the rules planned."""
 
 NO_PLAN = "{name} gave no plan that can be read, so rules chose the facts."
+PLAIN = "in plain text"
 NOT_TRAINED = "template, as {name} is not trained to plan"
 
 
@@ -35,22 +36,29 @@ def by_rules(prompt: Prompt, explainer: Explainer | None = None, failure: str = 
     return said
 
 
-def read_answer(text: str, prompt: Prompt, name: str, whole: bool = True) -> Answer | None:
-    """The answer in what `name` wrote; None where nothing can be read of it, or not yet where it is not `whole`.
+def read_answer(text: str, prompt: Prompt, explainer: Explainer, *, ended: bool = True) -> Answer | None:
+    """The answer in what an explainer wrote; None where nothing can be read of it, or not yet while it writes.
 
-    Its facts are worded by code. What it sees is shown without what only the record may say; notices tell what was
-    left out.
+    Its facts are worded by code, once the plan of them is whole. What it sees is shown without what only the
+    record may say; notices tell what was left out.
     """
-    w, records = Wording(prompt.words), prompt.inspections
-    read = read_said(text, records, ended=whole)
-    if not whole:
-        return _word(replace(read.plan, seen=(), disagrees=""), prompt, name) if read.settled else None
-    if not text.strip():
+    w = Wording(prompt.words)
+    read = read_said(text, prompt.inspections, ended=ended)
+    plan, is_plan = read.plan, read.form == "plan"
+    if is_plan and not ended and not read.settled:
         return None
-    notices = (w(NO_PLAN, name=name),) if read.form == "text" else ()
-    look = own_look(read.plan.seen, read.plan.disagrees, w)
-    said = _word(replace(read.plan, seen=look.seen, disagrees=look.disagrees), prompt, name)
+    look = own_look(plan.seen, plan.disagrees, w)
+    if not _tells(plan) and not look.seen and not look.disagrees and not look.notices:
+        return None
+    how = getattr(explainer, "how", "") if is_plan else w(PLAIN)
+    said = _word(replace(plan, seen=look.seen, disagrees=look.disagrees), prompt, say_source(explainer.name, how))
+    notices = () if is_plan else (w(NO_PLAN, name=explainer.name),)
     return replace(said, notices=(*notices, *look.notices))
+
+
+def say_source(name: str, how: str) -> str:
+    """Who planned an answer, and how he is held to a plan."""
+    return f"{name}, {how}" if how else name
 
 
 def _word(plan: Plan, prompt: Prompt, name: str) -> Answer:

@@ -91,6 +91,12 @@ def read_form(question: str, language: str | None = None) -> Form:
     return take_form(load_table(language or read_language(question)), question)[1]
 
 
+def asks_yes_no(question: str, language: str | None = None) -> bool:
+    """Whether any part of a question wants a yes or a no."""
+    table = load_table(language or read_language(question))
+    return any(_asks_yes_no(table, normalize(part, table.language)) for part in split_clauses(table, question))
+
+
 def take_form(table: Table, question: str) -> tuple[str, Form]:
     """A question without the words that ask for a form, and that form."""
     forms: tuple[Form, ...] = ("json", "table", "word", "plain", "sentence", "long")

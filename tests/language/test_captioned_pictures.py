@@ -1,5 +1,7 @@
 """What a large model is shown: the right pictures, in the right order, never too large or too thin."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,17 @@ def test_one_inspection_is_shown_whole_boxed_compared_and_enlarged(pixels, good)
     assert all(picture.mode == "RGB" and max(picture.size) <= 600 for _, picture in views)
     assert views[0][1].size == (600, 450) and views[2][1].size == (160, 160)
     assert np.abs(np.asarray(views[0][1], float) - np.asarray(views[1][1], float)).max() > 100
+
+
+def test_a_region_is_followed_by_its_place_on_a_good_part(pixels, good):
+    shown = subject(pixels, (100, 50, 160, 90), (300, 50, 360, 90))
+    views = show((replace(shown, good={"R2": good(3)}),))
+    assert [caption for caption, _ in views][2:] == [
+        "Region [R1] enlarged, with its surroundings.",
+        "Region [R2] enlarged, with its surroundings.",
+        "The same place on a good part, for [R2].",
+    ]
+    assert (np.asarray(views[-1][1]) == good(3)).all()
 
 
 def test_a_region_is_cut_out_at_full_resolution(pixels):

@@ -1,17 +1,33 @@
-"""A conversation: what is shown grows by checked sentences, stops when told, and fits the context."""
+"""A conversation: code words what a plan picks, what the model sees comes apart, and whatever fails is told."""
 
+import json
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from fake_endpoint import plan_of
 from PIL import Image
-from test_template import DEFECT, GOOD
 
 from assistant.errors import ExplainerError
+from assistant.inspection import Evidence, Inspection, Region, Seen
 from assistant.language import answer
-from assistant.language.conversation import CUT, converse, fit, prompt_for
+from assistant.language.asked_twice import DIFFERS
+from assistant.language.conversation import CUT, LONGEST, SAID_NOTHING, WAITING, converse, fit, prompt_for
 from assistant.language.explainer import Prompt, Subject
-from assistant.language.guard import REPLACED
+from assistant.language.planned_answer import NO_PLAN, PLAIN
+
+ORIGIN = Evidence("predictive", "estimated for 5 % false alarms from 4 good pictures", 4, 0.05, 0.2, 0.05, 0.44)
+BOXES = ((10, 10, 60, 40), "top left"), ((200, 200, 260, 240), "bottom right")
+REGIONS = tuple(
+    Region(f"R{n}", box, 900, 0.01, 0.9 - n / 10, place, "severe") for n, (box, place) in enumerate(BOXES, 1)
+)
+DEFECT = Inspection(
+    path="a.png", mode="few-shot", score=0.83, p_value=0.02, threshold=0.6, review_threshold=0.5, verdict="defect",
+    regions=REGIONS, width=320, height=300, evidence=ORIGIN, references=4, product="bracket",
+)  # fmt: skip
+GOOD = replace(DEFECT, path="b.png", score=0.3, p_value=0.6, verdict="good", regions=())
+GROOVE = "A dark groove runs along the rim."
 
 
 class Told:
@@ -20,8 +36,8 @@ class Told:
     name = "told"
     context = 1000
 
-    def __init__(self, text="", error=None):
-        self.text, self.error, self.given, self.closed = text, error, [], False
+    def __init__(self, text="", error=None, pause=0.0):
+        self.text, self.error, self.pause, self.given, self.closed = text, error, pause, [], False
         self.prompts = []
 
     def count(self, text):
@@ -30,6 +46,7 @@ class Told:
     def stream(self, prompt):
         self.prompts.append(prompt)
         try:
+            time.sleep(self.pause)
             for start in range(0, len(self.text), 3):
                 self.given.append(start)
                 yield self.text[start : start + 3]
@@ -43,66 +60,120 @@ def ask(question="Where is it?", *found, history=()):
     return Prompt(question, tuple(map(Subject, found or (DEFECT,))), history)
 
 
-TEXT = "The part is defective. [R1] lies in the top left. The score is 0.83 and no secret."
+def by_rules(question="Where is it?"):
+    return answer(DEFECT, question)
 
 
-def test_the_answer_grows_by_whole_checked_sentences():
-    said = list(converse(Told(TEXT), ask()))
-    assert [a.text for a in said] == [
-        "The part is defective.",
-        "The part is defective. [R1] lies in the top left.",
-        TEXT,
-    ]
+def test_what_code_words_comes_first_and_what_is_seen_apart_from_it():
+    said = list(converse(Told(plan_of()), ask()))
+    assert len({a.text for a in said}) == 1 and "top left" in said[0].text
+    assert said[0].seen == () and said[-1].seen == (Seen("R1", GROOVE),)
     assert {a.source for a in said} == {"told"} and said[-1].regions == ("R1",)
-    assert not any(a.notices for a in said)
+    assert not said[-1].failed and not said[-1].notices and GROOVE not in said[-1].whole
 
 
-def test_a_contradiction_is_never_shown_not_even_for_a_moment():
-    lie = "The part is defective. [R1] lies in the bottom right. The score is 0.83."
-    said = list(converse(Told(lie), ask()))
-    assert not any("bottom right." in a.text for a in said)
-    assert "[R1] lies in the top left" in said[-1].text and said[-1].notices == (REPLACED,)
-    assert said[-1].source == "told"
+def test_no_word_of_a_model_is_among_what_is_checked():
+    seen = [
+        {"where": "R1", "text": text, "sure": "clear"} for text in ("The part is good.", GROOVE, "It is 3 mm.")
+    ]
+    *_, last = converse(Told(plan_of(seen=seen)), ask())
+    assert [one.text for one in last.seen] == [GROOVE]
+    assert last.notices == ("2 lines of what the model sees were left out: they spoke of a verdict or a number.",)
+    assert last.text == list(converse(Told(plan_of(seen=[])), ask()))[-1].text
 
 
-def test_what_only_contradicts_ends_as_the_templates_answer_at_once():
-    (only,) = converse(Told("The part is good. Nothing is wrong."), ask())
-    assert only.text == answer(DEFECT, "Where is it?").text and only.source == "template" and only.notices
+def test_a_disagreement_changes_nothing_but_is_kept():
+    *_, plain = converse(Told(plan_of()), ask())
+    *_, last = converse(Told(plan_of(disagrees="The rim looks whole to me.")), ask())
+    assert last.disagrees == "The rim looks whole to me." and last.text == plain.text
 
 
-def test_without_an_explainer_the_template_answers():
-    assert list(converse(None, ask())) == [answer(DEFECT, "Where is it?")]
+def test_without_an_explainer_the_rules_answer():
+    assert list(converse(None, ask())) == [by_rules()]
     (both,) = converse(None, ask("how many are defective?", DEFECT, GOOD))
-    assert "Of 2 pictures" in both.text
+    assert both.source == "template"
 
 
-def test_a_failure_is_told_and_the_template_answers():
-    *_, last = converse(Told("The part is defective. It", error="The endpoint did not answer."), ask())
-    assert last.text == answer(DEFECT, "Where is it?").text and last.source == "template"
-    assert "The endpoint did not answer." in last.notices[0]
+def test_a_text_that_is_no_plan_is_shown_as_seen_beside_what_rules_choose():
+    *_, last = converse(Told("I see a groove at R1. The part is defective."), ask())
+    assert last.text == by_rules().text and [one.text for one in last.seen] == ["I see a groove at R1."]
+    assert last.source == f"template and told, {PLAIN}" and not last.failed
+    assert last.notices[0] == NO_PLAN.format(name="told") and "a verdict" in last.notices[1]
+
+
+def test_who_keeps_one_waiting_is_named_within_two_seconds():
+    start = time.monotonic()
+    talk = converse(Told(plan_of(), pause=2.5), ask())
+    first = next(talk)
+    assert time.monotonic() - start < 2 and first.notices == (WAITING.format(name="told"),) and not first.text
+    *_, last = talk
+    assert last.text and not last.notices
+
+
+def test_what_was_shown_before_a_failure_stays():
+    text = plan_of()
+    cut = text[: text.index('"disagrees"')]
+    *_, last = converse(Told(cut, error="It broke off."), ask())
+    assert last.failed and last.seen == (Seen("R1", GROOVE),) and last.notices == ("It broke off.",)
+    assert last.source == "told"
+    *_, early = converse(Told(text[:30], error="It broke off."), ask())
+    assert early.failed and early.text == by_rules().text and early.source == "template"
+    assert early.notices[0] == "It broke off." and "record alone" in early.notices[1]
+
+
+def test_an_empty_answer_is_told():
+    (only,) = converse(Told(""), ask())
+    assert only.failed and only.text == by_rules().text and only.notices[0] == SAID_NOTHING.format(name="told")
 
 
 def test_closing_ends_the_explainers_work():
-    explainer = Told(TEXT * 20)
+    explainer = Told(plan_of(cannot=["cause"] * 3000))
+    explainer.pause = 0.01
     talk = converse(explainer, ask())
+    talk.close()
+    slow = Told("a groove. " * 3000)
+    talk = converse(slow, ask())
     next(talk)
     talk.close()
-    assert explainer.closed and len(explainer.given) < 20
+    assert slow.closed
 
 
-def test_an_answer_gone_wrong_is_not_listened_to_the_end():
-    explainer = Told("The part is defective. " * 3 + "Very much so. " * 500)
-    *_, last = converse(explainer, ask())
-    assert explainer.closed and len(explainer.given) < 200
-    assert last.source == "template" and "circles" in last.notices[0]
-    endless = Told("word " * 10_000)
+def test_nobody_is_listened_to_without_end():
+    endless = Told("word " * 100_000)
     *_, last = converse(endless, ask())
-    assert endless.closed and len(endless.given) < 2000 and last.source == "template"
+    assert endless.closed and last.text == by_rules().text and len(endless.given) * 3 < 100 * LONGEST
 
 
-def test_an_empty_answer_is_the_templates():
-    (only,) = converse(Told(""), ask())
-    assert only.source == "template" and "empty" in only.notices[0]
+class Odd(Told):
+    """One that tells how likely it says yes: plainly, and where the answer is put in its mouth."""
+
+    how = "held to a JSON schema"
+
+    def __init__(self, plain, led):
+        super().__init__(plan_of())
+        self.plain, self.led, self.heard = plain, led, []
+
+    def odds_of_yes(self, prompt, question):
+        self.heard.append(question)
+        return self.led if "quite sure" in question else self.plain
+
+
+@pytest.mark.parametrize(
+    ("plain", "led", "differs"), [(0.9, 0.2, True), (0.9, 0.8, False), (0.1, 0.6, True), (None, None, False)]
+)
+def test_a_yes_or_no_is_asked_twice_and_a_difference_is_said(plain, led, differs):
+    odd = Odd(plain, led)
+    *_, last = converse(odd, ask("Is there a scratch at R1?"))
+    assert (DIFFERS.format(name="told") in last.notices) == differs
+    assert last.source == "told, held to a JSON schema"
+    if plain is not None:
+        assert ("answer is No" if plain > 0.5 else "answer is Yes") in odd.heard[1]
+
+
+def test_other_questions_are_asked_once():
+    odd = Odd(0.9, 0.1)
+    list(converse(odd, ask("Where is it?")))
+    assert odd.heard == []
 
 
 def test_history_goes_oldest_first_and_evidence_and_question_stay():
@@ -121,9 +192,9 @@ def test_fifty_pictures_of_talk_stay_within_the_context():
 
 
 def test_a_long_question_is_cut_with_a_notice():
-    explainer = Told(TEXT)
+    explainer = Told(plan_of())
     *_, last = converse(explainer, ask("why " * 5000))
-    assert CUT in last.notices and last.text == TEXT
+    assert CUT in last.notices
     (prompt,) = explainer.prompts
     assert 0 < explainer.count(prompt.question) <= 500
 
@@ -145,6 +216,6 @@ def test_pictures_are_read_only_for_an_explainer_that_looks(tmp_path):
     assert several[0].picture[0, 0, 0] == 9 and several[1].picture is None
 
 
-@pytest.mark.parametrize("text", ["The score is 0.83.", "The score is 0.83", "The score is 0.83. "])
-def test_a_number_is_not_cut_at_its_point(text):
-    assert [a.text for a in converse(Told(text), ask())][-1] == text.strip()
+def test_a_plan_is_asked_for_in_the_language_of_the_question():
+    *_, last = converse(Told(plan_of()), ask("Wo ist es?"))
+    assert last.language == "de" and json.loads(plan_of())["seen"][0]["text"] == last.seen[0].text

@@ -1,84 +1,41 @@
-"""An endpoint that speaks the protocol of chat completions, and all the ways in which it may not."""
+"""A model behind an endpoint: asked for a plan in the form that it keeps to, with all the pictures, and twice."""
 
 import base64
 import io
 import json
 import logging
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from fake_endpoint import FakeEndpoint, plan_of, speak
 from PIL import Image
 
 from assistant.errors import ExplainerError
 from assistant.inspection import Inspection, Region
+from assistant.language.abilities import FILE, LADDER, PROBE_SCHEMA, Abilities, recall
+from assistant.language.endpoint import KEY_VARIABLE, Patience
 from assistant.language.explainer import Prompt, Subject
-from assistant.language.openai import LARGEST, OpenAIExplainer, Patience
+from assistant.language.openai import OpenAIExplainer
+from assistant.language.plan import plan_schema, read_plan
+from assistant.models.cache import cache_root
+from assistant.prompts.instruct import CHOICE_RULES, LOOK_RULES, PLAN_RULES
 
 KEY = "sk-very-secret-0123456789"
-VARIABLE = "LOOKTWICE_OPENAI_KEY"
-
-
-class Server(ThreadingHTTPServer):
-    """Answers each POST with `script(handler)`; keeps what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self, script):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script, self.asked = script, []
-        self.gone = threading.Event()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-    def handle_error(self, request, address):
-        self.gone.set()
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.path, dict(self.headers), body))
-        self.server.script(self)
-
-    def log_message(self, *_):
-        pass
-
-    def begin(self, status=200, kind="text/event-stream", **headers):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def say(self, *pieces, end="data: [DONE]\n\n"):
-        for piece in pieces:
-            self.event({"choices": [{"delta": {"content": piece}, "finish_reason": None}]})
-        self.wfile.write(end.encode())
-
-    def event(self, row):
-        self.wfile.write(f"data: {json.dumps(row)}\n\n".encode())
 
 
 @pytest.fixture
-def serve(monkeypatch):
-    """serve(script) -> a running server."""
-    monkeypatch.setenv(VARIABLE, KEY)
+def serve(monkeypatch, tmp_path):
+    """serve(script, **how) -> a running endpoint; what is found out is kept in a folder of its own."""
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    monkeypatch.setenv("LOOKTWICE_CACHE", str(tmp_path / "cache"))
     running = []
 
-    def start(script):
-        server = Server(script)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        running.append(server)
-        return server
+    def start(script, **how):
+        running.append(FakeEndpoint(script, **how))
+        return running[-1]
 
     yield start
     for server in running:
-        server.shutdown()
-        server.server_close()
+        server.end()
 
 
 @pytest.fixture
@@ -95,48 +52,33 @@ def prompt(good):
         width=160,
         height=120,
     )
-    subject = Subject(found, good(1, 160, 120), good(2))
+    subject = Subject(found, good(1, 160, 120), good(2), {"R1": good(3)})
     return Prompt("Where is it?", (subject,), (("Is it good?", "No, it is not."),))
 
 
-def explainer(server, **how):
-    return OpenAIExplainer(server.url, "tiny", patience=Patience(2, 2, 4), **how)
+def explainer(server, model="tiny", **how):
+    return OpenAIExplainer(server.url, model, patience=Patience(2, 3, 3, 6), **how)
 
 
-def speak(*pieces):
-    def script(handler):
-        handler.begin()
-        handler.say(*pieces)
-
-    return script
+def heard(one, prompt):
+    return "".join(one.stream(prompt))
 
 
-def complaint(server, prompt, **how):
-    """The one sentence in which asking ends, which never holds the key."""
-    with pytest.raises(ExplainerError) as raised:
-        "".join(explainer(server, **how).stream(prompt))
-    chain, error = [], raised.value
-    while error:
-        chain.append(repr(error))
-        error = error.__cause__
-    assert KEY not in " ".join(chain)
-    assert str(raised.value).endswith(".") and "\n" not in str(raised.value)
-    return str(raised.value)
-
-
-def test_pieces_come_as_they_are_sent_and_the_request_says_all(serve, prompt):
-    server = serve(speak("At the ", "top left ", "[R1]. Größe", " ✓"))
-    assert list(explainer(server).stream(prompt)) == ["At the ", "top left ", "[R1]. Größe", " ✓"]
+def test_the_request_holds_the_rules_the_pictures_the_question_and_the_schema(serve, prompt):
+    server = serve(speak(plan_of()))
+    one = explainer(server)
+    assert read_plan(heard(one, prompt), prompt.inspections).seen and one.how == "held to a JSON schema"
     ((path, headers, body),) = server.asked
     assert path == "/v1/chat/completions" and headers["Authorization"] == f"Bearer {KEY}"
     assert body["model"] == "tiny" and body["stream"] is True and body["max_tokens"] > 0
+    assert body["response_format"]["json_schema"]["schema"] == plan_schema(prompt.inspections)
+    assert body["response_format"]["json_schema"]["strict"] is True
+    assert body["chat_template_kwargs"]["enable_thinking"] is False
     system, first, said, last = body["messages"]
     assert [m["role"] for m in body["messages"]] == ["system", "user", "assistant", "user"]
-    assert (
-        "final" in system["content"] and "Where is it?" in last["content"] and "No, it is not." in said["content"]
-    )
+    assert system["content"] == PLAN_RULES and "Where is it?" in last["content"] and "it is not" in said["content"]
     urls = [part["image_url"]["url"] for part in first["content"] if part["type"] == "image_url"]
-    assert len(urls) == 4
+    assert len(urls) == 5, "picture, boxes, good part, region, and the same place on a good part"
     for url in urls:
         head, data = url.split(",")
         assert head == "data:image/jpeg;base64"
@@ -145,243 +87,170 @@ def test_pieces_come_as_they_are_sent_and_the_request_says_all(serve, prompt):
     assert "Verdict: defect." in texts and "[R1]" in texts and "Is it good?" in texts
 
 
-def test_a_piece_is_there_before_the_next_is_sent(serve, prompt):
-    go_on = threading.Event()
+def test_what_an_endpoint_can_is_found_out_once_and_kept(serve, prompt):
+    server = serve(speak(plan_of()))
+    one = explainer(server)
+    assert one.how == ""
+    heard(one, prompt)
+    heard(one, prompt)
+    heard(explainer(server), prompt)
+    assert len(server.probed) == 1 and server.probed[0]["response_format"]["json_schema"]["schema"] == PROBE_SCHEMA
+    assert not any(part for m in server.probed[0]["messages"] for part in m["content"] if isinstance(part, dict))
+    heard(explainer(server, "another"), prompt)
+    assert len(server.probed) == 2
+    kept = (cache_root() / FILE).read_text()
+    assert server.url not in kept and KEY not in kept and recall(server.url, "tiny").form == "schema"
+
+
+@pytest.mark.parametrize("kept", ["", "[]", '{"a": 1}', "{"])
+def test_a_damaged_note_of_it_is_written_anew(serve, prompt, kept):
+    server = serve(speak(plan_of()))
+    cache_root().mkdir(parents=True)
+    (cache_root() / FILE).write_text(kept)
+    heard(explainer(server), prompt)
+    assert recall(server.url, "tiny") is not None
+
+
+def test_a_model_that_is_held_to_no_schema_is_told_it_in_the_question(serve, prompt):
+    server = serve(speak(f"```json\n{plan_of()}\n```"), schema=False)
+    one = explainer(server)
+    assert "```json" in heard(one, prompt) and one.how == "asked for JSON"
+    body = server.asked[0][2]
+    assert "response_format" not in body and '"facts"' in body["messages"][-1]["content"]
+
+
+def refuse(*words):
+    """A script that refuses a request with any of these fields in it."""
 
     def script(handler):
-        handler.begin()
-        handler.say("One", end="")
-        go_on.wait(5)
-        handler.say("two")
-
-    stream = explainer(serve(script)).stream(prompt)
-    assert next(stream) == "One" and not go_on.is_set()
-    go_on.set()
-    assert list(stream) == ["two"]
-
-
-def test_comments_other_fields_and_events_without_text_are_passed_over(serve, prompt):
-    def script(handler):
-        handler.begin()
-        handler.wfile.write(b": waiting\r\n\r\nevent: x\r\nid: 3\r\n")
-        handler.event({"choices": []})
-        handler.event({"choices": [{"delta": {"role": "assistant", "content": None}}]})
-        handler.event({"choices": [{"delta": {"reasoning_content": "hm"}}]})
-        handler.wfile.write(b'data:{"choices":[{"delta":{"content":"Yes."},"finish_reason":"stop"}]}\r\n\r\n')
-
-    assert "".join(explainer(serve(script)).stream(prompt)) == "Yes."  # ended by its finish reason, without [DONE]
-
-
-def test_an_answer_that_comes_at_once_is_taken(serve, prompt):
-    def script(handler):
-        handler.begin(kind="application/json; charset=utf-8")
-        handler.wfile.write(json.dumps({"choices": [{"message": {"content": "All at once."}}]}).encode())
-
-    assert list(explainer(serve(script)).stream(prompt)) == ["All at once."]
-
-
-def test_a_model_that_wants_newer_words_is_asked_in_them_once(serve, prompt):
-    def script(handler):
-        if "max_tokens" in handler.server.asked[-1][2]:
-            handler.begin(400, "application/json")
+        body = handler.server.asked[-1][2]
+        if any(word in body for word in words):
+            handler.json({"error": {"message": f"Unsupported parameter: {words[0]!r}."}}, 400)
+        elif "hello" in str(body["messages"][-1]["content"]):
+            speak('{"word": "azure"}' if "response_format" in body else "Hello!")(handler)
         else:
-            speak("Now.")(handler)
+            speak(plan_of())(handler)
 
-    server = serve(script)
-    assert list(explainer(server).stream(prompt)) == ["Now."]
-    second = server.asked[1][2]
-    assert second["max_completion_tokens"] > 0 and "temperature" not in second and len(server.asked) == 2
+    return script
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("refused", "found"),
     [
-        (400, "did not accept"),
-        (401, f"refused the key in {VARIABLE}"),
-        (404, "name of the model"),
-        (413, "did not accept"),
-        (429, "too many requests"),
-        (500, "HTTP 500"),
-        (204, "HTTP 204"),
+        (("chat_template_kwargs",), LADDER[1]),
+        (("max_tokens",), LADDER[2]),
+        (("max_tokens", "reasoning_effort"), LADDER[3]),
+        (("response_format", "chat_template_kwargs"), LADDER[4]),
+        (("response_format", "max_tokens"), LADDER[5]),
     ],
 )
-def test_a_refusal_is_one_sentence_without_what_the_server_says(serve, prompt, status, words):
+def test_what_is_refused_is_left_out_the_next_time(serve, prompt, refused, found):
+    server = serve(refuse(*refused), probes=False)
+    assert heard(explainer(server), prompt) == plan_of()
+    kept = recall(server.url, "tiny")
+    assert (kept.form, kept.words, kept.quiet) == (found.form, found.words, found.quiet)
+    assert len(server.asked) == LADDER.index(found) + 2
+    assert not any(word in server.asked[-1][2] for word in refused)
+
+
+def test_where_only_the_large_schema_is_refused_the_model_is_told_it(serve, prompt):
     def script(handler):
-        handler.begin(status, "application/json")
-        handler.wfile.write(json.dumps({"error": {"message": f"bad key {KEY}"}}).encode())
+        body = handler.server.asked[-1][2]
+        if "response_format" in body:
+            handler.json({"error": {"message": "Invalid schema for response_format: too many enums"}}, 400)
+        else:
+            speak(plan_of())(handler)
 
     server = serve(script)
-    assert words in complaint(server, prompt)
-    assert len(server.asked) == (2 if status == 400 else 1)
+    one = explainer(server)
+    assert heard(one, prompt) == plan_of() and one.how == "asked for JSON"
+    heard(one, prompt)
+    assert len(server.asked) == 3, "once is enough"
 
 
-def test_a_redirect_is_not_followed(serve, prompt):
-    other = serve(speak("Got you."))
-    server = serve(lambda handler: handler.begin(307, Location=f"{other.url}/chat/completions"))
-    assert "not followed" in complaint(server, prompt)
-    assert other.asked == []
+def test_who_refuses_everything_is_told_of(serve, prompt):
+    server = serve(lambda handler: handler.json({}, 400), probes=False)
+    with pytest.raises(ExplainerError, match="did not accept"):
+        heard(explainer(server), prompt)
+    assert len(server.asked) == len(LADDER) and recall(server.url, "tiny") is None
 
 
-def test_without_a_key_none_is_sent_and_one_is_asked_for(serve, prompt, monkeypatch):
-    monkeypatch.delenv(VARIABLE)
-    server = serve(speak("Hello."))
-    assert list(explainer(server).stream(prompt)) == ["Hello."]
-    assert "Authorization" not in server.asked[0][1]
-    assert f"set {VARIABLE}" in complaint(serve(lambda handler: handler.begin(401)), prompt)
-
-
-def test_another_variable_holds_the_key(serve, prompt, monkeypatch):
-    monkeypatch.setenv("OTHER_KEY", "other")
-    server = serve(speak("Hello."))
-    list(explainer(server, key_variable="OTHER_KEY").stream(prompt))
-    assert server.asked[0][1]["Authorization"] == "Bearer other"
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"data: {not json\n\n",
-        b"data: [1, 2]\n\n",
-        b'data: {"choices": 3}\n\n',
-        b'data: {"choices": [{"delta": "x"}]}\n\n',
-        b'data: {"choices": [{"delta": {"content": [1]}}]}\n\n',
-        b'data: {"error": {"message": "' + KEY.encode() + b'"}}\n\n',
-        b"data: " + b"[" * 100_000 + b"\n\n",
-        b"\xff\xfe\x00 nothing of the kind\n",
-        b"",
-    ],
-)
-def test_garbage_is_an_error_and_no_answer(serve, prompt, garbage):
-    def script(handler):
-        handler.begin()
-        handler.wfile.write(garbage)
-
-    words = complaint(serve(script), prompt)
-    assert any(w in words for w in ("does not speak", "reports an error", "broke off")), words
-
-
-def test_what_is_not_http_at_all_is_an_error(serve, prompt):
-    def script(handler):
-        handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
-
-    assert "cannot be reached" in complaint(serve(script), prompt)
-
-
-def test_a_cut_connection_is_told_after_what_came(serve, prompt):
-    def script(handler):
-        handler.begin(**{"Content-Length": "5000"})
-        handler.say("The part ", end="")
-
-    stream = explainer(serve(script)).stream(prompt)
-    assert next(stream) == "The part "
-    with pytest.raises(ExplainerError, match="broke off"):
-        next(stream)
-
-
-def test_silence_ends_and_so_does_an_endless_trickle(serve, prompt):
-    def silent(handler):
-        handler.begin()
-        handler.server.gone.wait(6)
-
-    def trickle(handler):
-        handler.begin()
-        while True:
-            handler.wfile.write(b": still here\n")
-            time.sleep(0.05)
-
-    for script, patience in ((silent, Patience(2, 0.3, 9)), (trickle, Patience(2, 2, 0.4))):
-        server = serve(script)
-        start = time.monotonic()
-        with pytest.raises(ExplainerError, match="too long to answer"):
-            list(OpenAIExplainer(server.url, "tiny", patience=patience).stream(prompt))
-        assert time.monotonic() - start < 2
-        server.gone.set()
-
-
-def test_an_answer_without_end_is_cut_off(serve, prompt):
-    def script(handler):
-        handler.begin()
-        for _ in range(2 * LARGEST // 100_000):
-            handler.wfile.write(b"data:" + b" " * 100_000)
-
-    assert "too long" in complaint(serve(script), prompt)
-
-
-def test_closing_ends_the_connection(serve, prompt):
-    def script(handler):
-        handler.begin()
-        while True:
-            handler.say("on and on ", end="")
-            time.sleep(0.01)
-
-    server = serve(script)
-    stream = explainer(server).stream(prompt)
-    assert next(stream) == "on and on "
-    assert not server.gone.is_set()
-    stream.close()
-    assert server.gone.wait(3)  # the server finds nobody to talk to
-
-
-def test_nobody_there_is_one_sentence(serve, prompt):
-    server = serve(speak("x"))
-    server.shutdown()
-    server.server_close()
-    assert "cannot be reached" in complaint(server, prompt)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.com/v1",
-        "http://192.168.0.7:8000/v1",
-        "http://localhost.example.com/v1",
-        "http://127.0.0.1@example.com/v1",
-        "http://user:pass@localhost/v1",
-        "http://localhost\\@example.com/v1",
-        "https://example.com/v1?key=1",
-        "ftp://localhost/v1",
-        "file:///etc/passwd",
-        "http://",
-        "https://[::1/v1",
-        "localhost:8000",
-    ],
-)
-def test_plain_http_stays_on_this_machine_and_urls_hold_no_secrets(url):
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_a_failure_while_finding_out_is_no_finding(serve, prompt, status):
+    server = serve(lambda handler: handler.begin(status), probes=False)
     with pytest.raises(ExplainerError):
-        OpenAIExplainer(url, "tiny")
+        heard(explainer(server), prompt)
+    assert len(server.asked) == 1 and recall(server.url, "tiny") is None
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8000/v1/", "http://[::1]:8000/v1", "https://example.com/v1"])
-def test_these_urls_are_right(url):
-    assert OpenAIExplainer(url, "tiny").name.startswith("tiny at ")
+def test_thoughts_are_not_said_in_whatever_way_they_come(serve, prompt):
+    def script(handler):
+        handler.begin()
+        handler.think("Is it good? ", "Hm.")
+        handler.say("<thi", "nk>Yes, it is", " good.</think>", *plan_of())
+
+    assert heard(explainer(serve(script)), prompt) == plan_of()
+
+
+def test_a_choice_is_asked_for_its_letter_alone(serve, prompt):
+    server = serve(speak('{"letter": "B"}'))
+    choice = Prompt("Which?\nA: one\nB: two", prompt.subjects, options=("A", "B"))
+    assert heard(explainer(server), choice) == '{"letter": "B"}'
+    body = server.asked[0][2]
+    assert body["response_format"]["json_schema"]["schema"]["properties"]["letter"]["enum"] == ["A", "B"]
+    assert body["messages"][0]["content"] == CHOICE_RULES
+
+
+def odds(**likely):
+    """A script that tells how likely the first words are, by their logarithms."""
+
+    def script(handler):
+        handler.begin()
+        rows = [{"token": token, "logprob": value} for token, value in likely.items()]
+        told = {"content": [{"token": "x", "logprob": -1.0, "top_logprobs": rows}]}
+        handler.event({"choices": [{"delta": {"content": "x"}, "logprobs": told, "finish_reason": "length"}]})
+
+    return script
+
+
+def test_how_likely_it_says_yes_is_read_from_its_first_word(serve, prompt):
+    server = serve(odds(Yes=-0.2, No=-1.8, yes=-3.0, Maybe=-0.1), odds=True)
+    told = explainer(server).odds_of_yes(prompt, "Is there a scratch?")
+    assert told == pytest.approx(0.84, abs=0.01)
+    body = server.asked[0][2]
+    assert body["logprobs"] is True and body["max_tokens"] == 1 and body["messages"][0]["content"] == LOOK_RULES
+    assert "response_format" not in body
+
+
+def test_who_does_not_tell_how_likely_his_words_are_is_not_asked(serve, prompt):
+    server = serve(odds(Yes=-0.2), odds=False)
+    assert explainer(server).odds_of_yes(prompt, "Is there a scratch?") is None and server.asked == []
+    unsure = serve(odds(Maybe=-0.1), odds=True)
+    assert explainer(unsure).odds_of_yes(prompt, "Is there a scratch?") is None
+    broken = serve(lambda handler: handler.begin(500), odds=True)
+    assert explainer(broken).odds_of_yes(prompt, "Is there a scratch?") is None
 
 
 def test_the_key_shows_up_nowhere(serve, prompt, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     one = explainer(serve(speak("Hello.")))
-    list(one.stream(prompt))
-    complaint(serve(lambda handler: handler.begin(401)), prompt)
+    heard(one, prompt)
+    with pytest.raises(ExplainerError):
+        heard(explainer(serve(lambda handler: handler.begin(401))), prompt)
     shown = capfd.readouterr()
     assert KEY not in repr(one) + str(one) + one.name + caplog.text + shown.out + shown.err
 
 
-@pytest.mark.parametrize("key", ["two words", "umläut", "line\nbreak"])
-def test_a_key_that_is_none_is_refused_unread(monkeypatch, key):
-    monkeypatch.setenv(VARIABLE, key)
-    with pytest.raises(ExplainerError) as raised:
-        OpenAIExplainer("http://localhost/v1", "tiny")
-    assert key not in str(raised.value) and VARIABLE in str(raised.value)
-
-
-def test_a_proxy_of_the_environment_is_not_told_what_stays_here(serve, prompt, monkeypatch):
-    proxy = serve(speak("From the proxy."))
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
-    assert list(explainer(serve(speak("From here."))).stream(prompt)) == ["From here."]
-    assert proxy.asked == []
-
-
-def test_tokens_are_counted_on_the_safe_side():
-    one = OpenAIExplainer("http://localhost/v1", "tiny", context=4000)
-    assert one.context == 4000 and one.count("") == 0
+def test_tokens_are_counted_on_the_safe_side_and_the_name_tells_model_and_host():
+    one = OpenAIExplainer("http://localhost/v1", "tiny{0}", context=4000)
+    assert one.context == 4000 and one.count("") == 0 and one.name == "tiny{0} at localhost"
     assert one.count("The verdict is defect: the score of 9 is above it.") >= 14
+    with pytest.raises(ExplainerError):
+        OpenAIExplainer("http://localhost/v1", " ")
+
+
+def test_a_body_says_what_was_found_out():
+    told = Abilities("text", "new", "effort").body("m", [], 9, {"type": "object"})
+    assert told["max_completion_tokens"] == 9 and told["reasoning_effort"] == "low"
+    assert not {"max_tokens", "temperature", "response_format", "chat_template_kwargs"} & set(told)
+    assert json.dumps(told)
