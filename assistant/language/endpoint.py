@@ -96,8 +96,8 @@ class EndpointError(ExplainerError):
 class Endpoint:
     """An endpoint by its base URL, as in "http://localhost:8000/v1"; plain http only to this machine.
 
-    `name`, the model and the host, is what sentences call it. `key_variable` names the environment variable with the key; where it is not
-    set, none is sent. ExplainerError for a URL or a key that cannot be used.
+    `name`, the model and the host, is what sentences call it. `key_variable` names the environment variable with
+    the key; where it is not set, none is sent. ExplainerError for a URL or a key that cannot be used.
     """
 
     def __init__(self, url: str, model: str, key_variable: str, patience: Patience) -> None:
