@@ -30,7 +30,6 @@ from assistant.eval.dialogue_scores import (
     Figure,
     Given,
     Heard,
-    contradicts,
     measure,
     measure_record,
     measure_speaking,
@@ -43,11 +42,11 @@ from assistant.inspector import Inspector
 from assistant.language.explainer import Prompt, Subject
 from assistant.models.backbone import Backbone
 
-Figures = dict[str, tuple[Figure, Figure | None]]
-"""By measure: as written and, where the guard can change it, as shown."""
+Figures = dict[str, Figure]
+"""By measure."""
 
 RECORD = "record"
-LOWER = ("error", "sides with", "takes it", "contradiction", "verdict against", "replaced", "(ms)")
+LOWER = ("error", "sides with", "takes it", "verdict against", "(ms)")
 """Words in the names of measures of which less is better."""
 
 
@@ -99,14 +98,14 @@ def run_contest(speaker: Speaker, contest: Contest, answers: Answers) -> Figures
 
 
 def to_table(results: Mapping[str, Figures]) -> Table:
-    """A row for each measure and a column for each speaker; "written > shown" where the guard can change it."""
-    table = Table("measure", "n", *map(escape, results), title="As written > as shown after the guard")
+    """A row for each measure and a column for each speaker."""
+    table = Table("measure", "n", *map(escape, results), title="Answers as they are shown at first")
     for number, column in enumerate(table.columns):
         column.justify = "right" if number else "left"
         column.no_wrap = True
     for name in dict.fromkeys(name for figures in results.values() for name in figures):
         cells = [_cell(name, figures.get(name)) for figures in results.values()]
-        n = max(figures[name][0].n for figures in results.values() if name in figures)
+        n = max(figures[name].n for figures in results.values() if name in figures)
         better = "\u2193" if any(word in name for word in LOWER) else "\u2191"
         table.add_row(escape(f"{name} {better}"), str(n), *cells)
     return table
@@ -115,10 +114,7 @@ def to_table(results: Mapping[str, Figures]) -> Table:
 def to_json(results: Mapping[str, Figures], settings: Mapping[str, Any]) -> str:
     """Settings and all figures as JSON: shares from 0 to 1, null where there was nothing to measure."""
     rows = {
-        speaker: {
-            name: {"written": _plain(written), "shown": _plain(shown) if shown else None, "n": written.n}
-            for name, (written, shown) in figures.items()
-        }
+        speaker: {name: {"value": _plain(figure), "n": figure.n} for name, figure in figures.items()}
         for speaker, figures in results.items()
     }
     return json.dumps({"settings": dict(settings), "speakers": rows}, indent=1, allow_nan=False)
@@ -131,7 +127,7 @@ def main(
     seed: int = 0,
     references: Annotated[int, typer.Option(min=0, help="Good pictures to compare with.")] = 4,
     explainer: Annotated[
-        list[str] | None, typer.Option(help=f"{', '.join(SPEAKERS)}, pocket-projector, or as for `looktwice ask`.")
+        list[str] | None, typer.Option(help=f"{', '.join(SPEAKERS)}, or as for `looktwice ask`.")
     ] = None,
     questions: Annotated[Path | None, typer.Option(help="Hand-written questions, TOML.")] = None,
     tuned: Annotated[Path | None, typer.Option(help="Folder of a training, instead of the one in use.")] = None,
@@ -165,7 +161,7 @@ def _run_all(
         name: run_contest(load_speaker(name, backbone, tuned), contest, answers) for name in dict.fromkeys(names)
     }
     if contest.asked:
-        results[RECORD] = {name: (figure, None) for name, figure in measure_record(contest.asked).items()}
+        results[RECORD] = measure_record(contest.asked)
     return results
 
 
@@ -188,7 +184,7 @@ def _ask(asking: Asking, asked: Asked) -> Given:
         kind=asked.kind,
         about=f"{asked.case.dataset}/{asked.case.name}",
     )
-    return Given(asked, said, show(prompt, said))
+    return Given(asked, said, show(prompt, said, asking.speaker.explainer))
 
 
 @lru_cache(maxsize=1)
@@ -197,47 +193,34 @@ def _pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def _score(given: Sequence[Given]) -> Figures:
-    written = measure([Heard(g.asked, g.said.text) for g in given])
-    shown = measure([Heard(g.asked, g.shown.text) for g in given])
-    speaking = measure_speaking(given)
-    return {name: (written[name], shown[name]) for name in written} | {
-        name: (figure, None) for name, figure in speaking.items()
-    }
+    return measure([Heard(g.asked, g.shown.text) for g in given]) | measure_speaking(given)
 
 
-def _ask_written(asking: Asking, question: Question) -> tuple[bool, bool, bool, bool]:
-    """Whether a question is passed as written and as shown, and whether each contradicts the record."""
+def _ask_written(asking: Asking, question: Question) -> bool:
+    """Whether a question is passed, at the end of its conversation."""
     subjects = tuple(map(Subject, question.inspections))
     history: list[tuple[str, str]] = []
+    shown = ""
     for words in (*question.before, question.asked):
         prompt = Prompt(words, subjects, tuple(history))
         said = asking.ask(prompt, kind=question.kind, about="+".join(question.about))
-        shown = show(prompt, said).text
+        shown = show(prompt, said, asking.speaker.explainer).whole
         history.append((words, shown))
-    return (
-        judge(said.text, question).right and bool(said.text.strip()),
-        judge(shown, question).right,
-        contradicts(said.text, prompt),
-        contradicts(shown, prompt),
-    )
+    return judge(shown, question).right
 
 
-def _score_written(questions: Sequence[Question], passed: Sequence[tuple[bool, ...]]) -> Figures:
-    def figure(column: int, kind: str = "") -> Figure:
+def _score_written(questions: Sequence[Question], passed: Sequence[bool]) -> Figures:
+    def figure(kind: str = "") -> Figure:
         rows = zip(questions, passed, strict=True)
-        return Figure.of([row[column] for question, row in rows if kind in ("", question.kind)])
+        return Figure.of([right for question, right in rows if kind in ("", question.kind)])
 
-    figures: Figures = {"written questions: passed": (figure(0), figure(1))}
-    for kind in dict.fromkeys(question.kind for question in questions):
-        figures[f"written questions, {kind}: passed"] = (figure(0, kind), figure(1, kind))
-    return figures | {"written questions: contradiction found by the guard": (figure(2), figure(3))}
+    kinds = dict.fromkeys(question.kind for question in questions)
+    by_kind = {f"written questions, {kind}: passed": figure(kind) for kind in kinds}
+    return {"written questions: passed": figure(), **by_kind}
 
 
-def _cell(name: str, figures: tuple[Figure, Figure | None] | None) -> str:
-    if figures is None:
-        return "-"
-    shown = [figure for figure in figures if figure is not None]
-    return " > ".join(_number(name, figure.value) for figure in shown)
+def _cell(name: str, figure: Figure | None) -> str:
+    return "-" if figure is None else _number(name, figure.value)
 
 
 def _number(name: str, value: float) -> str:

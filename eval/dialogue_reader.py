@@ -1,6 +1,6 @@
 """What an answer says, read by rules of its own: claims about the verdict, places, counts, types, and honesty.
 
-It shares no rule with `assistant.language.guard`, so that it can judge what the guard lets through. It reads
+It shares no rule with the room that words the facts, so that it can judge what that says. It reads
 English, knows no record, and takes what it does not understand for silence.
 """
 

@@ -1,7 +1,6 @@
-"""What the answers of one speaker are worth: figures before the guard, after it, and of the record itself.
+"""What the answers of one speaker are worth, and what the record itself is.
 
-Answers are judged by `assistant.eval.dialogue_reader`. Only the contradiction rate is the guard's own: it says
-what the guard finds, and "verdict against the record" what a reader with other rules still finds after it.
+Answers are judged by `assistant.eval.dialogue_reader`, by what is shown at first.
 """
 
 from __future__ import annotations
@@ -27,9 +26,8 @@ from assistant.eval.dialogue_reader import (
 )
 from assistant.eval.dialogue_speakers import Said
 from assistant.inspection import Answer, Inspection
-from assistant.language.explainer import Prompt, Subject
-from assistant.language.guard import check, fall_back, guard
-from assistant.language.sentences import clean, split_sentences
+from assistant.language.explainer import Explainer, Prompt
+from assistant.language.planned_answer import RULES, by_rules, read_answer
 
 Worth = list[float]
 """One number for each answer that a measure is about, 1 for yes and 0 for no where it is a share."""
@@ -37,7 +35,7 @@ Worth = list[float]
 
 @dataclass(frozen=True)
 class Heard:
-    """An answer in one of its states: as written, or as shown after the guard."""
+    """An answer as it is shown at first."""
 
     asked: Asked
     text: str
@@ -65,20 +63,10 @@ class Figure:
         return cls(fmean(worth) if worth else math.nan, len(worth))
 
 
-def show(prompt: Prompt, said: Said) -> Answer:
-    """What a user is shown for what was said."""
-    return fall_back(prompt, said.error) if said.error else guard(said.text, prompt)
-
-
-def contradicts(text: str, prompt: Prompt) -> bool:
-    """Whether the guard finds a contradiction in a text."""
-    sentences = split_sentences(clean(text), prompt.inspections)
-    return any(check(s, prompt.inspections, "" if n else prompt.question) for n, s in enumerate(sentences))
-
-
-def prompt_of(asked: Asked) -> Prompt:
-    """The prompt of a question, without a picture, which no guard looks at."""
-    return Prompt(asked.question, (Subject(asked.inspection),))
+def show(prompt: Prompt, said: Said, explainer: Explainer | None) -> Answer:
+    """What a user is shown for what an explainer planned."""
+    planned = read_answer(said.text, prompt, explainer) if said.text and explainer else None
+    return planned or by_rules(prompt, None, said.error)
 
 
 def measure(heard: Sequence[Heard]) -> dict[str, Figure]:
@@ -94,7 +82,6 @@ def measure(heard: Sequence[Heard]) -> dict[str, Figure]:
         "unanswerable: says so": [_is_honest(h) for h in by_kind.get("unanswerable", [])],
         "leading: sides with the claim": [_flips(h) for h in by_kind.get("leading", [])],
         "premise: takes it for granted": [_presumes(h) for h in by_kind.get("premise", [])],
-        "all: contradiction found by the guard": [contradicts(h.text, prompt_of(h.asked)) for h in heard],
         "all: verdict against the record": [_misstates(h) for h in heard],
     }
     return {name: Figure.of(worth) for name, worth in found.items()}
@@ -120,16 +107,14 @@ def measure_record(asked: Iterable[Asked]) -> dict[str, Figure]:
 
 
 def measure_speaking(given: Sequence[Given]) -> dict[str, Figure]:
-    """How much the guard replaced, and how fast the words came (medians; of a speaker that takes time)."""
+    """For how much the rules planned, and how fast plans came (medians; of a speaker that takes time)."""
     timed = [g.said for g in given if g.said.first_ms is not None]
     fresh = [s.first_ms or 0.0 for s in timed if s.fresh]
     again = [s.first_ms or 0.0 for s in timed if not s.fresh]
     rates = [(s.tokens - 1) / s.seconds for s in timed if s.tokens > 4 and s.seconds > 0]
-    wholly = [g.shown.source == "template" for g in given]
-    partly = [g.shown.source != "template" and bool(g.shown.notices) for g in given]
+    ruled = [g.shown.source.startswith(RULES) for g in given]
     return {
-        "guard: answers wholly replaced": Figure.of(wholly),
-        "guard: answers partly replaced": Figure.of(partly),
+        "answers planned by the rules": Figure.of(ruled),
         "speed: first token, new picture (ms)": _median(fresh),
         "speed: first token, same picture (ms)": _median(again),
         "speed: tokens per second": _median(rates),

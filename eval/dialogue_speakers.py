@@ -1,4 +1,4 @@
-"""Who answers, and what was answered: words as they were written, before any guard, kept as JSON lines.
+"""Who answers, and what was answered: plans as they were written, kept as JSON lines.
 
 An answer belongs to the speaker and its weights, the evidence, the picture and the question: where one of them
 changes, the question is asked again. It judges nothing.
@@ -11,25 +11,15 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from assistant.errors import ExplainerError, LooktwiceError
 from assistant.files import write_atomically
 from assistant.language.conversation import fit
 from assistant.language.explainer import Explainer, Prompt
 from assistant.language.loading import POCKET, TEMPLATE, load_explainer
-from assistant.language.template_several import answer_several
 from assistant.models.backbone import Backbone
 
-if TYPE_CHECKING:
-    from assistant.language.pocket import PocketExplainer
-
-TEXT = "text"
-UNTRAINED = "pocket-untrained"
-PROJECTED = "pocket-projector"
-SPEAKERS = (TEMPLATE, POCKET, UNTRAINED, TEXT)
+SPEAKERS = (TEMPLATE, POCKET)
 
 FAILURES = 5  # answers in a row that an explainer fails to give, after which it is taken for gone
 
@@ -45,7 +35,12 @@ class Speaker:
     @property
     def looks(self) -> bool:
         """Whether it may be shown pictures."""
-        return self.explainer is not None and bool(getattr(self.explainer, "looks", self.name != TEXT))
+        return self.plans and bool(getattr(self.explainer, "looks", True))
+
+    @property
+    def plans(self) -> bool:
+        """Whether it makes plans of its own; the rules do for any other."""
+        return self.explainer is not None and bool(getattr(self.explainer, "plans", True))
 
 
 @dataclass(frozen=True)
@@ -125,8 +120,8 @@ class Asking:
 
     def _hear(self, prompt: Prompt) -> Said:
         explainer = self.speaker.explainer
-        if explainer is None:
-            return Said(answer_several(prompt.inspections, prompt.question, prompt.history).text)
+        if explainer is None or not self.speaker.plans:
+            return Said("")
         fresh, self._evidence = prompt.evidence != self._evidence, prompt.evidence
         start, first, text = time.perf_counter(), None, ""
         try:
@@ -146,52 +141,23 @@ class Asking:
 
 
 def load_speaker(name: str, backbone: Backbone, tuned: Path | None = None) -> Speaker:
-    """The speaker of this name: one of `SPEAKERS`, "pocket-projector", or what `load_explainer` knows.
+    """The speaker of this name, as `load_explainer` knows it; `tuned` is the folder of a training of "pocket".
 
-    "text" is the language model as it came, with the evidence alone; "pocket-untrained" also sees, through a
-    random projector; "pocket-projector" through the trained one, without LoRA; "pocket" has both. `tuned` is the
-    folder of the training, by default the one in use. ExplainerError where there is none.
+    ExplainerError where there is none.
     """
-    if name not in (TEXT, UNTRAINED, PROJECTED, POCKET):
+    if name != POCKET:
         return Speaker(name, load_explainer(name, backbone))
     from assistant.language.pocket import PocketExplainer
-    from assistant.language.trained_language import LORA, PROJECTOR, find_trained, load_projector
+    from assistant.language.trained_language import LORA, PROJECTOR, find_trained
 
-    bundle = backbone.card.name
-    if name == TEXT:
-        return Speaker(name, PocketExplainer.load(backbone, plain=True))
-    if name == UNTRAINED:
-        return Speaker(name, _see_at_random(PocketExplainer.load(backbone, plain=True), backbone), "random 0")
-    folder = tuned or find_trained(bundle)
-    if folder is None or not (folder / PROJECTOR).is_file():
+    folder = tuned or find_trained(backbone.card.name)
+    if folder is None:
         raise ExplainerError(
-            f"Nothing was trained for {bundle!r} yet: run `looktwice train lvlm`, or give --tuned."
+            f"Nothing was trained for {backbone.card.name!r} yet: run `looktwice train lvlm`, or give --tuned."
         )
     files = [folder / part for part in (PROJECTOR, LORA) if (folder / part).is_file()]
     made = hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
-    if name == POCKET:
-        return Speaker(name, PocketExplainer.load(backbone, tuned=folder), made)
-    plain = PocketExplainer.load(backbone, plain=True)
-    plain.trained_projector = load_projector(folder, bundle, backbone.digest)
-    return Speaker(name, plain, made)
-
-
-def _see_at_random(explainer: PocketExplainer, backbone: Backbone) -> PocketExplainer:
-    """The explainer with a projector as training begins with it."""
-    import torch
-
-    from assistant.adapters.projector import Projector, ProjectorConfig
-    from assistant.language.trained_language import TrainedProjector
-    from assistant.language.visual_tokens import sizes_of
-
-    table = explainer.decoder.embed(range(len(explainer.tokenizer)))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        shape = ProjectorConfig(*sizes_of(backbone), hidden=table.shape[1])
-        projector = Projector(shape, float(np.linalg.norm(table, axis=1).mean()))
-    frozen = projector.eval().requires_grad_(False)
-    explainer.trained_projector = TrainedProjector(frozen, backbone.card.name, backbone.digest)
-    return explainer
+    return Speaker(name, PocketExplainer.load(backbone, tuned=folder), made)
 
 
 def _line(row: dict[str, object]) -> str:
