@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from asked_records import RECORDS
-from truth import false_sentences, supported_places
+from truth import false_sentences, false_values, supported_places
 from truth_numbers import NUMBER
 from truth_words import LANGUAGES, POSITIONS
 
@@ -74,8 +74,8 @@ def mark(shown: str, asked: Asked, whole: str = "") -> Marks:
     if re.match(WORDS["unable"], shown, re.IGNORECASE) and not re.search("cannot|absent", " ".join(asked.needs)):
         missing += ("an answer",)
     false = tuple(false_sentences(whole or shown, asked.records, asked.language, asked.question))
-    if any(need == "json" for need in asked.needs):
-        false = ()
+    if "json" in asked.needs and _json(shown, ""):
+        false = tuple(false_values(shown, asked.records, asked.question))
     length = count_words(shown)
     return Marks(missing, false, length, length > most)
 
@@ -229,11 +229,14 @@ def _has_box(text: str, box: tuple[int, int, int, int]) -> bool:
 
 
 def _place_of(stem: str, records: Sequence[Inspection], text: str) -> int:
-    """Where a text first names a picture, by its file or as "picture 2"; -1 where it does not."""
+    """Where a text first names a picture, by its file or as "picture 2" or among "pictures 3, 2"; -1 where not."""
     number = next(i for i, r in enumerate(records, start=1) if PurePath(r.path).stem == stem)
     ordinal = ("first", "second", "third", "fourth")[number - 1]
-    found = re.search(rf"{re.escape(stem)}|picture {number}\b|\b{ordinal} (?:picture|one)\b", text, re.IGNORECASE)
-    return found.start() if found else -1
+    word = r"(?:pictures?|bild(?:er)?|im[aá]gen(?:es)?|fotos?|图片?|第)"
+    listed = rf"{word} ?(?:\d+(?:, | and | und | y |、|和|，))*{number}(?!\d)"
+    rule = rf"{re.escape(stem)}(?![\w-])|{listed}|\b{ordinal} (?:picture|one)\b|(?<![A-Za-z])P{number}(?!\d)"
+    found = re.search(rule, text, re.IGNORECASE)
+    return found.end() if found else -1
 
 
 def _numeral(number: int, numerals: Sequence[str]) -> str:

@@ -8,12 +8,13 @@ of `truth_words`.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from truth_numbers import false_numbers
+from truth_numbers import PRODUCT, false_numbers, fits, numbers_of
 from truth_words import LANGUAGES, POSITIONS, Words
 
 from assistant.images.geometry import position_of
@@ -47,6 +48,37 @@ def false_sentences(
         for fault in _faults(sentence, about, records, words, language, asked):
             found.append((whole, fault))
     return found
+
+
+def false_values(text: str, records: Sequence[Inspection], asked: str = "") -> list[tuple[str, str]]:
+    """(value, what is wrong) of each number and verdict in an answer as JSON that is none of the records'."""
+    known = numbers_of(list(records), records)
+    wanted = {value for values in known.values() for value in values} | PRODUCT
+    wanted |= {100 * value for kind in ("share", "rate", "p", "ratio") for value in known[kind]}
+    wanted |= {float(token) for token in re.findall(r"\d+(?:\.\d+)?", asked)}
+    told = {record.outcome for record in records}
+    return [
+        (str(value), f"{name} of no record")
+        for name, value in _leaves(json.loads(text))
+        if (is_number(value) and not fits(str(value), abs(float(value)), wanted, 2))
+        or (name == "verdict" and value not in told)
+    ]
+
+
+def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _leaves(one, key)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _leaves(one, name)
+    else:
+        yield name, value
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def split(text: str) -> list[str]:
@@ -117,6 +149,8 @@ def _faults(
     yield from _false_places(sentence, about, words)
     yield from _false_counts(sentence, about, words)
     yield from _false_rarity(sentence, about, words)
+    yield from _false_severities(sentence, about, words)
+    yield from _false_denials(sentence, about, words)
     for clause in re.split(r"[;:，；：]|, (?:but|and|so|aber|und|pero|y)\b", sentence):
         word = re.search(words.forbidden, clause, re.IGNORECASE)
         if word and not re.search(words.cannot, clause, re.IGNORECASE):
@@ -212,10 +246,14 @@ def _false_counts(sentence: str, about: list[Inspection], words: Words) -> Itera
     ):
         return
     told = {len(record.regions) for record in about} | {sum(len(record.regions) for record in about)}
-    for number, word in [(i, str(i)) for i in range(100)] + list(enumerate(words.numerals)):
-        for match in re.finditer(rf"(?<![A-Za-z\d.,%])(?:{word}) ?{words.regions}", sentence, re.IGNORECASE):
-            if number not in told and not re.search(r"R\d+", match[0]) and not _partial(match[0], sentence):
-                yield f"there are {'/'.join(map(str, sorted(told)))} regions, not {number}"
+    numeral = "|".join(words.numerals)
+    for match in re.finditer(
+        rf"(?<![A-Za-z\d.,%])(\d{{1,2}}|{numeral}) ?{words.regions}", sentence, re.IGNORECASE
+    ):
+        known = (i for i, word in enumerate(words.numerals) if re.fullmatch(word, match[1], re.IGNORECASE))
+        number = int(match[1]) if match[1].isdigit() else next(known)
+        if number not in told and not re.search(r"R\d+", match[0]) and not _partial(match[0], sentence):
+            yield f"there are {'/'.join(map(str, sorted(told)))} regions, not {number}"
 
 
 def _partial(found: str, sentence: str) -> bool:
@@ -243,6 +281,29 @@ def _false_rarity(sentence: str, about: list[Inspection], words: Words) -> Itera
             )
         if fits and not any(fits):
             yield f"1 in {told:g} is rarer than counting can show, or is at most that"
+
+
+def _false_severities(sentence: str, about: list[Inspection], words: Words) -> Iterator[str]:
+    """Severities that are told of a region that has another: the first one after its id."""
+    every = "|".join(words.severities)
+    for match in re.finditer(rf"(R\d+)\]?(?:(?!R\d|[.;:,。；，]).){{0,25}}?({every})", sentence, re.IGNORECASE):
+        told = next(i for i, rule in enumerate(words.severities) if re.fullmatch(rule, match[2], re.IGNORECASE))
+        held = {region.severity for record in about for region in record.regions if region.id == match[1]}
+        if re.search(words.denies, match[0], re.IGNORECASE):
+            continue
+        if held and ("slight", "moderate", "severe")[told] not in held:
+            yield f"{match[1]} is {'/'.join(sorted(held))}"
+
+
+def _false_denials(sentence: str, about: list[Inspection], words: Words) -> Iterator[str]:
+    """That there is no region, or no limit, where there is one."""
+    place = words.at.replace("{words}", "|".join(words.positions))
+    if re.search(words.nothing, sentence, re.IGNORECASE) and not re.search(place, sentence, re.IGNORECASE):
+        if all(record.regions and record.outcome in ("defect", "review") for record in about):
+            yield "there are regions"
+    if re.search(words.unlimited, sentence, re.IGNORECASE):
+        if all(math.isfinite(record.threshold) for record in about):
+            yield "there is a limit"
 
 
 def _false_limits(sentence: str, about: list[Inspection]) -> Iterator[str]:

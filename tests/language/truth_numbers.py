@@ -14,7 +14,9 @@ from assistant.inspection import Inspection
 PRODUCT = {4, 45, 230, 22, 114, 8, 16, 500, 20, 90, 100, 30, 0.9, 0.02, 0.01, 0.05, 0.1, 0.3, 0.001, 2, 1, 3}
 """Numbers of how the product works, as its pages tell them: parts that promise a rate, rules of severity."""
 
-NUMBER = re.compile(r"(?<![A-Za-z\d_.,])[-+−]?\d+(?:[ ,.]\d{3})*(?:[.,]\d+)?(?:e-?\d+)?(?![A-Za-z\d_])")
+NUMBER = re.compile(
+    r"(?<![A-Za-z\d_.,])[-+−]?(?:[1-9]\d{0,2}(?:[ ,.]\d{3})+|\d+)(?:[.,]\d+)?(?:e-?\d+)?(?![A-Za-z\d_])"
+)
 
 _UNITS = {
     "percent": r"\s?(?:%|per ?cent|percent|prozent|por ciento)",
@@ -72,14 +74,14 @@ def false_numbers(
         cue = "" if unit else _cue(sentence[last : match.start()], language)
         last = match.end()
         if unit == "percent":
-            fits = _fits(match[0], value, _percents(sentence, match.start(), match.end(), about, known), 1)
+            fit = fits(match[0], value, _percents(sentence, match.start(), match.end(), about, known), 1)
         elif cue:
-            fits = _fits(match[0], value, known[cue], 2)
+            fit = fits(match[0], value, known[cue], 2)
         elif unit == "part":
-            fits = _fits(match[0], value, known["part"] | known["quoted"] | {v for v in PRODUCT if v > 3}, 2)
+            fit = fits(match[0], value, known["part"] | known["quoted"] | {v for v in PRODUCT if v > 3}, 2)
         else:
-            fits = _fits(match[0], value, every, 2)
-        if not fits and not _fits(match[0], value, echoed, 2):
+            fit = fits(match[0], value, every, 2)
+        if not fit and not fits(match[0], value, echoed, 2):
             yield f"{match[0]} is no {cue or unit or 'number'} of the record"
 
 
@@ -169,7 +171,7 @@ def _read(token: str, language: str) -> float:
     return float(token.replace(",", "") if language in ("en", "zh") else token.replace(",", "."))
 
 
-def _fits(token: str, value: float, wanted: set[float], digits: int) -> bool:
+def fits(token: str, value: float, wanted: set[float], digits: int) -> bool:
     """Whether a value, written as `token`, is one of those wanted, as it is or rounded to `digits` or more."""
     decimals = (
         len(re.split(r"[.,]", token)[-1]) if re.search(r"[.,]\d{1,2}$|[.,]\d{4,}$|^-?0[.,]\d+$", token) else 0

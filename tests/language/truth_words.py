@@ -14,7 +14,8 @@ class Words:
     """What one language calls verdicts and places, and how it says yes, no, that something is not so or unknown.
 
     `positions` is in the order of `POSITIONS`. `named` and `at` hold "{words}" where verdicts and positions go;
-    `one_in` finds the N of "1 in N"; `forbidden` are words on what no record holds.
+    `one_in` finds the N of "1 in N"; `forbidden` are words on what no record holds, `nothing` says that there
+    is no region and `unlimited` that there is no limit; `severities` are slight, moderate, severe.
     """
 
     yes: str
@@ -31,6 +32,9 @@ class Words:
     numerals: list[str]
     regions: str
     forbidden: str
+    severities: list[str]
+    nothing: str
+    unlimited: str
 
 
 LANGUAGES = {
