@@ -110,7 +110,7 @@ def _holds_one(need: str, text: str, asked: Asked) -> bool:
     if name == "how":
         return bool(re.search(WORDS["how"][subject], text, re.IGNORECASE))
     if name == "cannot":
-        return bool(re.search(words.cannot, text, re.IGNORECASE))
+        return bool(re.search(f"{words.denies}|{WORDS['unsure']}", text, re.IGNORECASE))
     if name == "advice":
         return bool(re.search(WORDS["advice"], text, re.IGNORECASE))
     if name == "place":
