@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from assistant.inspection import UNKNOWN, Inspection, Region
 from assistant.language.catalogue import Wording
-from assistant.language.terms import name_some, place_word, refer, severity_word, verdict_word, where
+from assistant.language.terms import name_some, refer, severity_word, verdict_word, where
 from assistant.language.wording import LISTED, Sentences, number, percent, quote
 from assistant.prompts.defects import find_defect
 
@@ -137,16 +137,6 @@ def tell_reference(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sente
             )
             return [said, w("What a good part shows there is no part of the verdict.")]
     return [w("The record holds no picture of a reference to show.")]
-
-
-def tell_at_place(w: Wording, i: Inspection, position: str) -> Sentences:
-    """Which regions lie at a position, without their judgement."""
-    there = at_position(i, position)
-    if not there:
-        return [w("Nothing stands out {place}.", place=place_word(w, position))]
-    return [
-        w("There, {place}: {names}.", place=place_word(w, position), names=name_some(w, [refer(r) for r in there]))
-    ]
 
 
 def at_position(i: Inspection, position: str) -> list[Region]:

@@ -68,7 +68,8 @@ def where(w: Wording, region: Region, i: Inspection) -> str:
 def refer(region: Region, picture: int | None = None, w: Wording | None = None) -> str:
     """A region's id in brackets, "[R1]", the one way in which answers cite; of several, "picture 2 [R1]"."""
     id = f"[{plain(region.id, 8)}]"
-    return (w or Wording())("picture {n} {region}", n=picture, region=id) if picture else id
+    w = w or Wording()
+    return w("picture {n} {region}", n=picture, region=id) if picture else id
 
 
 def name_some(w: Wording, names: Sequence[str]) -> str:
