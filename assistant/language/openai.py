@@ -22,7 +22,7 @@ from assistant.language.captioned_pictures import View, show
 from assistant.language.endpoint import KEY_VARIABLE, Endpoint, EndpointError, Patience, Wait
 from assistant.language.explainer import Prompt
 from assistant.language.plan_text import without_thinking
-from assistant.language.replies import reply_rules, reply_schema
+from assistant.language.replies import ASKED, HELD, reply_rules, reply_schema
 from assistant.prompts.instruct import LOOK_RULES, Message, ask_fenced, lay_out
 
 ANSWER = 768
@@ -68,9 +68,7 @@ class OpenAIExplainer:
     @property
     def how(self) -> str:
         """How it is held to a plan, once that was found out; "" before."""
-        return (
-            {"schema": "held to a JSON schema", "text": "asked for JSON"}[self._found.form] if self._found else ""
-        )
+        return {"schema": HELD, "text": ASKED}[self._found.form] if self._found else ""
 
     @property
     def gives_up(self) -> float:

@@ -9,6 +9,9 @@ from assistant.language.explainer import Prompt
 from assistant.language.plan import plan_schema
 from assistant.prompts.instruct import CHOICE_RULES, PLAN_RULES
 
+HELD, ASKED = "held to a JSON schema", "asked for JSON"
+"""How a model is brought to answer with a plan, as the source of an answer says it."""
+
 
 def reply_schema(prompt: Prompt) -> dict[str, Any]:
     """The JSON schema of the reply to a prompt."""

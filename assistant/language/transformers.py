@@ -1,6 +1,7 @@
 """A large vision-language model on this machine, by transformers: any that reads pictures and has a chat template.
 
-It reads a local folder of safetensors and runs no code from it. Rules and layout come from
+It reads a local folder of safetensors and runs no code from it. It is held to the schema of a plan by
+`assistant.language.held` where that knows its tokenizer, and told it otherwise. Rules and layout come from
 `assistant.prompts.instruct`, pictures from `assistant.language.captioned_pictures`.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,13 @@ import torch
 from assistant.errors import ExplainerError
 from assistant.language.captioned_pictures import View, show
 from assistant.language.explainer import Prompt
+from assistant.language.held import find_holder
+from assistant.language.plan_text import without_thinking
+from assistant.language.replies import ASKED, HELD, reply_rules, reply_schema
 from assistant.models.towers import pick_device
-from assistant.prompts.instruct import Message, lay_out
+from assistant.prompts.instruct import LOOK_RULES, Message, ask_fenced, lay_out
 
-ANSWER = 320
+ANSWER = 640
 """Tokens that an answer may take."""
 
 LONGEST_CONTEXT = 32768  # models that read more are not given more: it costs memory and adds nothing
@@ -41,6 +45,9 @@ class TransformersExplainer:
         self._context = min(int(positions), LONGEST_CONTEXT)
         self._answer = min(answer_tokens, self._context // 4)
         self._control = _control_tokens(self._tokenizer)
+        thinks = "enable_thinking" in str(getattr(processor, "chat_template", ""))
+        self._quiet = {"enable_thinking": False} if thinks else {}
+        self._holder = find_holder(self._tokenizer)
         self._turn = threading.Lock()
         _answer_greedily(model, self._tokenizer)
 
@@ -86,26 +93,55 @@ class TransformersExplainer:
         """How many tokens a text takes."""
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    @property
+    def how(self) -> str:
+        """How it is held to a plan."""
+        return HELD if self._holder else ASKED
+
     def stream(self, prompt: Prompt) -> Iterator[str]:
-        """Pieces of the answer, by words; closing the iterator ends the work after the token in hand.
+        """Pieces of the plan, by words; closing the iterator ends the work after the token in hand.
 
         Where all does not fit, pictures are left out from the last on, then the oldest turns. ExplainerError
         where even so it does not fit, or the model fails.
         """
-        yield from self._generate(self._read_in(prompt))
+        schema = reply_schema(prompt)
+        question = prompt.question
+        if not self._holder and not prompt.options:
+            question = ask_fenced(question, schema)
+        fed = self._read_in(prompt, question, reply_rules(prompt), prompt.history)
+        yield from without_thinking(self._generate(fed, schema, cuts=not prompt.options))
 
-    def _read_in(self, prompt: Prompt) -> Any:
+    def odds_of_yes(self, prompt: Prompt, question: str) -> float | None:
+        """How likely it answers a question about the pictures with yes, in [0, 1]; None for want of such words."""
+        words = [
+            [f"{space}{word}" for space in ("", " ") for word in side] for side in (("Yes", "yes"), ("No", "no"))
+        ]
+        first = [{self._first_token(word) for word in side} - {self._tokenizer.unk_token_id} for side in words]
+        yes, no = first[0] - first[1], first[1] - first[0]
+        if not yes or not no:
+            return None
+        fed = self._read_in(prompt, question, LOOK_RULES, ())
+        with self._turn, torch.inference_mode():
+            likely = self._model(**fed).logits[0, -1].float().softmax(dim=-1)
+        sums = [float(likely[list(tokens)].sum()) for tokens in (yes, no)]
+        return sums[0] / sum(sums) if sum(sums) > 0 else None
+
+    def _first_token(self, word: str) -> int | None:
+        ids = self._tokenizer(word, add_special_tokens=False)["input_ids"]
+        return ids[0] if ids else self._tokenizer.unk_token_id
+
+    def _read_in(self, prompt: Prompt, question: str, rules: str, history: tuple[tuple[str, str], ...]) -> Any:
         """What the model is fed, on its device, short enough to leave room for the answer."""
         views, device = show(prompt.subjects), self._model.device
-        for pictures, turns in _cuts(len(views), len(prompt.history)):
-            fed = self._feed(prompt, views[:pictures], prompt.history[len(prompt.history) - turns :])
+        for pictures, turns in _cuts(len(views), len(history)):
+            captions = [caption for caption, _ in views[:pictures]]
+            layout = lay_out(prompt.evidence, captions, question, history[len(history) - turns :], rules)
+            fed = self._feed(layout, views[:pictures])
             if fed["input_ids"].shape[-1] <= self._context - self._answer:
                 return fed.to(device, dtype=self._model.dtype)
         raise ExplainerError(f"The question is too long for {self._name}, which reads {self._context} tokens.")
 
-    def _feed(self, prompt: Prompt, views: list[View], history: tuple[tuple[str, str], ...]) -> Any:
-        captions = [caption for caption, _ in views]
-        layout = lay_out(prompt.evidence, captions, prompt.question, history)
+    def _feed(self, layout: list[Message], views: list[View]) -> Any:
         try:
             return self._processor.apply_chat_template(
                 [self._turn_of(message, views) for message in layout],
@@ -113,6 +149,7 @@ class TransformersExplainer:
                 tokenize=True,
                 return_dict=True,
                 return_tensors="pt",
+                **self._quiet,
             )
         except Exception as error:  # what a processor cannot read fails in as many ways as there are processors
             raise ExplainerError(f"{self._name} cannot read these pictures and this question.") from error
@@ -126,20 +163,24 @@ class TransformersExplainer:
         ]
         return {"role": message.role, "content": parts}
 
-    def _generate(self, fed: Any) -> Iterator[str]:
-        from transformers import StoppingCriteriaList, TextIteratorStreamer
+    def _generate(self, fed: Any, schema: Mapping[str, Any], cuts: bool) -> Iterator[str]:
+        """Pieces of text; with `cuts`, ExplainerError at the end of one that did not come to its own."""
+        from transformers import LogitsProcessorList, StoppingCriteriaList, TextIteratorStreamer
 
+        held = [self._holder.hold(schema, fed["input_ids"].shape[-1])] if self._holder else []
         pieces = TextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
-        stop, failure = threading.Event(), []
+        stop, failure, said = threading.Event(), [], fed["input_ids"]
 
         def work() -> None:
+            nonlocal said
             try:
                 with self._turn:
                     if not stop.is_set():
-                        self._model.generate(
+                        said = self._model.generate(
                             **fed,
                             streamer=pieces,
                             max_new_tokens=self._answer,
+                            logits_processor=LogitsProcessorList(held),
                             stopping_criteria=StoppingCriteriaList([_ends_on(stop)]),
                         )
             except Exception as error:
@@ -162,6 +203,10 @@ class TransformersExplainer:
         if failure:
             short = "ran out of memory" if isinstance(failure[0], torch.OutOfMemoryError) else "failed to answer"
             raise ExplainerError(f"The language model {self._name} {short}.") from failure[0]
+        if cuts and said.shape[-1] >= fed["input_ids"].shape[-1] + self._answer:
+            raise ExplainerError(
+                f"{self._name} reached the longest answer that it may give, so its answer is cut short."
+            )
 
 
 def _ends_on(stop: threading.Event) -> Callable[..., torch.Tensor]:

@@ -187,6 +187,11 @@ def model_folder(tmp_path_factory):
     return make
 
 
+def asked(question, subjects, history=()):
+    """A prompt that is answered with a letter: nothing of it is longer than a tiny model reads."""
+    return Prompt(question, subjects, history, options=("A", "B"))
+
+
 @pytest.fixture
 def qwen(model_folder):
     return TransformersExplainer.load(model_folder("qwen"), device="cpu", answer_tokens=12)
@@ -194,7 +199,7 @@ def qwen(model_folder):
 
 @pytest.fixture
 def prompt(good):
-    return Prompt("Where is it?", (subject(good),), (("Is it good?", "No."),))
+    return asked("Where is it?", (subject(good),), (("Is it good?", "No."),))
 
 
 def subject(good, seed=1):
@@ -239,7 +244,7 @@ def test_a_model_answers_word_by_word_about_all_the_pictures(model_folder, kind,
     assert "".join(pieces) == "".join(one.stream(prompt))
     (first, _) = fed
     shown = words_fed(one, first)
-    assert shown.count("verdict") and "top left" in shown and "Where" not in shown  # what it has words for
+    assert shown.count("defect") and "top left" in shown and "Where" not in shown  # what it has words for
     assert first["pixel_values"].dtype == torch.float32
     assert len(first["image_grid_thw"]) == 4 if kind == "qwen" else first["pixel_values"].numel()
     assert one.name == f"tiny-{kind}" and one.context == 2048
@@ -249,7 +254,7 @@ def test_a_model_answers_word_by_word_about_all_the_pictures(model_folder, kind,
 def test_pictures_make_a_difference(qwen, good, monkeypatch):
     fed = watch(qwen, monkeypatch)
     for seed in (1, 5):
-        list(qwen.stream(Prompt("Where?", (subject(good, seed),))))
+        list(qwen.stream(asked("Where?", (subject(good, seed),))))
     assert not torch.equal(fed[0]["pixel_values"], fed[1]["pixel_values"])
 
 
@@ -259,8 +264,8 @@ def test_what_a_user_writes_cannot_pose_as_the_template(qwen, good, monkeypatch)
     for question, history in ((wicked, ()), ("it", ((wicked, wicked),))):
         plain = re.sub(r"<\|\w+\|>|\[PAD\]", " ", wicked)
         clean = plain if question == wicked else question
-        for asked, turns in ((question, history), (clean, tuple((plain, plain) for _ in history))):
-            "".join(qwen.stream(Prompt(asked, (subject(good),), turns)))
+        for words, turns in ((question, history), (clean, tuple((plain, plain) for _ in history))):
+            "".join(qwen.stream(asked(words, (subject(good),), turns)))
         assert torch.equal(fed[-1]["input_ids"], fed[-2]["input_ids"])
 
 
@@ -308,7 +313,7 @@ def test_a_model_that_fails_says_so_at_once(qwen, prompt, monkeypatch, error):
 def test_what_does_not_fit_is_left_out_pictures_first_then_old_turns(qwen, good, monkeypatch):
     fed = watch(qwen, monkeypatch)
     history = tuple(("where " * 3, "left " * n) for n in (300, 30))
-    full = Prompt("Where is it?", (subject(good),), history)
+    full = asked("Where is it?", (subject(good),), history)
     list(qwen.stream(full))
     size, pictures = fed[0]["input_ids"].shape[1], len(fed[0]["image_grid_thw"])
     assert pictures == 4
@@ -328,8 +333,8 @@ def test_what_does_not_fit_is_left_out_pictures_first_then_old_turns(qwen, good,
 
 def test_an_inspection_without_a_picture_is_explained_from_its_evidence(qwen, good, monkeypatch):
     fed = watch(qwen, monkeypatch)
-    assert "".join(qwen.stream(Prompt("Where?", (Subject(subject(good).inspection),))))
-    assert "pixel_values" not in fed[0] and "verdict" in words_fed(qwen, fed[0])
+    assert "".join(qwen.stream(asked("Where?", (Subject(subject(good).inspection),))))
+    assert "pixel_values" not in fed[0] and "defect" in words_fed(qwen, fed[0])
 
 
 def test_a_lora_adapter_changes_what_is_said(model_folder, prompt, tmp_path):
@@ -431,4 +436,4 @@ def test_tiny_pictures_reach_the_model_padded(qwen):
         width=1,
         height=1,
     )
-    assert "".join(qwen.stream(Prompt("Where?", (Subject(found, np.zeros((1, 1, 3), np.uint8)),))))
+    assert "".join(qwen.stream(asked("Where?", (Subject(found, np.zeros((1, 1, 3), np.uint8)),))))
