@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from assistant.inspection import Answer, Inspection, Region
 from assistant.language.cannot import tell_cannot
@@ -16,13 +15,17 @@ from assistant.language.forms import Form, as_json, as_one_word, as_plain, as_ta
 from assistant.language.how_to import HOW_TO, how_limit_at
 from assistant.language.picture_facts import (
     tell_advice,
+    tell_bundle,
     tell_drift,
+    tell_duration,
     tell_error,
     tell_file,
     tell_identity,
     tell_limits,
     tell_notices,
     tell_origin,
+    tell_picture_size,
+    tell_rank,
     tell_rarity,
     tell_references,
     tell_score,
@@ -30,6 +33,7 @@ from assistant.language.picture_facts import (
 )
 from assistant.language.plan import Fact, Plan
 from assistant.language.region_facts import (
+    tell_boxes,
     tell_comparison,
     tell_count,
     tell_places,
@@ -71,9 +75,14 @@ OF_PICTURE: dict[str, OfPicture] = {
     "file": tell_file,
     "identity": tell_identity,
     "drift": tell_drift,
+    "duration": tell_duration,
+    "picture_size": tell_picture_size,
+    "bundle": tell_bundle,
+    "rank": tell_rank,
 }
 OF_REGIONS: dict[str, OfRegions] = {
     "place": tell_places,
+    "box": tell_boxes,
     "size": tell_sizes,
     "total_area": tell_total,
     "severity": tell_severities,
@@ -98,8 +107,8 @@ OF_SEVERAL: dict[str, OfSeveral] = {
 def render(plan: Plan, records: Sequence[Inspection], language: str = ENGLISH, form: Form = "short") -> Answer:
     """The answer of a plan about one or several records: what is asked first, the rest in `more`.
 
-    `form` is how it is to be told: "short", "sentence" (one alone), "long" (nothing folded), "word", "plain" (for
-    somebody who knows none of this), "table" or "json". `seen` and `disagrees` are handed on as they are.
+    `form` is how it is told: "short", "sentence" (one alone), "long" (nothing folded), "word", "plain" (for somebody
+    who knows none of this), "bullets", "table" or "json". `seen` and `disagrees` are handed on as they are.
     """
     w, rows = Wording(language), list(enumerate(records, 1))
     asked, rest = _word(w, plan, rows)
@@ -205,9 +214,9 @@ def _cite(w: Wording, n: int, i: Inspection, said: str) -> str:
     return w("{name}: {said}", name=name_picture(w, n, i)[:1].upper() + name_picture(w, n, i)[1:], said=said)
 
 
-def _fold(
-    w: Wording, asked: Sentences, rest: Sentences, form: Literal["short", "sentence", "long"]
-) -> tuple[str, str]:
+def _fold(w: Wording, asked: Sentences, rest: Sentences, form: Form) -> tuple[str, str]:
+    if form == "bullets":
+        return "\n".join(f"- {said}" for said in asked), w.put_together(rest)
     if form == "long":
         return w.put_together([*asked, *rest]), ""
     if form == "sentence":

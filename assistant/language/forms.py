@@ -14,10 +14,10 @@ from assistant.language.terms import place_word, severity_word, spans, verdict_w
 from assistant.language.wording import Sentences, base_name, number, percent, plain
 from assistant.language.yes_no import Numbered, one_word, run_test
 
-Form = Literal["short", "sentence", "long", "word", "plain", "table", "json"]
+Form = Literal["short", "sentence", "long", "word", "plain", "bullets", "table", "json"]
 """How an answer is told."""
 
-OF_REGION = ("place", "size", "total_area", "severity", "type", "comparison")
+OF_REGION = ("place", "box", "size", "total_area", "severity", "type", "comparison")
 
 
 def as_one_word(w: Wording, plan: Plan, rows: Numbered) -> str:
@@ -33,7 +33,8 @@ def as_one_word(w: Wording, plan: Plan, rows: Numbered) -> str:
     if len(rows) > 1:
         ranked = [n for n, _ in sorted(comparable(rows), key=lambda row: rank(row[1]), reverse=True)]
         return f"{ranked[0 if keys[0] == 'worst' else -1]}" if keys[0] in ("worst", "best") and ranked else ""
-    region = _region_of(plan.facts, i)
+    chosen = _named(plan.facts, i)
+    region = chosen[0] if len(chosen) == 1 else None
     unrated = i.verdict == "unrated"
     words: dict[str, str] = {
         "verdict": _cap(verdict_word(w, i.verdict)),
@@ -44,9 +45,10 @@ def as_one_word(w: Wording, plan: Plan, rows: Numbered) -> str:
         "count": "" if unrated else str(0 if i.verdict == "good" else len(i.regions)),
         "references": str(i.references),
     }
+    if 0 < len(chosen) <= 3 and not any(spans(r, i) for r in chosen):
+        words["place"] = _cap(", ".join(dict.fromkeys(place_word(w, r.position) for r in chosen)))
     if region:
         words |= {
-            "place": "" if spans(region, i) else _cap(place_word(w, region.position)),
             "size": f"{region.area} px",
             "severity": _cap(severity_word(w, region.severity)) if region.severity != "unrated" else "",
         }
@@ -174,11 +176,6 @@ def _region_value(r: Region, i: Inspection) -> dict[str, Any]:
 def _named(facts: Sequence[Fact], i: Inspection) -> list[Region]:
     named = {id.rpartition(".")[2] for fact in facts for id in fact.ids}
     return [r for r in i.regions if r.id in named] or list(i.regions)
-
-
-def _region_of(facts: Sequence[Fact], i: Inspection) -> Region | None:
-    chosen = _named(facts, i)
-    return chosen[0] if len(chosen) == 1 else None
 
 
 def _place(w: Wording, r: Region, i: Inspection) -> str:

@@ -37,7 +37,7 @@ def how_limit_at(w: Wording, i: Inspection, share: float) -> Sentences:
         name=name,
         share=f"{number(100 * share)}%",
     )
-    said = [w("This record holds no threshold for {rate} false alarms.", rate=rate), ask]
+    said = [ask, w("This record holds no threshold for {rate} false alarms.", rate=rate)]
     if e and i.verdict != "unrated":
         said.append(w("Counting promises {rate} from {n} good parts on.", rate=rate, n=parts_needed(share)))
     return said
@@ -146,6 +146,114 @@ def how_to_ask(w: Wording, i: Inspection) -> Sentences:
     ]
 
 
+def how_from_where(w: Wording, i: Inspection) -> Sentences:
+    """Where references should come from."""
+    return [
+        w("Take references from several days, lots and fixtures, in the light that parts are seen in."),
+        w("Good parts of one moment are more alike than parts will ever be again."),
+    ]
+
+
+def how_limits(w: Wording, i: Inspection) -> Sentences:
+    """What the two limits mean."""
+    if i.status == "error" or i.verdict == "unrated":
+        return [w("Scores above the threshold are called defect, scores between the two go to review.")]
+    gaps = {"threshold": number(i.threshold), "review": number(i.review_threshold)}
+    return [
+        w(
+            "The threshold is {threshold} and the review limit {review}: between them a person should look.",
+            **gaps,
+        ),
+        w("Scores above the threshold are called defect, scores between the two go to review."),
+    ]
+
+
+def how_severity(w: Wording, i: Inspection) -> Sentences:
+    """What a severity is."""
+    return [w("Slight, moderate and severe say how far its peak lies beyond the limit, not how dangerous it is.")]
+
+
+def how_teach(w: Wording, i: Inspection) -> Sentences:
+    """How a good part is added."""
+    return [
+        w("`looktwice teach {name} --good FILE` adds a good part; on the page it is under Teach.", name=_name(i))
+    ]
+
+
+def how_undo(w: Wording, i: Inspection) -> Sentences:
+    """How what was taught is taken back."""
+    return [
+        w(
+            "`looktwice teach {name} --undo` takes the last lesson back; the page has Undo under Teach.",
+            name=_name(i),
+        )
+    ]
+
+
+def how_mask(w: Wording, i: Inspection) -> Sentences:
+    """How part of a picture is left out."""
+    return [w("Paint a mask over what should not count, on the page under Teach, or learn with `--roi FILE`.")]
+
+
+def how_tiles(w: Wording, i: Inspection) -> Sentences:
+    """What finds small defects."""
+    return [w("For small defects learn the product with `--tiles`: the picture is then looked at in pieces.")]
+
+
+def how_turns(w: Wording, i: Inspection) -> Sentences:
+    """What to do where parts lie at any angle."""
+    return [w("For parts at any angle learn the product with `--views turns`, or give references at many angles.")]
+
+
+def how_batch(w: Wording, i: Inspection) -> Sentences:
+    """How a folder is inspected."""
+    return [w("`looktwice batch FOLDER` inspects a whole folder; the page has a place for it, Batch.")]
+
+
+def how_kept(w: Wording, i: Inspection) -> Sentences:
+    """Where results are kept."""
+    return [w("Results are kept in the history on this machine: the page's History, or `looktwice history`.")]
+
+
+def how_report(w: Wording, i: Inspection) -> Sentences:
+    """How a report is made."""
+    return [
+        w("`--report FILE.pdf` or `FILE.html` writes a report; the page has a button for it beside the result.")
+    ]
+
+
+def how_export(w: Wording, i: Inspection) -> Sentences:
+    """How results come into a table."""
+    return [w("`looktwice history export FILE.csv` writes a table that Excel opens; the page exports it, too.")]
+
+
+def how_private(w: Wording, i: Inspection) -> Sentences:
+    """What leaves this machine."""
+    return [
+        w("Pictures stay on this machine, and inspecting needs no internet."),
+        w("Only a language model behind an endpoint that you name gets what it is asked about."),
+    ]
+
+
+def how_languages(w: Wording, i: Inspection) -> Sentences:
+    """The languages of answers."""
+    return [w("I understand English, German, Spanish and Chinese.")]
+
+
+def how_check(w: Wording, i: Inspection) -> Sentences:
+    """How a product is checked with known parts."""
+    return [
+        w("`looktwice check {name} --good ok/ --bad nok/` shows what it gets wrong on known parts.", name=_name(i))
+    ]
+
+
+def how_sign(w: Wording, i: Inspection) -> Sentences:
+    """How a person signs a part off."""
+    return [
+        w("Sign it off in the page's History, as good or as a defect, with a reason; the verdict stays beside it.")
+    ]
+
+
 def greet(w: Wording, i: Inspection) -> Sentences:
     """A greeting."""
     return [w("Hello.")]
@@ -170,6 +278,22 @@ HOW_TO: dict[str, Callable[[Wording, Inspection], Sentences]] = {
     "how_scale": how_scale,
     "how_it_works": how_it_works,
     "how_to_ask": how_to_ask,
+    "how_from_where": how_from_where,
+    "how_limits": how_limits,
+    "how_severity": how_severity,
+    "how_teach": how_teach,
+    "how_undo": how_undo,
+    "how_mask": how_mask,
+    "how_tiles": how_tiles,
+    "how_turns": how_turns,
+    "how_batch": how_batch,
+    "how_kept": how_kept,
+    "how_report": how_report,
+    "how_export": how_export,
+    "how_private": how_private,
+    "how_languages": how_languages,
+    "how_check": how_check,
+    "how_sign": how_sign,
     "greeting": greet,
     "thanks": thank,
 }

@@ -25,10 +25,11 @@ def tell_verdict(w: Wording, i: Inspection) -> Sentences:
     if i.verdict == "unrated":
         return [w("The verdict is unrated: without references no decision can be made."), *for_a_decision(w)]
     score, _, threshold, review = numbers(i)
-    said = [w("The verdict is {verdict}: {relation}.", verdict=verdict_word(w, i.verdict), relation=relate(w, i))]
     if i.verdict == "review" and any(notice.startswith(NOTHING_SHOWN) for notice in i.notices):
-        said.append(w("Since nothing in the picture can be inspected, it is not called good."))
-    elif i.verdict != ("defect" if score > threshold else "review" if score > review else "good"):
+        shown = [w("The verdict is review, since nothing in the picture can be inspected.")]
+        return [*shown, *(w("Note: {notice}.", notice=plain(n, 400).rstrip(".")) for n in i.notices[:1])]
+    said = [w("The verdict is {verdict}: {relation}.", verdict=verdict_word(w, i.verdict), relation=relate(w, i))]
+    if i.verdict != ("defect" if score > threshold else "review" if score > review else "good"):
         said.append(w("These numbers do not agree with the verdict in the record, so have it checked."))
     elif abs(score - threshold) <= CLOSE * abs(threshold):
         said.append(w("That is close to the threshold."))
@@ -170,21 +171,31 @@ def tell_origin(w: Wording, i: Inspection) -> Sentences:
         return [w("The record does not say where the threshold comes from.")]
     if i.verdict == "unrated" or e.method == "none":
         return [w("There is no threshold, since nothing is known of this product.")]
-    rate, gaps = percent(e.target_false_alarm), {"n": e.n}
+    rate = percent(e.target_false_alarm)
+    gaps = {"n": e.n, "rate": rate}
     said = {
         "conformal": w.count(
-            "The threshold was counted from {n} good picture.",
-            "The threshold was counted from {n} good pictures.",
+            "The threshold was counted from {n} good picture, for {rate} false alarms.",
+            "The threshold was counted from {n} good pictures, for {rate} false alarms.",
             e.n,
+            rate=rate,
         ),
         "predictive": w.count(
-            "The threshold was estimated from {n} good picture and from what other products show.",
-            "The threshold was estimated from {n} good pictures and from what other products show.",
+            "The threshold was estimated from {n} good picture and other products, for {rate} false alarms.",
+            "The threshold was estimated from {n} good pictures and other products, for {rate} false alarms.",
             e.n,
+            rate=rate,
         ),
-        "built-in": w("The threshold came with the bundle and knows nothing of this product."),
-        "mutual": w("The threshold was estimated from {n} pictures compared with each other.", **gaps),
-        "production": w("The threshold was estimated from {n} unsorted parts, taken as mostly good.", **gaps),
+        "built-in": w(
+            "The threshold is built in, from pictures of other things; it knows nothing of this product."
+        ),
+        "mutual": w(
+            "The threshold was estimated from {n} pictures compared with each other, for {rate} false alarms.",
+            **gaps,
+        ),
+        "production": w(
+            "The threshold was estimated from {n} unsorted parts, mostly good, for {rate} false alarms.", **gaps
+        ),
         "checked": w("The threshold was set on parts that somebody had sorted into good and bad."),
     }.get(e.method, w("The threshold was set by the method {method}.", method=quote(e.method)))
     aim = w("It is set to call about {rate} of good parts defective.", rate=rate)
@@ -264,6 +275,35 @@ def tell_file(w: Wording, i: Inspection) -> Sentences:
     if i.created:
         said.append(w("It was inspected at {time}.", time=plain(i.created, 40)))
     return said
+
+
+def tell_duration(w: Wording, i: Inspection) -> Sentences:
+    """How long it took."""
+    return [
+        w("That took {ms} ms.", ms=number(i.ms))
+        if i.ms is not None
+        else w("That cannot be told from this record.")
+    ]
+
+
+def tell_picture_size(w: Wording, i: Inspection) -> Sentences:
+    """The size of the picture."""
+    return [w("The picture is {width} x {height} px.", width=i.width, height=i.height)]
+
+
+def tell_bundle(w: Wording, i: Inspection) -> Sentences:
+    """The bundle, and the digest of its weights."""
+    if not i.bundle:
+        return [w("That cannot be told from this record.")]
+    said = [w("It was inspected with the bundle {name}.", name=quote(i.bundle))]
+    return [*said, w("The digest of its weights is {digest}.", digest=plain(i.weights, 40))] if i.weights else said
+
+
+def tell_rank(w: Wording, i: Inspection) -> Sentences:
+    """The place of an unrated picture in its run."""
+    if not i.rank:
+        return [w("That cannot be told from this record."), *tell_score(w, i)]
+    return [w("Of {n} unrated pictures it comes {place} by strangeness.", n=i.rank[1], place=i.rank[0])]
 
 
 def tell_identity(w: Wording, i: Inspection) -> Sentences:

@@ -22,11 +22,14 @@ Key = Literal[
     "verdict", "score", "limits", "rarity", "origin", "references", "reference", "notices", "advice", "file",
     "identity", "drift", "summary",
     # of its regions
-    "place", "size", "total_area", "severity", "type", "count", "comparison",
+    "place", "box", "size", "total_area", "severity", "type", "count", "comparison",
     # of several pictures
     "tally", "list", "worst", "best", "common", "same_place",
     # of the product: how it is used and what its words mean
-    "how_many_parts", "how_sensitive", "how_limit_at", "how_colours", "how_review", "how_unrated", "how_score",
+    "duration", "picture_size", "bundle", "rank",
+    "how_many_parts", "how_from_where", "how_sensitive", "how_limits", "how_severity", "how_teach", "how_undo",
+    "how_mask", "how_tiles", "how_turns", "how_batch", "how_kept", "how_report", "how_export", "how_private", "how_languages",
+    "how_check", "how_sign", "how_limit_at", "how_colours", "how_review", "how_unrated", "how_score",
     "how_rarity", "how_regions", "how_types", "how_correct", "how_scale", "how_it_works", "how_to_ask",
     "greeting", "thanks",
 ]  # fmt: skip

@@ -65,6 +65,14 @@ def tell_places(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentence
     return _quieten(w, i, [said, *boxes])
 
 
+def tell_boxes(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences:
+    """The boxes of regions, in pixels."""
+    if not chosen:
+        return tell_none(w, i)
+    boxes = [_locate(w, r) for r in chosen[:LISTED]]
+    return _quieten(w, i, [w.put_together(boxes)])
+
+
 def tell_sizes(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences:
     """How large each region is, then its box."""
     return [*_tell_each(w, i, chosen, _measure), *(_box(w, r) for r in chosen[:LISTED])]

@@ -37,10 +37,29 @@ CLAUSES = 8  # parts of a question that are read
 ANSWERED = 3  # of which this many are answered
 
 PER_REGION: frozenset[Key] = frozenset(
-    {"place", "size", "total_area", "severity", "type", "comparison", "reference"}
+    {"place", "box", "size", "total_area", "severity", "type", "comparison", "reference"}
 )
 FIRST = ("origin", "file", "reference")
 """Facts whose words come before those of what cannot be told: "where does the threshold come from?"."""
+
+ASKED_ABOUT = ("permission",)
+"""Reasons that a question with "what" or "why" is never about: "what should I do?" asks for advice."""
+
+LOOSE = (
+    "person",
+    "function",
+    "standard",
+    "safety",
+    "chance",
+    "cause",
+    "material",
+    "maker",
+    "off_topic",
+    "future",
+    "other_side",
+    "time",
+)
+"""Reasons whose words stand for something else in a question about the record itself: "who set this threshold?"."""
 
 AFTER: dict[str, tuple[Key, ...]] = {
     "millimetres": ("size",),
@@ -77,8 +96,10 @@ def plan_answer(
     if is_foreign(question):
         return Plan((_fact("verdict"), _fact("how_to_ask")), cannot=("language",))
     table = load_table(language or read_language(question))
-    asked, _ = take_form(table, question)
+    asked, form = take_form(table, question)
     turns = list(history)[-TURNS:]
+    if form != "short" and not table.strip(normalize(asked, table.language), "alone", "filler"):
+        asked = take_form(table, turns[-1][0])[0] if turns else ""  # "shorter, please"
     parts: list[_Part] = []
     for clause in split_clauses(table, asked)[:CLAUSES]:
         parts.append(_read(table, clause, records, turns))
@@ -99,13 +120,15 @@ def asks_yes_no(question: str, language: str | None = None) -> bool:
 
 def take_form(table: Table, question: str) -> tuple[str, Form]:
     """A question without the words that ask for a form, and that form."""
-    forms: tuple[Form, ...] = ("json", "table", "word", "plain", "sentence", "long")
+    forms: tuple[Form, ...] = ("json", "table", "bullets", "word", "plain", "sentence", "long")
     words = question[:LONGEST]
     lowered = words.casefold()
     for form in forms:
         if len(lowered) == len(words) and (found := table.find("forms", form, lowered)):
-            rest = f"{words[: found.start()]} {words[found.end() :]}".strip()
-            return (rest if re.search(r"\w", rest) else "", form)
+            while found:
+                words = f"{words[: found.start()]} {words[found.end() :]}".strip()
+                found = table.find("forms", form, words.casefold())
+            return (words if re.search(r"\w", words) else "", form)
     return words, "short"
 
 
@@ -178,6 +201,8 @@ def _with_regions(
         return _unknown()
     if key in ("comparison", "identity", "place") and pointed.by and len(ids) == 1:
         return _Part((_fact("size" if pointed.by == "area" else "severity", ids), _fact("place", ids)))
+    if key == "bounding":
+        key = "box"
     if key == "why":
         return _Part((_fact("verdict"), _fact("count"), _fact("rarity"), _fact("references")))
     if key == "summary":
@@ -256,9 +281,12 @@ def _read_one_of(table: Table, pointed: Pointed, records: Sequence[Inspection], 
 
 def _read_which(table: Table, words: str, records: Sequence[Inspection]) -> _Part:
     """The pictures of the verdict that is asked for."""
-    verdict = next(
-        (name for name in ("review", "unrated", "good", "bad") if table.find("words", name, words)), "bad"
-    )
+    if table.find("pointers", "unread", words):
+        unread = tuple(f"P{n}" for n, i in enumerate(records, 1) if i.status == "error")
+        return _Part((_fact("list", unread), _fact("tally")) if unread else (_fact("tally"),))
+    asked = [name for name in ("review", "unrated", "good", "bad") if table.find("words", name, words)]
+    asked += ["review"] * bool(table.find("pointers", "person", words))
+    verdict = asked[0] if asked else "bad"
     if verdict in ("good", "bad") and table.find("yes_no", "negated", words):
         verdict = {"good": "bad", "bad": "good"}[verdict]
     wanted = {"bad": "defect"}.get(verdict, verdict)
@@ -287,8 +315,11 @@ def _asks_yes_no(table: Table, words: str) -> bool:
 def _untold(table: Table, words: str) -> str:
     """Why what a clause asks cannot be told, "" where it may be; "what should I do?" asks for no permission."""
     what = table.find("yes_no", "question_words", words)
+    of_record = what and table.find("nouns", "record", words)
     for reason in table.names("cannot"):
-        if table.find("cannot", reason, words) and not (what and reason == "permission"):
+        if table.find("cannot", reason, words) and not (
+            what and reason in ASKED_ABOUT or of_record and reason in LOOSE
+        ):
             return reason
     return ""
 

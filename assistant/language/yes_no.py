@@ -136,8 +136,13 @@ def _test_count(w: Wording, test: Test, i: Inspection) -> Outcome:
         return Outcome(None, tell_count(w, i))
     n, said = len(i.regions), tell_count(w, i)
     if i.verdict == "good" and n:
-        said = [w.count("The record lists {n} region, and the verdict is good.",
-                        "The record lists {n} regions, and the verdict is good.", n)]
+        said = [
+            w.count(
+                "The record lists {n} region, and the verdict is good.",
+                "The record lists {n} regions, and the verdict is good.",
+                n,
+            )
+        ]
     return Outcome(COMPARE[test.operator](n, test.value), said)
 
 
