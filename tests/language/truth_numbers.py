@@ -49,7 +49,7 @@ _CUES = {
         "score": r"puntuación|puntaje",
     },
     "zh": {
-        "review": r"复核(?:阈值|界限|限)|复检阈值",
+        "review": r"复[核检查](?:阈值|界限|限)",
         "threshold": r"阈值|界限",
         "p": r"p ?值",
         "score": r"分数|得分|评分",
@@ -144,7 +144,7 @@ def _add_parts(known: dict[str, set[float]], record: Inspection) -> None:
 
 def _cue(before: str, language: str) -> str:
     """What the words before a number, after the number before, say that it is; "" where they say nothing."""
-    if re.search(r"\b(?:from|of|by|for|with|than|in) (?:the |its )?$", before) and not re.search(
+    if re.search(r"\b(?:from|of|by|for|with|than|in|aus|con) (?:the |its )?$|由$|从$", before) and not re.search(
         r"(?:score|threshold|limit|p-value|peak|review)\w* (?:\w+ )?(?:of|at) (?:the )?$", before, re.IGNORECASE
     ):
         return ""
