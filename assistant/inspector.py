@@ -287,14 +287,16 @@ class Inspector:
         history: Sequence[tuple[str, str]] = (),
         picture: Source | None = None,
         language: str | None = None,
+        product: Product | None = None,
     ) -> Answer:
         """Answer a question about one or several inspections, from their evidence alone.
 
         `history`: earlier (question, answer) pairs about the same, oldest first. `picture`: the inspected one, for
         an explainer that looks; read again from where it lay if it is left out and still there. `language`: that
-        of the answer, "en", "de", "es" or "zh", by default that of the question.
+        of the answer, "en", "de", "es" or "zh", by default that of the question. `product`: whose good parts an
+        explainer sees beside it, by default the kept one of that name.
         """
-        return list(self.stream(inspection, question, history, picture, language))[-1]
+        return list(self.stream(inspection, question, history, picture, language, product))[-1]
 
     def stream(
         self,
@@ -303,6 +305,7 @@ class Inspector:
         history: Sequence[tuple[str, str]] = (),
         picture: Source | None = None,
         language: str | None = None,
+        product: Product | None = None,
     ) -> Iterator[Answer]:
         """As `ask`, in snapshots of a growing answer, the last of them final. Close to stop."""
         if self.explainer:
@@ -310,7 +313,17 @@ class Inspector:
         asked = (inspection,) if isinstance(inspection, Inspection) else tuple(inspection)
         if not asked:
             raise LooktwiceError("There is no inspection to ask about.")
-        return converse(self.explainer, prompt_for(self.explainer, asked, question, history, picture, language))
+        if self.explainer and product is None and len(asked) == 1:
+            product = self.product_of(asked[0])
+        prompt = prompt_for(self.explainer, asked, question, history, picture, language, product)
+        return converse(self.explainer, prompt)
+
+    def product_of(self, inspection: Inspection) -> Product | None:
+        """The kept product that a picture was judged by; None where there is none that can be read."""
+        try:
+            return self.store.load(inspection.product) if inspection.product else None
+        except LooktwiceError:
+            return None
 
     def save(self, product: Product, actor: str | None = None) -> Path:
         """Keep a product, so that `load` and the command line find it by name; `actor` is for the audit log."""

@@ -19,6 +19,7 @@ from assistant.commands.targets import is_standard
 from assistant.errors import NothingToInspect
 from assistant.images.sources import Census, find_images, fit_to_print, shown_name
 from assistant.inspection import UNRATED, Answer, Inspection
+from assistant.language.shown_answer import head_look, list_look, warn_of
 
 if TYPE_CHECKING:
     from assistant.products.product import Product
@@ -165,11 +166,14 @@ def print_change(row: Mapping[str, Any]) -> None:
 def print_answer(snapshots: Iterable[Answer]) -> Answer:
     """An answer on standard output, as it grows where that is a terminal; its notices go to the person.
 
-    Returns the last snapshot, the answer that stands.
+    What a model sees follows under a line of its own. Returns the last snapshot, the answer that stands.
     """
-    live, shown = sys.stdout.isatty(), ""
+    live, shown, waited = sys.stdout.isatty(), "", False
     said = Answer("")
     for said in snapshots:
+        if not said.text:
+            waited = waited or _say_waiting(said)
+            continue
         text = fit_to_print(said.text)
         if live and text.startswith(shown):
             print(text[len(shown) :], end="", flush=True)
@@ -179,9 +183,23 @@ def print_answer(snapshots: Iterable[Answer]) -> Answer:
         print()  # what was shown does not stand: the whole answer follows
         shown = ""
     print(text[len(shown) :])
+    if said.more:
+        print(fit_to_print(said.more))
+    if banner := warn_of(said):
+        print(f"\n! {fit_to_print(banner)}")
+    if said.seen:
+        print(f"\n{fit_to_print(head_look(said))}:")
+        for line in list_look(said):
+            print(f"  ~ {fit_to_print(line)}")
     for notice in said.notices:
         say(notice)
     return said
+
+
+def _say_waiting(said: Answer) -> bool:
+    for notice in said.notices:
+        say(notice)
+    return True
 
 
 def say(sentence: str) -> None:

@@ -135,9 +135,15 @@ def ask(
     bundle: Bundle = DEFAULT,
     explainer: ExplainerName = None,
     report: ReportFile = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Of the answer: en, de, es or zh; by default the question's.")
+    ] = None,
     device: Device = None,
 ) -> None:
-    """Inspect a picture and answer a question about the evidence, which has the last word whoever answers."""
+    """Inspect a picture and answer a question about it: facts from its record, and apart what a model sees.
+
+    The exit status is 1 where the picture was not read, or whoever was to answer failed.
+    """
     from assistant.commands.outputs import Outputs, report_answer
     from assistant.products.config import LearnConfig
 
@@ -146,8 +152,8 @@ def ask(
     inspector = open_inspector(bundle, device, explainer=explainer)
     known = find_product(inspector, references, product, LearnConfig())
     result = inspector.inspect([image], known)[0]
-    spoken = inspector.stream(result, question, picture=image)
+    spoken = inspector.stream(result, question, picture=image, language=language, product=known)
     answer = console.print_answer(spoken) if outputs.printed else deque(spoken, 1)[0]
     report_answer(result, question, answer, outputs)
     console.say_written(outputs.files)
-    raise typer.Exit(1 if result.status == "error" else 0)
+    raise typer.Exit(1 if result.status == "error" or answer.failed else 0)

@@ -14,7 +14,7 @@ from assistant.face.effect import ask_doubt, say_effect
 from assistant.face.shared import ACTOR, Resources
 from assistant.face.teach_steps import mark_of
 from assistant.face.teach_view import undo_label
-from assistant.face.words import OPENING, say, sentence
+from assistant.face.words import OPENING, sentence
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection
 from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
@@ -289,7 +289,7 @@ def _file_of(shown: Result) -> str:
 
 def _answer(shared: Resources, question: str, shown: Result) -> Iterator[Result]:
     inspector, inspection = shared.inspector, shown.inspection
-    before = [(turn.question, say(turn.answer)) for turn in shown.turns]
+    before = [(turn.question, turn.answer.whole) for turn in shown.turns]
     if inspector.explainer is None:
         snapshots = iter([inspector.ask(inspection, question, before)])
     else:

@@ -35,6 +35,13 @@ CSS = (
 .notes { flex: 1 1 200px; font-size: 13px; overflow-wrap: anywhere; }
 .notes p { margin: 0; }
 .chat button[aria-label=Clear] { display: none; }
+.chat .own-look { margin-top: 8px; padding: 6px 10px; border: 1px dashed var(--border-color-accent, currentColor);
+  border-radius: 6px; font-style: italic; }
+.chat .own-look b { font-size: 12px; font-style: normal; }
+.chat .own-look ul { margin: 2px 0 0 18px; list-style: disc; }
+.chat .second-look { margin-bottom: 8px; padding: 6px 10px; border-left: 4px solid #d99a00; font-weight: 600; }
+.chat .more { margin-top: 4px; font-size: 13px; }
+.chat .told { margin-top: 6px; font-size: 12px; opacity: 0.8; white-space: pre-line; }
 .questions { gap: 6px; flex-wrap: wrap; }
 .questions button { flex: 1 1 auto; min-width: 0; }
 .sign-off .html-container { padding: 0 0 4px; font-size: 14px; }

@@ -18,9 +18,10 @@ from gradio.events import api
 from assistant.errors import LooktwiceError
 from assistant.face.session import Result, Session, inspect_pictures, stream_chat
 from assistant.face.shared import WORK, Resources
-from assistant.face.words import say, sentence
+from assistant.face.words import sentence
 from assistant.images.encoded import decode_base64
 from assistant.images.load import DEFAULT_CAPS
+from assistant.language.shown_answer import as_text
 
 ABOUT = (
     "Looks for defects in one picture of a part. picture: the file (PNG, JPEG, BMP, TIFF or WebP) in base64. "
@@ -60,7 +61,7 @@ class Tool:
             row = shown.inspection.to_dict()
             if question.strip():
                 *_, shown = stream_chat(self.shared, question, shown)
-                row["answer"] = say(shown.turns[-1].answer)
+                row["answer"] = as_text(shown.turns[-1].answer)
             return json.dumps(row, ensure_ascii=False)
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error

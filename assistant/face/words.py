@@ -11,6 +11,7 @@ import numpy as np
 
 from assistant.errors import LooktwiceError
 from assistant.inspection import Answer, Inspection
+from assistant.language.shown_answer import head_look, list_look, warn_of
 from assistant.language.wording import number
 from assistant.overlay import colorize
 from assistant.records.entries import Turn
@@ -122,16 +123,31 @@ def show_regions(inspection: Inspection) -> list[list[str]]:
 def show_chat(turns: Sequence[Turn]) -> list[dict[str, str]]:
     """The conversation as chat messages; the opening is an answer that nobody asked for."""
     said = [
-        {"role": role, "content": html.escape(text, quote=False)}
+        {"role": role, "content": content}
         for turn in turns
-        for role, text in (("user", turn.question), ("assistant", say(turn.answer)))
+        for role, content in (
+            ("user", html.escape(turn.question, quote=False)),
+            ("assistant", show_answer(turn.answer)),
+        )
     ]
     return said[1:] if turns and turns[0].question == OPENING else said
 
 
-def say(answer: Answer) -> str:
-    """An answer with its notices, as plain text."""
-    return "\n".join((answer.text, *answer.notices))
+def show_answer(answer: Answer) -> str:
+    """An answer as HTML: what code worded, the rest of it folded, and in a frame of its own what a model sees."""
+    text, more, banner, head = (
+        html.escape(part, quote=False) for part in (answer.text, answer.more, warn_of(answer), head_look(answer))
+    )
+    lines = "".join(f"<li>{html.escape(line, quote=False)}</li>" for line in list_look(answer))
+    notices = "\n".join(html.escape(notice, quote=False) for notice in answer.notices)
+    parts = [
+        f'<div class="second-look" role="alert">{banner}</div>' if banner else "",
+        text,
+        f'<details class="more"><summary>more</summary>{more}</details>' if more else "",
+        f'<div class="own-look"><b>{head}</b><ul>{lines}</ul></div>' if lines else "",
+        f'<div class="told">{notices}</div>' if notices else "",
+    ]
+    return "".join(parts)
 
 
 def _show_subject(inspection: Inspection) -> str:

@@ -17,9 +17,11 @@ from assistant.inspection import Answer, Inspection
 from assistant.language.asked_twice import ask_twice
 from assistant.language.catalogue import Wording, pick_language
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
+from assistant.language.good_crops import good_crops, good_part
 from assistant.language.listening import Heard, listen
 from assistant.language.planned_answer import by_rules, read_answer
 from assistant.language.pointers import History
+from assistant.products.product import Product
 
 LONGEST_QUESTION = 2000  # characters, wherever a question is asked
 MOST_TURNS = 50  # earlier questions with their answers, wherever a conversation is kept or sent
@@ -72,18 +74,24 @@ def prompt_for(
     history: History = (),
     picture: Source | None = None,
     language: str | None = None,
+    product: Product | None = None,
 ) -> Prompt:
     """The prompt of a question; pictures are read only for an explainer that looks, and may be missing.
 
     An explainer says that it does not look by an attribute `looks` that is false. `picture` belongs to a single
     inspection; without it, and for several, pictures are read from where they lay. `language` is that of the
-    answer, by default that of the question; LooktwiceError for one that is not there.
+    answer, by default that of the question; LooktwiceError for one that is not there. `product` is that of a
+    single inspection: what it keeps of good parts is shown beside it.
     """
     looks = explainer is not None and getattr(explainer, "looks", True)
     sources = [picture] if picture is not None and len(inspections) == 1 else [i.path for i in inspections]
-    subjects = (
+    subjects = [
         Subject(i, _look_at(source, i) if looks else None) for i, source in zip(inspections, sources, strict=True)
-    )
+    ]
+    if product is not None and len(subjects) == 1 and (seen := subjects[0].picture) is not None:
+        subjects = [
+            replace(subjects[0], reference=good_part(product), good=good_crops(inspections[0], product, seen))
+        ]
     turns = tuple((str(asked), str(said)) for asked, said in history)
     return Prompt(question, tuple(subjects), turns, pick_language(language) if language else None)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from assistant.inspection import Answer, Inspection, Region
+from assistant.language.shown_answer import head_look, list_look, warn_of
 from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
 from assistant.reports.html_style import BAR, BAR_LIMITS, ENTRY, HISTOGRAM, PAGE, STYLE
@@ -154,7 +155,12 @@ def _words(entry: Entry) -> str:
 
 def _answer(answer: Answer) -> str:
     notices = _list(map(_text, answer.notices), "soft")
-    return f'<p>{_text(answer.text)}</p>{notices}<p class="soft">Answered by: {_name(answer.source)}</p>'
+    banner = f"<p><strong>{_text(warn_of(answer))}</strong></p>" if answer.disagrees else ""
+    look = ""
+    if answer.seen:
+        look = f'<div class="look"><p>{_text(head_look(answer))}</p>{_list(map(_text, list_look(answer)))}</div>'
+    who = f'<p class="soft">Answered by: {_name(answer.source)}</p>'
+    return f"{banner}<p>{_text(answer.whole)}</p>{look}{notices}{who}"
 
 
 def _bar(one: Inspection, span: tuple[float, float]) -> str:

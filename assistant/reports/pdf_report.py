@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from assistant.inspection import Inspection, Region
+from assistant.language.shown_answer import head_look, list_look, warn_of
 from assistant.language.template import explain
 from assistant.reports.content import Entry, Histogram, Report
 from assistant.reports.pdf_pages import COLOURS, INK, LINE, MARGIN, SOFT, WIDTH, Sheet, draw_table
@@ -248,7 +249,11 @@ def _draw_words(sheet: Sheet, entry: Entry) -> None:
     for turn in turns:
         sheet.ln(1)
         sheet.say(visible(turn.question), bold=True)
-        sheet.say(visible(turn.answer.text))
+        if turn.answer.disagrees:
+            sheet.say(visible(warn_of(turn.answer)), bold=True)
+        sheet.say(visible(turn.answer.whole))
+        for line in [f"{head_look(turn.answer)}:", *list_look(turn.answer)] if turn.answer.seen else []:
+            sheet.say(f"~ {visible(line)}", 9, colour=SOFT)
         for notice in turn.answer.notices:
             sheet.say(visible(notice), 8, colour=SOFT)
         sheet.say(f"Answered by: {as_name(turn.answer.source)}", 8, colour=SOFT)

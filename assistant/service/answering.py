@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from typing import Any, cast
 
 from assistant.inspection import Answer, Inspection
 from assistant.inspector import Inspector
+from assistant.language.catalogue import pick_language
 from assistant.language.conversation import converse, prompt_for
-from assistant.language.explainer import Explainer, Prompt, Subject
+from assistant.language.explainer import Prompt, Subject
 
 _WAIT = 0.1  # seconds between two looks at whether a client still waits for its turn
 
@@ -31,11 +32,15 @@ class Answerer:
         question: str,
         history: Sequence[tuple[str, str]],
         picture: bytes | None,
+        language: str | None = None,
     ) -> Prompt:
         """The prompt of a question; only a picture that was sent is looked at: an upload names no file here."""
         if picture is not None and len(inspections) == 1:
-            return prompt_for(self.inspector.explainer, inspections, question, history, picture)
-        return Prompt(question, tuple(Subject(one) for one in inspections), tuple(history))
+            explainer = self.inspector.explainer
+            product = self.inspector.product_of(inspections[0]) if explainer else None
+            return prompt_for(explainer, inspections, question, history, picture, language, product)
+        spoken = pick_language(language) if language else None
+        return Prompt(question, tuple(Subject(one) for one in inspections), tuple(history), spoken)
 
     async def answer(self, prompt: Prompt, quiet: float = 15.0) -> AsyncIterator[Answer | None]:
         """Snapshots of a growing answer, the last one final; None after `quiet` seconds without one.
@@ -72,9 +77,7 @@ class Answerer:
             if stop.is_set():
                 return
         try:
-            explainer = self.inspector.explainer
-            stoppable = StoppableExplainer(explainer, stop) if explainer else None
-            with closing(cast(Any, converse(stoppable, prompt))) as snapshots:
+            with closing(cast(Any, converse(self.inspector.explainer, prompt))) as snapshots:
                 for snapshot in snapshots:
                     if stop.is_set():
                         return
@@ -84,37 +87,3 @@ class Answerer:
             tell(error)
         finally:
             self._turn.release()
-
-
-class StoppableExplainer:
-    """An explainer whose text ends as soon as a flag is set."""
-
-    def __init__(self, explainer: Explainer, stop: threading.Event) -> None:
-        self._explainer, self._stop = explainer, stop
-        self.looks = bool(getattr(explainer, "looks", True))
-
-    @property
-    def name(self) -> str:
-        """The explainer's."""
-        return self._explainer.name
-
-    @property
-    def context(self) -> int:
-        """The explainer's."""
-        return self._explainer.context
-
-    def count(self, text: str) -> int:
-        """As the explainer counts."""
-        return self._explainer.count(text)
-
-    def stream(self, prompt: Prompt) -> Iterator[str]:
-        """The explainer's pieces, until the flag is set."""
-        pieces = self._explainer.stream(prompt)
-        try:
-            for piece in pieces:
-                if self._stop.is_set():
-                    return
-                yield piece
-        finally:
-            if close := getattr(pieces, "close", None):
-                close()

@@ -30,13 +30,17 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": (
             "Events `snapshot` while the answer grows, then one `answer`, or one `error` with a problem; the "
-            "data of each is a JSON object on one line. Lines that begin with a colon say that the work goes on."
+            "data of each is a JSON object on one line. Code worded `text` and `more` from the record; `seen` is "
+            "what a language model sees itself, to be shown apart and never as checked, and `disagrees` where "
+            "that differs from the verdict, which stays. `failed` says that who was asked gave no whole answer. "
+            "Lines that begin with a colon say that the work goes on."
         ),
         "content": {
             "text/event-stream": {
                 "schema": {"type": "string"},
                 "example": 'event: answer\ndata: {"text": "The verdict is defect.", "regions": ["R1"], '
-                '"source": "template", "notices": []}\n\n',
+                '"source": "template", "notices": [], "seen": [], "disagrees": "", "failed": false, "more": "", '
+                '"language": "en"}\n\n',
             }
         },
     }
@@ -63,7 +67,7 @@ def _prompt(service: Service, sent: Json[AskBody], inspections: list[Inspection]
     history = [(turn.question, turn.answer) for turn in body.history]
     if body.picture is not None:
         picture = decode(body.picture.name, 0, sent.pieces(body.picture.data)).checked()
-    return service.answerer.prompt(inspections, body.question.strip(), history, picture)
+    return service.answerer.prompt(inspections, body.question.strip(), history, picture, body.language)
 
 
 async def _events(service: Service, prompt: Prompt) -> AsyncIterator[bytes]:

@@ -173,13 +173,17 @@ class TurnIn(BaseModel):
 
 
 class AskBody(BaseModel):
-    """A question about inspections. `picture` shows a single one again to a language model that looks."""
+    """A question about inspections. `picture` shows a single one again to a language model that looks.
+
+    `language` is that of the answer, "en", "de", "es" or "zh", by default that of the question.
+    """
 
     model_config = _asked({"inspections": ["9f86d081884c7d65"], "question": "Where is it, and how large?"})
     inspections: Annotated[list[Annotated[str, Field(max_length=80)]], Field(min_length=1, max_length=16)]
     question: Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
     history: Annotated[list[TurnIn], Field(max_length=MOST_TURNS)] = []
     picture: PictureIn | None = None
+    language: Annotated[str, Field(max_length=20)] | None = None
 
 
 _REGION = {

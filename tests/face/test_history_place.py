@@ -186,7 +186,7 @@ def test_an_inspection_is_opened_with_its_conversation_which_goes_on(handlers, f
     opened = handlers.open(SimpleNamespace(_data={"id": str(id)}), 1, *ALL)
     shown, verdict, chat = opened[0], opened[1], opened[4]
     assert shown.kept == id and "DEFECT" in verdict and "bad1.png" in verdict and "/x/" not in verdict
-    assert [m["content"] for m in chat] == ["Why &lt;b&gt;?", "Because.\nMind this."]
+    assert [m["content"] for m in chat] == ["Why &lt;b&gt;?", 'Because.<div class="told">Mind this.</div>']
     assert opened[2].size == (64, 48) and opened[3].value["data"][0][0] == "R1"
     assert f'data-id="{id}"' in opened[-3] and opened[-3].count("aria-current") == 1
     assert 'class="chosen"' in opened[-3]

@@ -21,7 +21,7 @@ from assistant.face.inspect_place import WELCOME, InspectHandlers
 from assistant.face.result import ResultHandlers, cleared, filled, write_shown
 from assistant.face.session import Result, Session
 from assistant.face.shared import ACTOR, Resources
-from assistant.inspection import Answer, Inspection
+from assistant.inspection import Answer, Inspection, Seen
 from assistant.inspector import Inspector
 from assistant.products.store import ProductStore
 from assistant.records.history import History
@@ -178,7 +178,7 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp
 
     stub.explainer, stub.stream = object(), stream
     chats = [chat for _, chat, _ in ResultHandlers(shared).ask("why?", shown)]
-    assert [chat[-1]["content"] for chat in chats] == ["One.", "One. Two.\nNote."]
+    assert [chat[-1]["content"] for chat in chats] == ["One.", 'One. Two.<div class="told">Note.</div>']
     assert [len(chat) for chat in chats] == [3, 3]
     ((found, _, before, file),) = asked
     assert (found, Path(file).name) == (shown.inspection, "a.png")
@@ -186,6 +186,19 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp
     kept = history.turns(shown.kept)
     assert [turn.question for turn in kept] == [words.OPENING, "why?"]
     assert kept[1].answer.text == "One. Two."
+
+
+def test_what_a_model_sees_is_framed_apart_and_what_it_says_is_text():
+    seen = (Seen("R1", "A <b>groove</b>."), Seen("elsewhere", "A stain.", "maybe"))
+    said = Answer("[R1] lies <here>.", more="All of it.", seen=seen, disagrees="The rim is open.")
+    shown = words.show_answer(said)
+    banner, _, rest = shown.partition("[R1] lies &lt;here&gt;.")
+    assert "second-look" in banner and "The verdict is unchanged" in banner and "The rim is open." in banner
+    checked, _, look = rest.partition('<div class="own-look">')
+    assert "<details" in checked and "All of it." in checked and "groove" not in checked
+    assert "not checked" in look and "[R1] A &lt;b&gt;groove&lt;/b&gt;." in look
+    assert "elsewhere: A stain. (maybe)" in look
+    assert "own-look" not in words.show_answer(Answer("One.")) and words.show_answer(Answer("One.")) == "One."
 
 
 def test_an_answer_that_was_stopped_is_not_kept(stub, picture, tmp_path):

@@ -3,11 +3,14 @@
 import base64
 import json
 import threading
+from dataclasses import fields
 
 import pytest
+from fake_endpoint import plan_of
 from parcels import parts
 
 from assistant.errors import ExplainerError
+from assistant.inspection import Answer
 
 
 class Model:
@@ -56,7 +59,23 @@ def test_an_answer_comes_as_snapshots_and_then_whole(client, inspector, files):
     assert names[-1] == "answer" and set(names[:-1]) == {"snapshot"}
     record = client.app.state.service.records.get(ids[0]).inspection
     assert rows[-1]["text"] == inspector.ask(record, "Where is it, and how sure are you?").text
-    assert rows[-1]["source"] == "template" and set(rows[-1]) == {"text", "regions", "source", "notices"}
+    assert rows[-1]["source"] == "template" and set(rows[-1]) == {f.name for f in fields(Answer)}
+
+
+def test_what_a_model_sees_comes_apart_from_what_is_checked(client, inspector, files):
+    (id,) = inspect(client, files["bad"])
+    inspector.explainer = Model([plan_of(facts=["verdict"], disagrees="The rim looks open to me.")])
+    _, row = events(ask(client, [id]).text)[-1]
+    assert row["seen"] == [{"where": "R1", "text": "A dark groove runs along the rim.", "sure": "clear"}]
+    assert row["disagrees"] == "The rim looks open to me." and "groove" not in row["text"] + row["more"]
+    inspector.explainer = Model([], ExplainerError("The endpoint cannot be reached"))
+    assert events(ask(client, [id]).text)[-1][1]["failed"] is True
+
+
+def test_the_answer_is_in_the_language_that_is_asked_for(client, files):
+    (id,) = inspect(client, files["bad"])
+    assert events(ask(client, [id], language="de").text)[-1][1]["language"] == "de"
+    assert ask(client, [id], language="Klingon").status_code == 422
 
 
 def test_several_inspections_are_asked_about_at_once(client, files):
