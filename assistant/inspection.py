@@ -120,7 +120,7 @@ class Evidence:
 
 
 WHOLE_DIFFERS = (
-    "the picture as a whole differs from the references; its strangest places alone stay under the limit"
+    "the picture as a whole differs from the references; by its strangest places alone the verdict would be milder"
 )
 """The notice of an inspection whose verdict would be milder by the map alone."""
 
@@ -383,8 +383,9 @@ class Answer:
     """Words about an inspection: `text`, the region ids it cites, and what planned it ("template", ...).
 
     `text` is checked: code made it from the record, in `language`, and so is `more`, the rest of it. `seen` is the
-    model's own look, to be shown apart and never as checked, and `disagrees` what it says where its own look differs
-    from the verdict, which stays as it is. `failed` tells that who was asked gave no whole answer; a notice says why.
+    model's own look, to be shown apart and never as checked, and `disagrees` what it says where its own look
+    differs from the verdict, which stays as it is. `failed` tells that who was asked gave no whole answer; a
+    notice says why.
     """
 
     text: str

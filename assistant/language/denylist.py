@@ -60,7 +60,7 @@ _UNSURE = re.compile(
 
 @dataclass(frozen=True)
 class OwnLook:
-    """What may be shown of a model's own look: the lines, its disagreement, and what was left out, in sentences."""
+    """What may be shown of a model's own look: lines, its disagreement, and what was left out, in sentences."""
 
     seen: tuple[Seen, ...] = ()
     disagrees: str = ""

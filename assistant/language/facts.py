@@ -107,7 +107,7 @@ OF_SEVERAL: dict[str, OfSeveral] = {
 def render(plan: Plan, records: Sequence[Inspection], language: str = ENGLISH, form: Form = "short") -> Answer:
     """The answer of a plan about one or several records: what is asked first, the rest in `more`.
 
-    `form` is how it is told: "short", "sentence" (one alone), "long" (nothing folded), "word", "plain" (for somebody
+    `form` is how it is told: "short", "sentence" (alone), "long" (nothing folded), "word", "plain" (for somebody
     who knows none of this), "bullets", "table" or "json". `seen` and `disagrees` are handed on as they are.
     """
     w, rows = Wording(language), list(enumerate(records, 1))
@@ -136,8 +136,10 @@ def _word(w: Wording, plan: Plan, rows: Numbered) -> tuple[Sentences, Sentences]
     asked: Sentences = []
     rest: Sentences = []
     if len(rows) == 1 and rows[0][1].status == "error":
+        if how := [said for fact in plan.facts[:1] for said in _how(w, fact, rows[0][1])]:
+            return how[:1], how[1:]
         first, *others = tell_error(w, rows[0][1])
-        return [first, *(said for fact in plan.facts[:1] for said in _how(w, fact, rows[0][1])[:1])], others
+        return [first], others
     if plan.test:
         first, *others = open_with(w, run_test(w, plan.test, rows))
         asked, rest = [first], others

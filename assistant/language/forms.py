@@ -31,6 +31,8 @@ def as_one_word(w: Wording, plan: Plan, rows: Numbered) -> str:
         return w("Unknown.")
     keys = [fact.key for fact in plan.facts] or ["verdict"]
     if len(rows) > 1:
+        if keys[0] == "list" and plan.facts[0].ids:
+            return ", ".join(_cell(base_name(i.path)) for n, i in rows if f"P{n}" in plan.facts[0].ids)
         ranked = [n for n, _ in sorted(comparable(rows), key=lambda row: rank(row[1]), reverse=True)]
         return f"{ranked[0 if keys[0] == 'worst' else -1]}" if keys[0] in ("worst", "best") and ranked else ""
     chosen = _named(plan.facts, i)

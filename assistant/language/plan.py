@@ -19,6 +19,7 @@ from assistant.inspection import Inspection, Seen, Severity, Verdict
 
 Key = Literal[
     # of the record
+    "duration", "picture_size", "bundle", "rank",
     "verdict", "score", "limits", "rarity", "origin", "references", "reference", "notices", "advice", "file",
     "identity", "drift", "summary",
     # of its regions
@@ -26,11 +27,11 @@ Key = Literal[
     # of several pictures
     "tally", "list", "worst", "best", "common", "same_place",
     # of the product: how it is used and what its words mean
-    "duration", "picture_size", "bundle", "rank",
     "how_many_parts", "how_from_where", "how_sensitive", "how_limits", "how_severity", "how_teach", "how_undo",
-    "how_mask", "how_tiles", "how_turns", "how_batch", "how_kept", "how_report", "how_export", "how_private", "how_languages",
-    "how_check", "how_sign", "how_limit_at", "how_colours", "how_review", "how_unrated", "how_score",
-    "how_rarity", "how_regions", "how_types", "how_correct", "how_scale", "how_it_works", "how_to_ask",
+    "how_mask", "how_tiles", "how_turns", "how_batch", "how_kept", "how_report", "how_export", "how_private",
+    "how_languages", "how_check", "how_sign", "how_limit_at", "how_colours", "how_review", "how_unrated",
+    "how_score", "how_rarity", "how_regions", "how_types", "how_correct", "how_scale", "how_it_works",
+    "how_to_ask",
     "greeting", "thanks",
 ]  # fmt: skip
 """What can be stated. `how_limit_at` takes a share in (0, 1) as its value, no other key takes one."""
@@ -43,8 +44,8 @@ Reason = Literal[
 """Why something cannot be told: what no record holds, or nobody may be told by words alone."""
 
 Quantity = Literal[
-    "verdict", "score", "p_value", "count", "area", "pixels", "peak", "severity", "place", "rank", "references",
-    "notices", "enough_references",
+    "verdict", "score", "threshold", "p_value", "count", "area", "pixels", "peak", "severity", "place", "rank",
+    "references", "notices", "enough_references",
 ]  # fmt: skip
 """What a yes or no can be computed from. `area` is in percent of the picture, `rank` how bad a picture is."""
 

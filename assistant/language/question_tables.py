@@ -24,6 +24,9 @@ LONGEST = 500
 
 NUMBER = r"\d+(?:\.\d+)?"
 _TOKEN = re.compile(rf"{NUMBER}|[^\W\d_]+\d*|%")
+_SIGNS = {"de": "äöüß", "es": "¿¡ñáéíóú"}
+"""Letters and marks that only one of the languages has."""
+
 _NOT_A_KIND = {"spot", "short", "open", "split", "gap", "flash", "crush", "spike"}  # everyday words first
 
 
@@ -96,6 +99,8 @@ def read_language(question: str) -> str:
         return "zh"
     words = set(re.findall(r"[^\W\d_]+", fold(text)))
     scores = {language: len(words & _stopwords(language)) for language in LANGUAGES if language != "zh"}
+    for language, signs in _SIGNS.items():
+        scores[language] += 2 * any(sign in text.casefold() for sign in signs)
     best = max(scores, key=lambda language: (scores[language], language == ENGLISH))
     return best if scores[best] else ENGLISH
 

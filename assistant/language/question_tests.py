@@ -91,6 +91,9 @@ def _read_score(c: Clause) -> tuple[Test, str] | None:
         return None
     for limit in _LIMITS:
         found, rest = c.table.take("quantities", limit, words)
+        value, without = _take_number(c.table, rest)
+        if found and value is not None and limit == "threshold":
+            return Test("threshold", ALL, operator, value), without
         if found:
             return Test("score", ALL, operator, limit), c.table.take("quantities", "score", rest)[1]
     value, rest = _take_number(c.table, words)
@@ -172,7 +175,7 @@ def _read_place(c: Clause) -> tuple[Test, str] | None:
 
 def _read_references(c: Clause) -> tuple[Test, str] | None:
     found, rest = c.table.take("quantities", "references", c.words)
-    if not found or len(c.records) > 1:
+    if not found or len(c.records) > 1 or not c.table.find("yes_no", "open", c.words):
         return None
     used, rest = c.table.take("quantities", "compared", rest)
     while (again := c.table.find("quantities", "compared", rest)) is not None:
@@ -188,7 +191,9 @@ def _read_references(c: Clause) -> tuple[Test, str] | None:
 
 def _read_notices(c: Clause) -> tuple[Test, str] | None:
     found, rest = c.table.take("quantities", "notices", c.words)
-    return (Test("notices", ALL, ">", 0.0), c.table.strip(rest, "any_word")) if found else None
+    if not found or not c.table.find("yes_no", "open", c.words):
+        return None
+    return Test("notices", ALL, ">", 0.0), c.table.strip(rest, "any_word")
 
 
 def _read_verdict(c: Clause) -> tuple[Test, str] | None:

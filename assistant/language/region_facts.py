@@ -75,6 +75,13 @@ def tell_boxes(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences
 
 def tell_sizes(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences:
     """How large each region is, then its box."""
+    if len(chosen) > 1:
+        sizes = [
+            w("{region} {area} px ({share})", region=refer(r), area=r.area, share=percent(r.area_fraction))
+            for r in chosen
+        ]
+        said = [w("Sizes, with shares of the picture: {names}.", names=name_some(w, sizes))]
+        return [*_quieten(w, i, said), *(_box(w, r) for r in chosen[:LISTED])]
     return [*_tell_each(w, i, chosen, _measure), *(_box(w, r) for r in chosen[:LISTED])]
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from assistant.inspection import Inspection
+from assistant.inspection import WHOLE_DIFFERS, Inspection
 from assistant.language.forms import Form
 from assistant.language.plan import MOST_CANNOT, MOST_FACTS, Fact, Key, Plan, Reason, Test
 from assistant.language.pointers import (
@@ -59,7 +59,7 @@ LOOSE = (
     "other_side",
     "time",
 )
-"""Reasons whose words stand for something else in a question about the record itself: "who set this threshold?"."""
+"""Reasons whose words stand for something else in questions about the record: "who set this threshold?"."""
 
 AFTER: dict[str, tuple[Key, ...]] = {
     "millimetres": ("size",),
@@ -76,13 +76,17 @@ AFTER: dict[str, tuple[Key, ...]] = {
 
 @dataclass(frozen=True)
 class _Part:
-    """What one clause comes to; `known` is false where nothing in it was understood."""
+    """What one clause comes to; `known` is false where nothing in it was understood.
+
+    `goes_on`: it asks nothing by itself and so goes on with the clause before: "is it good, *safe*?".
+    """
 
     facts: tuple[Fact, ...] = ()
     test: Test | None = None
     cannot: tuple[Reason, ...] = ()
     known: bool = True
     chatter: bool = False
+    goes_on: bool = False
 
 
 def plan_answer(
@@ -102,7 +106,10 @@ def plan_answer(
         asked = take_form(table, turns[-1][0])[0] if turns else ""  # "shorter, please"
     parts: list[_Part] = []
     for clause in split_clauses(table, asked)[:CLAUSES]:
-        parts.append(_read(table, clause, records, turns))
+        part = _read(table, clause, records, turns)
+        words = normalize(clause, table.language)
+        asks = table.find("yes_no", "question_words", words) or table.find("yes_no", "open", words)
+        parts.append(replace(part, goes_on=bool(parts) and not asks))
         turns = [*turns, (clause, " ".join(f"[{i.rpartition('.')[2]}]" for f in parts[-1].facts for i in f.ids))]
     return _join(parts)
 
@@ -143,7 +150,7 @@ def split_clauses(table: Table, question: str) -> list[str]:
 def _read(table: Table, clause: str, records: Sequence[Inspection], history: History) -> _Part:
     words = normalize(clause, table.language)
     if not words:
-        return _Part((_summary(records),))
+        return _Part(_summarise(records[0]) if len(records) == 1 else (_fact("tally"),))
     if table.first("command", words):
         return _Part((_fact("verdict"),), cannot=("command",))
     if name := table.first("chatter", words):
@@ -191,7 +198,11 @@ def _with_regions(
     ids = pointed.ids
     if position and not ids:
         ids = tuple(region.id for region in at_position(i, position))
-    if key in ("", "summary", "count", "verdict", "identity") and ids and pointed.explicit:
+    if key == "why" and ids and pointed.explicit:
+        return _Part((_fact("severity", ids), _fact("how_severity")))
+    if key == "identity" and ids and pointed.explicit:
+        return _Part((_fact("type", ids), _fact("place", ids)))
+    if key in ("", "summary", "count", "verdict") and ids and pointed.explicit:
         earlier = _earlier(table, i, history) if key == "" else ()
         return _Part(tuple(_fact(one, ids) for one in earlier or ("place", "size", "severity")))
     if not key and ids:
@@ -201,10 +212,10 @@ def _with_regions(
         return _unknown()
     if key in ("comparison", "identity", "place") and pointed.by and len(ids) == 1:
         return _Part((_fact("size" if pointed.by == "area" else "severity", ids), _fact("place", ids)))
-    if key == "bounding":
-        key = "box"
+    key = {"bounding": "box", "near": "place", "sized": "size"}.get(key, key)
     if key == "why":
-        return _Part((_fact("verdict"), _fact("count"), _fact("rarity"), _fact("references")))
+        whole = [_fact("notices")] if WHOLE_DIFFERS in i.notices else []
+        return _Part((_fact("verdict"), *whole, _fact("count"), _fact("rarity"), _fact("references")))
     if key == "summary":
         return _Part(_summarise(i))
     if (
@@ -353,10 +364,6 @@ def _summarise(i: Inspection) -> tuple[Fact, ...]:
     return tuple(map(_fact, keys))
 
 
-def _summary(records: Sequence[Inspection]) -> Fact:
-    return _fact("tally" if len(records) > 1 else "summary")
-
-
 def _unknown() -> _Part:
     return _Part((_fact("verdict"), _fact("how_to_ask")), cannot=("unknown",), known=False)
 
@@ -371,7 +378,7 @@ def _join(parts: Sequence[_Part]) -> Plan:
         parts = commands[:1]
     if asked := [part for part in parts if not part.chatter]:
         parts = asked
-    doubted = any(not part.known for part in parts)
+    doubted = any(not part.known or (part.goes_on and part.cannot) for part in parts)
     if understood := [part for part in parts if part.known]:
         parts = understood
     parts = parts[:ANSWERED]
@@ -379,7 +386,7 @@ def _join(parts: Sequence[_Part]) -> Plan:
     cannot = tuple(dict.fromkeys(reason for part in parts for reason in part.cannot))
     asked_facts = [part.facts for part in parts]
     if test and doubted:  # a word in the rest of the question might turn what a yes means
-        test, cannot = None, (*cannot, "unknown")
+        test, cannot = None, cannot or ("unknown",)
     leading = [fact for facts in asked_facts for fact in facts[:1]]
     facts = tuple(dict.fromkeys([*leading, *(fact for facts in asked_facts for fact in facts)]))
     return Plan(facts[:MOST_FACTS], test, cannot[:MOST_CANNOT])

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from assistant.detection.counting import parts_missing
 from assistant.inspection import Inspection, Region
 from assistant.language.catalogue import Wording
-from assistant.language.picture_facts import numbers, tell_notices, tell_promise, tell_references, tell_verdict
+from assistant.language.picture_facts import (
+    numbers,
+    tell_limits,
+    tell_notices,
+    tell_promise,
+    tell_references,
+    tell_verdict,
+)
 from assistant.language.plan import ALL, ANY, SEVERITIES, Test
 from assistant.language.region_facts import at_position, tell_count, tell_none
 from assistant.language.several_facts import comparable, rank, tell_pair, tell_tally
@@ -121,6 +128,13 @@ def _test_score(w: Wording, test: Test, i: Inspection) -> Outcome:
     if str(test.value) in named:
         told = w("The score is {score}, the {name} {limit}.", score=number(score), name=name, limit=number(limit))
     return Outcome(COMPARE[test.operator](score, limit), [told, *tell_verdict(w, i)[:1]])
+
+
+def _test_threshold(w: Wording, test: Test, i: Inspection) -> Outcome:
+    threshold = numbers(i)[2]
+    if i.verdict == "unrated" or not isinstance(test.value, float):
+        return Outcome(None, tell_limits(w, i))
+    return Outcome(COMPARE[test.operator](threshold, test.value), tell_limits(w, i))
 
 
 def _test_p_value(w: Wording, test: Test, i: Inspection) -> Outcome:
@@ -299,6 +313,7 @@ _MEASURES: dict[str, Callable[[Region], float]] = {
 _QUANTITIES: dict[str, Callable[[Wording, Test, Inspection], Outcome]] = {
     "verdict": _test_verdict,
     "score": _test_score,
+    "threshold": _test_threshold,
     "p_value": _test_p_value,
     "count": _test_count,
     "area": _test_region_number,

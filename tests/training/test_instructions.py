@@ -17,8 +17,6 @@ from assistant.commands import main as cli
 from assistant.errors import TrainingError
 from assistant.inspection import Inspection
 from assistant.language.evidence_text import state_evidence
-from assistant.language.explainer import Prompt, Subject
-from assistant.language.guard import guard
 from assistant.language.wording import number
 from assistant.prompts.defects import DEFECTS
 from assistant.training.answers_declined import BEYOND, FURTHER
@@ -226,13 +224,6 @@ def _lines(topics):
 def _pattern(line):
     words = re.escape(line.rstrip("?.")).replace(r"\{kind\}", ".+").replace(r"\{name\}", ".+")
     return re.compile(re.sub(r"\\{\w+\\}", ".+", words) + r"[?.]?$", re.IGNORECASE)
-
-
-def test_every_answer_stands_before_the_guard(rows):
-    for inspection, question, answer in every_answer(rows[:200]):
-        if "\nA: " not in question:
-            prompt = Prompt(question, (Subject(inspection),))
-            assert guard(answer, prompt).text == answer, (question, answer)
 
 
 def test_types_are_asked_about_as_often_where_one_is_named_as_where_none_is(rows):
