@@ -36,11 +36,10 @@ _TOO_LONG = re.compile(
 
 @dataclass(frozen=True)
 class Patience:
-    """How many seconds to wait: to connect, for the first text, for the next piece of it, and for all of it."""
+    """How many seconds to wait: to connect, for the first text or the next piece of it, and for all of it."""
 
     connect: float = 10.0
     first: float = 30.0
-    silence: float = 30.0
     total: float = 120.0
 
 
@@ -120,7 +119,7 @@ class Endpoint:
 
     def _try(self, body: Mapping[str, Any], wait: Wait) -> Generator[Piece, None, float | None]:
         """The pieces of an answer; gives the seconds after which to try again, or None."""
-        read, said = max(0.05, min(self.patience.silence, wait.left)), False
+        read, said = max(0.05, wait.left), False
         try:
             with (
                 self._client(read) as client,

@@ -17,7 +17,7 @@ from typing import Any
 from assistant.errors import ExplainerError
 from assistant.language.explainer import Explainer, Prompt
 
-TELL_AFTER = 1.5
+TELL_AFTER = 1.0
 """Seconds of silence after which a listener is told that one waits, and again each time they pass."""
 
 LEAVING = 1.0  # seconds that a speaker is given to stop when nobody listens any more
@@ -44,32 +44,29 @@ def listen(explainer: Explainer, prompt: Prompt, tell_after: float = TELL_AFTER)
     worker = threading.Thread(target=_speak, args=(explainer, prompt, said, stop), name="speaker", daemon=True)
     worker.start()
     text, begun = "", time.monotonic()
+    news = begun
     gives_up = getattr(explainer, "gives_up", None)
     try:
         while True:
-            try:
-                piece = said.get(timeout=tell_after)
-            except queue.Empty:
-                if gives_up and not text and time.monotonic() - begun > gives_up:
-                    yield Heard(
-                        text, failed=f"{explainer.name} said nothing for {gives_up:g} seconds.", ended=True
-                    )
-                    return
-                yield Heard(text, waiting=True)
-                continue
-            if piece is None:
-                yield Heard(text, ended=True)
+            now = time.monotonic()
+            if gives_up and not text and now - begun > gives_up:
+                yield Heard(text, failed=f"{explainer.name} said nothing for {gives_up:g} seconds.", ended=True)
                 return
-            if isinstance(piece, ExplainerError):
-                yield Heard(text, failed=str(piece), ended=True)
+            if now - news >= tell_after:
+                news = now
+                yield Heard(text, waiting=True)
+            try:
+                piece = said.get(timeout=max(0.0, news + tell_after - time.monotonic()))
+            except queue.Empty:
+                continue
+            if piece is None or isinstance(piece, ExplainerError):
+                yield Heard(text, failed=str(piece or ""), ended=True)
                 return
             if isinstance(piece, BaseException):
                 raise piece
             if piece:
-                text += piece
+                text, news = text + piece, time.monotonic()
                 yield Heard(text)
-            elif time.monotonic() - begun > tell_after:
-                yield Heard(text, waiting=True)
     finally:
         stop.set()
         worker.join(LEAVING)

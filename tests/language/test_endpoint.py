@@ -11,7 +11,7 @@ from assistant.errors import ExplainerError
 from assistant.language.endpoint import KEY_VARIABLE, LARGEST, Endpoint, EndpointError, Patience, Wait
 
 KEY = "sk-very-secret-0123456789"
-SOON = Patience(2, 1.0, 0.6, 4)
+SOON = Patience(2, 1.0, 4)
 
 
 @pytest.fixture
@@ -268,16 +268,16 @@ def endless(what, first=()):
 @pytest.mark.parametrize(
     ("what", "first", "patience", "words"),
     [
-        (lambda h: None, (), Patience(2, 0.4, 0.4, 9), "within 0.4 seconds: it sent nothing"),
+        (lambda h: None, (), Patience(2, 0.4, 9), "within 0.4 seconds: it sent nothing"),
         (
             lambda h: h.wfile.write(b": on\n"),
             (),
-            Patience(2, 0.4, 2, 9),
+            Patience(2, 0.4, 9),
             "within 0.4 seconds: it sent signs of life",
         ),
-        (lambda h: h.think("hm "), (), Patience(2, 0.4, 2, 9), "within 0.4 seconds: it was still thinking"),
-        (lambda h: None, ("The part ",), Patience(2, 2, 0.4, 9), "sent nothing more"),
-        (lambda h: h.say("on ", ended="", done=False), (), Patience(2, 2, 2, 0.5), "not done after 0.5 seconds"),
+        (lambda h: h.think("hm "), (), Patience(2, 0.4, 9), "within 0.4 seconds: it was still thinking"),
+        (lambda h: None, ("The part ",), Patience(2, 0.4, 9), "sent nothing more"),
+        (lambda h: h.say("on ", ended="", done=False), (), Patience(2, 2, 0.5), "not done after 0.5 seconds"),
     ],
 )
 def test_nobody_waits_for_ever_and_is_told_what_happened(serve, what, first, patience, words):
@@ -294,7 +294,7 @@ def test_an_answer_without_end_is_cut_off(serve):
         for _ in range(2 * LARGEST // 100_000):
             handler.wfile.write(b"data:" + b" " * 100_000)
 
-    assert "too long" in complaint(serve(script), patience=Patience(2, 9, 9, 9))
+    assert "too long" in complaint(serve(script), patience=Patience(2, 9, 9))
 
 
 def test_closing_ends_the_connection(serve):

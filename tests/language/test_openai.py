@@ -57,7 +57,7 @@ def prompt(good):
 
 
 def explainer(server, model="tiny", **how):
-    return OpenAIExplainer(server.url, model, patience=Patience(2, 3, 3, 6), **how)
+    return OpenAIExplainer(server.url, model, patience=Patience(2, 3, 6), **how)
 
 
 def heard(one, prompt):
