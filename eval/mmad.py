@@ -1,8 +1,9 @@
 """The MMAD protocol: multiple-choice questions about industrial pictures (Jiang et al., ICLR 2025).
 
 `looktwice eval mmad DIR` takes a copy of the data set with its `mmad.json`. Every picture is compared with one
-good part, and each of its questions is asked on its own, for any bundle and any explainer. No file name reaches
-whoever answers, since folders give the truth away. It knows nothing of scores (`assistant.eval.mmad_scores`).
+good part, and each of its questions is asked on its own, for any bundle and any explainer. Whether there is a
+defect and where is the detector's to answer. No file name reaches whoever answers, since folders give the truth
+away. It knows nothing of scores (`assistant.eval.mmad_scores`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from assistant.eval.mmad_scores import Scores, score_answers
 from assistant.images.load import LoadedImage, load_image
 from assistant.language.explainer import Explainer, Prompt, Subject
 from assistant.language.multiple_choice import decide, read_letter
+from assistant.language.replies import read_letter_reply
 from assistant.models.card import stays_inside
 from assistant.prompts.instruct import offer_choice
 
@@ -36,6 +38,9 @@ Template = Literal["similar", "random"]
 FILE = "mmad.json"
 MERGED = {"Object Structure": "Object Analysis", "Object Details": "Object Analysis"}
 FAILURES = 5  # questions in a row to which an explainer gives no answer, after which it is taken for gone
+OF_RECORD = ("presence", "place")
+"""What the detector answers, whoever else speaks: whether there is a defect, and where."""
+
 LONGEST = 2000  # letters of an answer that are kept
 
 Tell = Callable[[str], None]
@@ -174,8 +179,9 @@ def _answer_all(contest: Contest, tasks: list[Task], answers: Answers) -> Iterat
             if (task.image, question.index) in answers:
                 continue
             try:
-                answers.add(_ask(contest, subject, task.image, question))
-                failures = 0
+                given = _ask(contest, subject, task.image, question)
+                answers.add(given)
+                failures = failures if given.rule in OF_RECORD else 0
             except ExplainerError:
                 failures += 1
                 if failures == FAILURES:
@@ -194,12 +200,12 @@ def _learner(contest: Contest) -> Callable[[str], tuple[LoadedImage, Product]]:
 
 
 def _ask(contest: Contest, subject: Subject, image: str, question: Question) -> Answered:
-    if contest.explainer is None:
-        choice = decide(subject.inspection, question.text, question.options)
+    choice = decide(subject.inspection, question.text, question.options)
+    if contest.explainer is None or choice.rule in OF_RECORD:
         return _given(image, question, choice.letter, choice.letter, choice.rule)
-    prompt = Prompt(offer_choice(question.text, question.options), (subject,))
+    prompt = Prompt(offer_choice(question.text, question.options), (subject,), options=tuple(question.options))
     said = "".join(contest.explainer.stream(prompt))
-    letter = read_letter(said, question.options)
+    letter = read_letter_reply(said, question.options) or read_letter(said, question.options)
     return _given(image, question, letter, said[:LONGEST], "said" if letter else "unparseable")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from assistant.language.explainer import Prompt
@@ -31,10 +32,11 @@ def reply_rules(prompt: Prompt) -> str:
     return CHOICE_RULES if prompt.options else PLAN_RULES
 
 
-def read_letter_reply(said: str) -> str:
-    """The letter of a reply that keeps to the schema of a choice; "" for any other text."""
+def read_letter_reply(said: str, options: Collection[str]) -> str:
+    """The letter of a reply that keeps to the schema of a choice among these; "" for any other text."""
     try:
         row = json.loads(said)
     except (ValueError, RecursionError):
         return ""
-    return str(row.get("letter", "")) if isinstance(row, dict) else ""
+    letter = row.get("letter") if isinstance(row, dict) else None
+    return letter if isinstance(letter, str) and letter in options else ""
