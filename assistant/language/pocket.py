@@ -1,14 +1,16 @@
 """The language model in the box: a small causal model that sees the picture through a projector.
 
-It puts evidence into words, one token at a time, and keeps what it has read between the turns of a conversation.
-What it says is checked by `assistant.language.planned_answer`.
+It keeps what it has read between the turns of a conversation. One that was trained to plan chooses its plan among
+the words that fit the schema (`plan_choice`), so it can misstate nothing; one that was trained in sentences, as
+what ships was, is not asked: the rules plan in its place.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ from numpy.typing import NDArray
 from assistant.errors import ExplainerError
 from assistant.language.decoder import CompiledDecoder, Decoder, Reading, TorchDecoder, can_compile
 from assistant.language.explainer import Prompt, Subject
+from assistant.language.plan import to_dict
+from assistant.language.plan_choice import TokenTrie, write_line
 from assistant.language.token_sequence import TokenSequence, end_ids, tokenize
 from assistant.language.trained_language import (
     LORA,
@@ -42,6 +46,9 @@ CONTEXT = 2048
 
 LONGEST = 120
 """Tokens of an answer at most."""
+
+PLANS = "plans"
+"""What the card of a training says under "writes" where its answers are lines of `plan_choice`."""
 
 NO_REPEAT = 12
 """So many tokens in a row are never written twice in one answer: small models fall into loops."""
@@ -105,14 +112,21 @@ class PocketExplainer:
         placed = model.to(device, torch.bfloat16)  # type: ignore[arg-type]  # transformers' wrapper hides `self`
         return cls(TorchDecoder(placed), tokenizer, backbone, trained, name)
 
+    @property
+    def plans(self) -> bool:
+        """Whether it was trained to plan, as the card of its training says."""
+        return bool(self.trained_projector and self.trained_projector.card.get("writes") == PLANS)
+
     def count(self, text: str) -> int:
         """How many tokens a text takes."""
         return len(self.tokenizer.encode(text, add_special_tokens=False))
 
     def stream(self, prompt: Prompt) -> Iterator[str]:
-        """Pieces of the answer, the most likely words, at most 120 tokens; the same prompt gives the same answer.
+        """The plan as JSON where it was trained to plan, else sentences: the most likely words, at most 120
+        tokens.
 
-        Closing the iterator ends the work. ExplainerError where the evidence and the question are too long.
+        The same prompt gives the same. Closing the iterator ends the work. ExplainerError where the evidence and
+        the question are too long.
         """
         name, seen = self._look(prompt.subjects)
         sequence = self._fit(prompt, 0 if seen is None else len(seen))
@@ -124,11 +138,26 @@ class PocketExplainer:
                 rows = np.concatenate([rows[:at], seen, rows[at:]])
             logits = reading.extend(rows[len(read) :])
             read += keys[len(read) :]
-            yield from self._write(reading, read, logits)
+            if self.plans:
+                yield self._plan(prompt, reading, read, logits)
+            else:
+                yield from self._write(reading, read, logits)
         finally:
             if reading.length == len(read):  # else it stopped halfway through a token
                 with self._lock:
                     self._kept = reading, read
+
+    def _plan(self, prompt: Prompt, reading: Reading, read: list[Key], logits: Array) -> str:
+        """The likeliest plan of those that fit the schema."""
+
+        def take(tokens: Sequence[int]) -> Array:
+            scores = reading.extend(self.decoder.embed(tokens))
+            read.extend(tokens)
+            return scores
+
+        trie = TokenTrie(lambda word: self.tokenizer.encode(word, add_special_tokens=False), take)
+        trie.begin(logits)
+        return json.dumps(to_dict(write_line(prompt.inspections, trie.choose)))
 
     def _write(self, reading: Reading, read: list[Key], logits: Array) -> Iterator[str]:
         written: list[int] = []

@@ -242,3 +242,24 @@ def test_a_bundle_without_its_language_model_says_how_to_get_it(home, monkeypatc
     monkeypatch.setattr("assistant.language.pocket.bundle_folder", lambda name: tmp_path)
     with pytest.raises(ExplainerError, match="looktwice pull tiny-cnn"):
         load(backbones)
+
+
+def test_one_that_was_trained_to_plan_writes_a_plan_that_fits_and_one_in_sentences_is_not_asked(home, backbones):
+    from assistant.language.conversation import converse as answer
+    from assistant.language.plan import read_plan
+    from assistant.language.plan_choice import to_line
+
+    eye = backbones["tiny-cnn"]
+    projector = Projector(ProjectorConfig(*sizes_of(eye), hidden=64), norm=2.0)
+    for writes in ("sentences", "plans"):
+        folder = home / writes
+        TrainedProjector(projector, "tiny-cnn", eye.digest, {"writes": writes}).save(folder / PROJECTOR)
+        explainer = PocketExplainer.load(eye, tuned=folder, runtime="torch")
+        prompt = Prompt("Is it good?", (Subject(FOUND),))
+        said = list(answer(explainer, prompt))[-1]
+        assert explainer.plans is (writes == "plans") and said.text
+        if explainer.plans:
+            plan = read_plan("".join(explainer.stream(prompt)), [FOUND])
+            assert to_line(plan) and said.source == "tiny-cnn"
+        else:
+            assert said.source == "template, as tiny-cnn is not trained to plan" and said.text.startswith("No.")
