@@ -89,7 +89,8 @@ def list_kept(
             raise HistoryError("Give either --open or --signed.")
         verdict, signed = verdict or ["review"], "no"
     with _opened() as kept:
-        page = kept.search(_query(product, verdict, lot, since, until, text, run, signed), size=last)
+        query = _query(product, verdict, lot, since, until, text, run, signed)
+        page, disagreed = kept.search(query, size=last), kept.disagreements(query)
     if as_json:
         print_json(_rows(page.rows))
     elif sys.stdout.isatty():
@@ -99,6 +100,10 @@ def list_kept(
             console.print_row(row)
     if page.total > len(page.rows):
         console.say(f"{page.total:,} fit; the newest {len(page.rows)} are shown.")
+    if disagreed:
+        from assistant.records.entries import tell_disagreements
+
+        console.say(tell_disagreements(disagreed))
 
 
 @history.command()
@@ -117,7 +122,11 @@ def show(
     elif sys.stdout.isatty():
         _print_one(one, turns, signed)
     else:
-        said = [{"question": t.question, "answer": t.answer.text, "source": t.answer.source} for t in turns]
+        said = [
+            {"question": t.question, "answer": t.answer.whole, "source": t.answer.source}
+            | {"seen": [asdict(line) for line in t.answer.seen], "disagrees": t.answer.disagrees}
+            for t in turns
+        ]
         (row,) = _rows([one])
         console.print_row(row | {"turns": said, "sign_offs": to_row(id, signed)["sign_offs"]})
     if report:
@@ -299,6 +308,7 @@ def _print_table(rows: Sequence[KeptInspection]) -> None:
 def _print_one(one: KeptInspection, turns: Sequence[Turn], signed: Sequence[SignOff]) -> None:
     from rich.console import Console
 
+    from assistant.language.shown_answer import as_text
     from assistant.language.template import explain
     from assistant.reports.words import say_sign_off
 
@@ -312,4 +322,4 @@ def _print_one(one: KeptInspection, turns: Sequence[Turn], signed: Sequence[Sign
     for sign_off in signed:
         out.print(console.escape(say_sign_off(sign_off)))
     for turn in turns:
-        out.print(f"\n[bold]{console.escape(turn.question)}[/]\n{console.escape(turn.answer.text)}")
+        out.print(f"\n[bold]{console.escape(turn.question)}[/]\n{console.escape(as_text(turn.answer))}")

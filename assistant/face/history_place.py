@@ -33,7 +33,7 @@ from assistant.face.shared import QUIET, Resources, scroll_to
 from assistant.face.verdicts import OUTCOMES
 from assistant.face.words import sentence
 from assistant.records.agreement import describe
-from assistant.records.entries import Query
+from assistant.records.entries import Query, tell_disagreements
 from assistant.records.history import History
 
 WITHOUT = "This server keeps no history: start it without <code>--no-history</code>."
@@ -150,6 +150,7 @@ class HistoryHandlers:
             wanted = _filters(filters)
             listed, at = find(self.history, wanted, page)
             agreed = describe(self.history.sign_offs.agreement(replace(wanted.query, verdicts=(), signed=None)))
+            agreed = f"{agreed} {tell_disagreements(self.history.disagreements(wanted.query))}".strip()
         except Exception as error:
             line = f'<p role="alert">{html.escape(sentence(error))}</p>'
             return [1, line, show_listing("", (), (), EMPTY), *[gr.Button(interactive=False)] * 2]

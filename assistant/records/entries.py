@@ -217,6 +217,14 @@ def read_answer(row: dict[str, Any]) -> Answer:
     return Answer(**row | lines | {name: tuple(row[name]) for name in ("regions", "notices")})
 
 
+def tell_disagreements(count: int) -> str:
+    """How many inspections a second look disagrees with, in a sentence; "" for none."""
+    if not count:
+        return ""
+    which = "one of these verdicts" if count == 1 else f"{count:,} of these verdicts"
+    return f"A second look disagrees with {which}: a person should look."
+
+
 def shrink(picture: Image | NDArray[np.uint8]) -> bytes:
     """A picture as a JPEG of at most `PREVIEW_SIDE` pixels a side, without any metadata."""
     from PIL import Image as pillow

@@ -136,6 +136,19 @@ class History:
         total = sum(count for verdict, count in counts.items() if not query.verdicts or verdict in query.verdicts)
         return Page(rows, total, counts)
 
+    def disagreements(self, query: Query | None = None) -> int:
+        """How many of the inspections that a query finds a second look disagrees with, in some answer."""
+        from sqlalchemy import func, select
+
+        from assistant.records.database import INSPECTIONS, TURNS, conditions
+
+        # In the JSON of an answer no text can hold these letters: its quotes are written with a backslash.
+        says = TURNS.c.answer.like('%"disagrees": "%') & TURNS.c.answer.not_like('%"disagrees": "",%')
+        looked = INSPECTIONS.c.id.in_(select(TURNS.c.inspection).where(says))
+        counted = INSPECTIONS.select().with_only_columns(func.count())
+        with self.database.read() as connection:
+            return int(connection.execute(counted.where(*conditions(query or Query()), looked)).scalar() or 0)
+
     def every(self, query: Query | None = None) -> Iterator[KeptInspection]:
         """All that a query finds, one by one, as the history was when the first was asked for."""
         from assistant.records.database import find_rows

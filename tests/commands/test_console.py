@@ -7,7 +7,7 @@ import pytest
 
 from assistant.commands import console
 from assistant.images.sources import find_images, fit_to_print
-from assistant.inspection import Answer, Inspection, Region
+from assistant.inspection import Answer, Inspection, Region, Seen
 from assistant.inspector import Inspector
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m[red]x"
@@ -36,6 +36,19 @@ def test_a_terminal_is_told_nothing_by_what_is_shown(show, capfdbinary):
     shown = (out + err).decode()
     assert "owned" in shown and "31m" in shown
     assert not [c for c in shown if not c.isprintable() and c != "\n"]
+
+
+def test_what_a_model_sees_stands_below_what_is_checked(capfdbinary):
+    seen = (Seen("R1", f"A groove {EVIL}"), Seen("whole", "Even otherwise.", "maybe"))
+    waiting = Answer("", notices=("Waiting for a model.",))
+    last = Answer("[R1] lies at the top.", more="It is severe.", seen=seen, disagrees="The rim is open.")
+    assert console.print_answer([waiting, waiting, Answer(last.text), last]) is last
+    out, err = (stream.decode() for stream in capfdbinary.readouterr())
+    checked, _, look = out.partition("not checked:")
+    assert checked.startswith("[R1] lies at the top.\nIt is severe.\n") and "groove" not in checked
+    assert "! A second look disagrees. The verdict is unchanged" in checked
+    assert "~ [R1] A groove" in look and "~ Even otherwise. (maybe)" in look
+    assert err.count("Waiting for a model.") == 1 and "\x1b[2J" not in out
 
 
 def test_a_row_with_such_a_name_reads_back_the_same(capfdbinary):

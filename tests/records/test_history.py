@@ -20,8 +20,8 @@ from PIL import Image
 
 from assistant.errors import HistoryError
 from assistant.images.sources import shown_name
-from assistant.inspection import Answer, Evidence, Inspection, Region
-from assistant.records.entries import PREVIEW_SIDE, Query
+from assistant.inspection import Answer, Evidence, Inspection, Region, Seen
+from assistant.records.entries import PREVIEW_SIDE, Query, tell_disagreements
 from assistant.records.history import History, default_history
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -118,6 +118,18 @@ def test_conversations_come_back_in_order(history):
     assert not history.turns(id)
     with pytest.raises(HistoryError, match="no inspection 99"):
         history.add_turn(99, "?", said[0])
+
+
+def test_what_a_second_look_disagrees_with_is_counted_once_each(history):
+    ids = [history.add(found()) for _ in range(4)]
+    quiet = Answer('It says "disagrees": "x", or so.', seen=(Seen("R1", "A groove.", "maybe"),))
+    loud = Answer("In R1.", disagrees='The rim "looks" open.')
+    for id, answer in ((ids[0], quiet), (ids[1], loud), (ids[1], loud), (ids[2], loud), (ids[2], quiet)):
+        history.add_turn(id, "?", answer)
+    assert history.disagreements() == 2 and history.disagreements(Query(text="nothing")) == 0
+    assert history.turns(ids[0])[0].answer == quiet and history.turns(ids[1])[0].answer == loud
+    assert tell_disagreements(2) == "A second look disagrees with 2 of these verdicts: a person should look."
+    assert "one of these" in tell_disagreements(1) and tell_disagreements(0) == ""
 
 
 texts = st.text(st.sampled_from("aAbBäÄß%_\\'\" .İ\x00"), max_size=4)
