@@ -30,7 +30,8 @@ def find_messages() -> list[Message]:
 
 def update(folder: Path) -> dict[str, int]:
     """Write the catalogues anew; how many messages of each language are not translated."""
-    messages, missing = find_messages(), {}
+    messages = find_messages()
+    missing: dict[str, int] = {}
     for language in LANGUAGES:
         known = read_messages(language)
         forms = 1 if language == "zh" else 2
@@ -58,11 +59,10 @@ def _scan(file: Path) -> Iterator[Message]:
             continue
         called = ast.unparse(node.func)
         said = [
-            part.value if isinstance(part, ast.Constant) else constants.get(part.id, "")
+            str(part.value) if isinstance(part, ast.Constant) else str(constants.get(part.id, ""))
             for part in node.args[:2]
             if isinstance(part, ast.Constant | ast.Name)
         ]
-        said = [text for text in said if isinstance(text, str)]
         if called in ("w", "wording", "self") and said and said[0]:
             yield said[0], ""
         elif called in ("w.count", "wording.count") and len(said) == 2 and all(said):

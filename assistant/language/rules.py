@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from assistant.inspection import WHOLE_DIFFERS, Inspection
 from assistant.language.forms import Form
@@ -176,7 +177,6 @@ def _read_single(table: Table, words: str, records: Sequence[Inspection], histor
     first = next((key for key in FIRST if table.find("facts", key, words)), "")
     if not first and (reason := _untold(table, words)):
         return _Part(tuple(_fact(key, pointed.ids) for key in AFTER.get(reason, ("verdict",))), cannot=(reason,))
-        # type: ignore[arg-type]
     key = first or table.first("facts", words)
     if position and key in ("", "place", "verdict", "count", "identity", "summary", "type", "comparison"):
         return _read_position(i, position, bool(table.find("words", "good", rest)))
@@ -260,10 +260,10 @@ def _read_several(table: Table, words: str, records: Sequence[Inspection], histo
     if several == "tally":
         return _Part((_fact("tally", pointed.ids),))
     reason = _untold(table, words)
-    if several and reason in ("", "other_picture", "permission"):
+    if several and reason in (None, "other_picture", "permission"):
         return _Part((_fact(several, pointed.ids),))
     if reason:
-        return _Part((_fact("tally"),), cannot=(reason,))  # type: ignore[arg-type]
+        return _Part((_fact("tally"),), cannot=(reason,))
     if len(pointed.ids) == 2:
         return _Part((_fact("comparison", pointed.ids),))
     key = table.first("facts", words)
@@ -323,16 +323,16 @@ def _asks_yes_no(table: Table, words: str) -> bool:
     return not table.find("yes_no", "question_words", words) and bool(table.find("yes_no", "open", words))
 
 
-def _untold(table: Table, words: str) -> str:
-    """Why what a clause asks cannot be told, "" where it may be; "what should I do?" asks for no permission."""
+def _untold(table: Table, words: str) -> Reason | None:
+    """Why what a clause asks cannot be told, None where it may be; "what should I do?" asks for no permission."""
     what = table.find("yes_no", "question_words", words)
     of_record = what and table.find("nouns", "record", words)
     for reason in table.names("cannot"):
         if table.find("cannot", reason, words) and not (
             what and reason in ASKED_ABOUT or of_record and reason in LOOSE
         ):
-            return reason
-    return ""
+            return cast(Reason, reason)
+    return None
 
 
 def _support(test: Test, pointed: Pointed) -> tuple[Fact, ...]:
