@@ -254,7 +254,7 @@ class Inspector:
         """
         known = self.load(product) if isinstance(product, str) else product
         rows = [list(self.inspect(iter(walk_sources(images)), known)) for images in (good, bad)]
-        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost)
+        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, self._prior())
 
     def teach(
         self,
