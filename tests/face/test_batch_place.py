@@ -2,6 +2,7 @@
 
 import html
 import io
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -461,6 +463,23 @@ def test_bars_of_a_histogram_stand_on_each_other_to_one_scale():
     assert kind == "defect" and left == same and int(tall) == 78
     assert (int(low), int(high)) == (13, 26)
     assert re.findall(r'class="count"[^>]*>(\d+)<', svg) == ["300"], "of large counts only the largest has room"
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("parts", [12, 60, 400, 5000])
+def test_counts_of_bars_do_not_overlap_on_a_narrow_screen_and_no_bar_is_thin(seed, parts):
+    random = np.random.default_rng(seed)
+    scores = np.exp(random.normal(-1.8, 0.02 + 0.1 * seed, parts)).tolist()
+    svg = draw_histogram({"good": scores}, {"threshold": 0.6, "review": 0.2})
+    narrow, digit = 250, 7.7  # pixels: the least width of a chart, and how wide a digit is
+    widths = [narrow * float(w) / 100 for w in re.findall(r'<rect [^>]*width="([0-9.]+)%"', svg)]
+    assert min(widths) >= 8
+    told = re.findall(r'class="count" x="([0-9.]+)%" y="(\d+)"[^>]*>([0-9,]+)<', svg)
+    assert told
+    boxes = [(narrow * float(x) / 100, int(y), digit * len(text) / 2) for x, y, text in told]
+    for (left, high, half), (right, other, more) in itertools.combinations(boxes, 2):
+        assert right - left >= half + more or abs(high - other) >= 12
+    assert svg.index("<rect") < svg.index('class="threshold"') < svg.index('class="count"')
 
 
 def test_a_listing_is_text_with_a_button_a_row():
