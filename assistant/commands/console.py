@@ -184,6 +184,11 @@ def print_answer(snapshots: Iterable[Answer]) -> Answer:
     return said
 
 
+def has_person() -> bool:
+    """Whether somebody at a terminal can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def say(sentence: str) -> None:
     """A sentence for the person, on standard error."""
     err = Console(stderr=True)

@@ -102,7 +102,7 @@ def test_a_learned_product_is_used_listed_and_forgotten(run, folders):
     assert status == 0 and json.loads(out)["product"] == "cloth"
     status, out, _ = run("ask", folders / "new" / "b.png", "Is it defective?", "--product", "cloth")
     assert status == 0 and "verdict" in out
-    assert "cloth" not in run("products", "--remove", "cloth")[1]
+    assert "cloth" not in run("products", "--remove", "cloth", "--yes")[1]
 
 
 def test_a_trained_memory_is_learned_and_used(run, folders, train_lookup):
