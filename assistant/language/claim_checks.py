@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from assistant.detection.drift import has_drifted
 from assistant.inspection import UNKNOWN, Inspection, Region
 from assistant.language.comparison_claims import drop_multiples, find_mismatch, is_off_by_degree, name_regions
 from assistant.language.evidence_text import state_hint
@@ -35,7 +36,7 @@ from assistant.language.region_claims import (
 )
 from assistant.language.sentences import bind_regions, cite
 from assistant.language.unrecorded_claims import read_beyond, read_comparison, speaks_generally
-from assistant.language.verdict_claims import Stance, read_stances
+from assistant.language.verdict_claims import Stance, lets_pass, read_stances
 from assistant.prompts.defects import find_defect
 
 Finding = tuple[str, tuple[str, ...]]
@@ -60,6 +61,8 @@ def judge(words: str, i: Inspection) -> Iterator[Finding]:
         or is_off_by_degree(words, i)
     ):
         yield "verdict", ()
+    elif has_drifted(i.notices) and lets_pass(words):
+        yield "action", ()
     for ids, said in bind_regions(words):
         group = [r for r in i.regions if r.id in ids]
         for topic in _judge_segment(said, i, group):

@@ -17,6 +17,7 @@ from assistant.language.explainer import Prompt
 from assistant.language.lexicon import find_unread
 from assistant.language.paraphrases import rephrase
 from assistant.language.picture_claims import bind_pictures, drop_shares, judge_tally, leads
+from assistant.language.picture_statements import DRIFTED
 from assistant.language.replacements import repair
 from assistant.language.sentences import clean, list_words, mask, spell, split_sentences
 from assistant.language.template_several import answer_several, cite_picture
@@ -27,6 +28,7 @@ from assistant.language.yes_no_replies import find_untold, opens_with_reply, res
 REPLACED = "A sentence that contradicted the evidence was replaced."
 NOTHING_LEFT = "The language model contradicted the evidence, so this answer comes from the record alone."
 UNTOLD = "The language model did not say that no picture can tell this, so that was put in front."
+UNWARNED = "The language model does not know that the product has drifted, so that was put in front."
 _PRONOUN = re.compile(r"\s*(?:it|this one|this region|that region|that one|the region)\b(?= )", re.IGNORECASE)
 UNUSABLE = "The language model's answer {}, so this answer comes from the record alone."
 
@@ -125,7 +127,8 @@ def guard(text: str, prompt: Prompt, source: str = "model") -> Answer:
     A contradicted sentence gives way to what the template says on its topic, with a notice. An empty, looping,
     refusing, unreadable or over-long text, and one of which no sentence is left, give way to the template's
     answer as a whole, with source "template" and a notice. Where no picture can tell what was asked and the text
-    does not say so, the template's sentence that does is put in front, with a notice.
+    does not say so, the template's sentence that does is put in front, with a notice; and so it is where the limit
+    that an advice or a verdict rests on no longer holds.
     """
     text = clean(text)
     if fault := find_fault(mask(text, prompt.inspections)):
@@ -136,8 +139,13 @@ def guard(text: str, prompt: Prompt, source: str = "model") -> Answer:
     if not draft.kept:
         return fall_back(prompt, NOTHING_LEFT)
     said = draft.answer(source)
-    untold = "" if any(map(tells_not, draft.sentences)) else find_untold(fall_back(prompt).text)
-    return replace(said, text=f"{untold} {said.text}", notices=(*said.notices, UNTOLD)) if untold else said
+    told = fall_back(prompt).text
+    untold = "" if any(map(tells_not, draft.sentences)) else find_untold(told)
+    drifted = DRIFTED if DRIFTED in told and DRIFTED not in said.text else ""
+    for front, notice in ((untold, UNTOLD), (drifted, UNWARNED)):
+        if front:
+            said = replace(said, text=f"{front} {said.text}", notices=(*said.notices, notice))
+    return said
 
 
 def fall_back(prompt: Prompt, *notices: str) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from assistant.detection.counting import UNCOUNTED, say_missing, say_promise
+from assistant.detection.drift import has_drifted
 from assistant.inspection import NOTHING_SHOWN, Inspection
 from assistant.language.wording import Sentences, base_name, count, number, percent, plain, quote, refer
 
@@ -18,6 +19,10 @@ CLOSE = 0.05  # a score this near to the threshold, relative to it, is called cl
 _RAREST = "fewer than one in a million"
 
 FOR_A_DECISION = "For a decision, give one to a few good parts as references, or inspect a whole lot together."
+
+
+DRIFTED = "The product has drifted, so its limit no longer holds."
+CHECK_CHANGE = "Check the camera, the light and the lot before you go by single verdicts."
 
 
 def _state_unrated(i: Inspection) -> Sentences:
@@ -128,16 +133,22 @@ def report_error(i: Inspection) -> Sentences:
 
 
 def advise(i: Inspection) -> Sentences:
-    """What to do with the part, which follows from the verdict alone."""
+    """What to do with the part, which follows from the verdict, as long as its limit holds."""
     spot = refer(i.regions[0]) if i.regions else "the whole picture"
     if i.verdict == "unrated":
         return [FOR_A_DECISION, f"The place to look at is {spot}."]
-    if i.verdict == "good":
+    drift = state_drift(i)
+    if i.verdict == "good" and not drift:
         doubt = f" If in doubt, {spot} is the place to look at." if i.regions else ""
         return [f"Let it pass: nothing in this picture asks for more.{doubt}"]
-    if i.verdict == "review":
-        return [f"Have a person look at {spot} before it goes on."]
-    return [f"Set it aside and have a person look at {spot}."]
+    if i.verdict == "defect":
+        return [*drift, f"Set it aside and have a person look at {spot}."]
+    return [*drift, f"Have a person look at {spot} before it goes on."]
+
+
+def state_drift(i: Inspection) -> Sentences:
+    """That the limit no longer holds and what to check, where the product has drifted."""
+    return [DRIFTED, CHECK_CHANGE] if i.verdict != "unrated" and has_drifted(i.notices) else []
 
 
 def numbers(i: Inspection) -> tuple[float, float, float, float]:

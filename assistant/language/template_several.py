@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from assistant.inspection import Answer, Inspection
 from assistant.language.intents import BAD, GOOD
 from assistant.language.picture_claims import comparable, rank
-from assistant.language.picture_statements import FOR_A_DECISION, numbers
+from assistant.language.picture_statements import FOR_A_DECISION, numbers, state_drift
 from assistant.language.question_clauses import is_foreign, normalize
 from assistant.language.question_reading import History
 from assistant.language.region_statements import locate
@@ -162,7 +162,8 @@ def _tally(inspections: Sequence[Inspection], chosen: Sequence[int]) -> Sentence
     parts += [f"{unread} could not be read"] if unread else []
     joined = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
     said = f"Of {_number_all(chosen)}: {joined}." if chosen else f"Of {len(rows)} pictures, {joined}."
-    return [said, FOR_A_DECISION] if counts["unrated"] else [said]
+    drifted = next(filter(None, map(state_drift, rows)), [])
+    return [said, *drifted, *([FOR_A_DECISION] if counts["unrated"] else [])]
 
 
 def _list(inspections: Sequence[Inspection], chosen: Sequence[int]) -> Sentences:

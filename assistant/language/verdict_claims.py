@@ -79,6 +79,15 @@ def read_stances(words: str) -> Iterator[Stance]:
             yield from (Stance(verdict, firm) for verdict in _read_part(part))
 
 
+def lets_pass(words: str) -> bool:
+    """Whether a sentence says that the part may go on."""
+    for part in PARTS.split(words):
+        for found in PASSING.finditer(part):
+            if not re.search(rf"\b{NO}\b(?: \w+){{0,3}} ?$", part[: found.start()]) and not OPEN.search(part):
+                return True
+    return False
+
+
 def _name_verdict(found: re.Match[str]) -> Stance | None:
     meant = CLASSES.get(found["word"])
     if meant is None:

@@ -1,0 +1,114 @@
+"""Once a product has drifted no answer sends a part on by a limit that no longer holds, whoever answers."""
+
+from dataclasses import replace
+
+import pytest
+
+from assistant.detection.drift import CHANGED, has_drifted
+from assistant.inspection import Evidence, Inspection, Region
+from assistant.language import answer, explain
+from assistant.language.explainer import Prompt, Subject
+from assistant.language.guard import UNWARNED, check, guard
+from assistant.language.picture_statements import CHECK_CHANGE, DRIFTED
+from assistant.language.template_several import answer_several
+
+SPOT = Region("R1", (40, 8, 70, 30), 420, 0.012, 0.31, "top right", "slight")
+GOOD = Inspection(
+    "bolt.png",
+    mode="few-shot",
+    score=0.21,
+    p_value=0.3,
+    threshold=0.28,
+    review_threshold=0.25,
+    verdict="good",
+    width=200,
+    height=180,
+    evidence=Evidence("conformal", "counted from 60 good pictures", 60, 0.05, 1 / 61),
+    product="bolt",
+    references=60,
+    bundle="pocket",
+)
+REVIEW = replace(GOOD, score=0.26, p_value=0.06, verdict="review", regions=(SPOT,))
+DEFECT = replace(GOOD, score=0.4, p_value=0.016, verdict="defect", regions=(SPOT,))
+SENTENCES = (
+    f"the last 44 parts of 'bolt' score higher than its good parts did: unless most of them are bad, {CHANGED}",
+    f"the last 1,204 parts of 'bolt' in group 'night' score lower than its earlier parts did: {CHANGED}",
+)
+ADVICE = (
+    "What should I do?",
+    "Can we ship this one?",
+    "What now?",
+    "May I use it?",
+    "Any advice?",
+    "So it passes, right?",
+    "Is it fine?",
+    "Is this part ok?",
+    "How sure are you?",
+    "Can I rely on the limit?",
+)
+
+
+def drifted(inspection, sentence=SENTENCES[0]):
+    return replace(inspection, notices=("it is darker than the references", sentence))
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+@pytest.mark.parametrize("row", [GOOD, REVIEW, DEFECT, replace(GOOD, regions=(SPOT,))])
+def test_advice_says_that_the_limit_no_longer_holds_and_sends_nothing_on(row, sentence):
+    now = drifted(row, sentence)
+    for question in ADVICE:
+        said = answer(now, question).text
+        assert DRIFTED in said and "et it pass" not in said, question
+        assert DRIFTED not in answer(row, question).text
+    assert DRIFTED in explain(now).text and "et it pass" not in explain(now).text
+    assert explain(now).text.endswith("look at [R1]." if row.verdict == "defect" else "before it goes on.")
+    assert DRIFTED not in explain(row).text
+
+
+def test_the_steps_are_named_and_a_person_is_asked():
+    said = answer(drifted(GOOD), "What should I do?").text
+    assert CHECK_CHANGE in said and "Have a person look at the whole picture before it goes on" in said
+    assert answer(GOOD, "What should I do?").text.startswith("Let it pass")
+
+
+def test_of_several_pictures_it_is_said_once():
+    rows = [drifted(GOOD), drifted(DEFECT), GOOD]
+    for question in ("How many are defective?", "What should I do with them?"):
+        assert answer_several(rows, question).text.count(DRIFTED) == 1
+    assert DRIFTED not in answer_several([GOOD, DEFECT], "How many are defective?").text
+    assert DRIFTED in answer_several(rows, "What should I do with picture 1?").text
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Let it pass.",
+        "You can ship it.",
+        "The part may be used as it is.",
+        "It is safe to use.",
+        "You can let the part through.",
+        "It can go.",
+    ],
+)
+def test_a_model_that_sends_a_part_on_is_corrected_once_the_product_drifted(sentence):
+    assert check(sentence, [GOOD]) == ()
+    assert [one.topic for one in check(sentence, [drifted(GOOD)])] == ["action"]
+    said = guard(f"The verdict is good. {sentence}", _prompt(drifted(GOOD), "What should I do?"))
+    assert DRIFTED in said.text and sentence not in said.text
+
+
+def test_what_a_model_was_not_told_is_put_in_front_of_its_answer():
+    prompt = _prompt(drifted(REVIEW), "What should I do now?")
+    said = guard("Have a person look at [R1] before it goes on.", prompt, "m")
+    assert said.text.startswith(DRIFTED) and said.notices == (UNWARNED,) and said.source == "m"
+    where = guard("[R1] lies in the top right.", _prompt(drifted(REVIEW), "Where is it?"), "m")
+    assert where.text == "[R1] lies in the top right." and not where.notices
+    assert guard("Have a person look at [R1].", _prompt(REVIEW, "What should I do now?"), "m").notices == ()
+
+
+def test_only_a_notice_of_drift_is_one():
+    assert has_drifted(drifted(GOOD).notices) and not has_drifted(("the lot has changed", *GOOD.notices))
+
+
+def _prompt(inspection, question):
+    return Prompt(question, (Subject(inspection),))
