@@ -62,6 +62,36 @@ class DefectType:
 
 
 @dataclass(frozen=True)
+class GoodPlace:
+    """Where on a good part a region has its counterpart: the real answer to "why?".
+
+    `id`, `name` and `digest` say which reference of the product. `box` is (x0, y0, x1, y1) in pixels of that
+    reference as shown, x1 and y1 exclusive. `distance` is the mean cosine distance of the region's patches to
+    those there, in [0, 2]. `moved` is by how many pixels of the reference, right and down, the box lies from the
+    region's own place.
+    """
+
+    id: int
+    name: str
+    digest: str
+    box: tuple[int, int, int, int]
+    distance: float
+    moved: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        x0, y0, x1, y1 = self.box
+        if not (0 <= x0 < x1 and 0 <= y0 < y1):
+            raise ValueError(f"reference {self.id}: box {self.box} is empty or reversed")
+        if not math.isfinite(self.distance):
+            raise ValueError(f"reference {self.id}: distance is {self.distance}, which is not a finite number")
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> GoodPlace:
+        """Rebuild from a row of JSON."""
+        return cls(**{**row, "box": tuple(row["box"]), "moved": tuple(row.get("moved", (0, 0)))})
+
+
+@dataclass(frozen=True)
 class Region:
     """One connected place where the anomaly map rises above the limit.
 
@@ -69,7 +99,8 @@ class Region:
     picture, x1 and y1 exclusive. `area` counts pixels, `area_fraction` divides by the picture's, in (0, 1].
     `peak` is the largest value of the anomaly map inside, in the same unit as the score. `severity` is "unrated"
     where the picture is. `defect_types` is ranked, labels of known defects first, and empty where there is none
-    and the image tower cannot tell types apart.
+    and the image tower cannot tell types apart. `reference` is its counterpart on a good part, None where there
+    is no product, or its memory does not say where patches lie.
     """
 
     id: str
@@ -80,6 +111,7 @@ class Region:
     position: Position
     severity: Severity
     defect_types: tuple[DefectType, ...] = ()
+    reference: GoodPlace | None = None
 
     @property
     def has_type(self) -> bool:
@@ -362,7 +394,8 @@ def present_name(word: Any) -> Any:
 
 def _region(row: dict[str, Any]) -> Region:
     types = tuple(DefectType(**t) for t in row.get("defect_types", ()))
-    return Region(**{**row, "box": tuple(row["box"]), "defect_types": types})
+    reference = GoodPlace.from_dict(row["reference"]) if row.get("reference") else None
+    return Region(**{**row, "box": tuple(row["box"]), "defect_types": types, "reference": reference})
 
 
 @dataclass(frozen=True)

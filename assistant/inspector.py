@@ -40,6 +40,7 @@ from assistant.models.trained_adapter import TrainedAdapter
 from assistant.products.config import LearnConfig
 from assistant.products.learning import fitting, learn_product, ready
 from assistant.products.masks import Mask
+from assistant.products.pairs import find_product
 from assistant.products.product import Product
 from assistant.products.store import ProductStore
 from assistant.products.teaching import Correction, Kind, Teacher
@@ -307,7 +308,9 @@ class Inspector:
         asked = (inspection,) if isinstance(inspection, Inspection) else tuple(inspection)
         if not asked:
             raise LooktwiceError("There is no inspection to ask about.")
-        return converse(self.explainer, prompt_for(self.explainer, asked, question, history, picture))
+        product_of = self.product_of if product is None else lambda one: product
+        prompt = prompt_for(self.explainer, asked, question, history, picture, product_of)
+        return converse(self.explainer, prompt)
 
     def save(self, product: Product, actor: str | None = None) -> Path:
         """Keep a product, so that `load` and the command line find it by name; `actor` is for the audit log."""
@@ -343,6 +346,10 @@ class Inspector:
 
     def _settle(
         self, mode: AskedMode, product: Product | str | None, target: float
+    def product_of(self, inspection: Inspection) -> Product | None:
+        """The kept product that an inspection was judged with, None where there is none by that name any more."""
+        return find_product(inspection, self.store.load)
+
     ) -> tuple[Mode, Product | None]:
         self.backbone.home.check()
         check_target(target)

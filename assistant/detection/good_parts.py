@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -20,6 +20,10 @@ from assistant.detection.known import KnownDefects
 
 class GoodPart(Protocol):
     """What is noted of a reference; the fields are those of `Reference`."""
+
+    @property
+    def id(self) -> int:
+        """Its number, by which the memory knows its patches."""
 
     @property
     def name(self) -> str:
@@ -64,6 +68,10 @@ class GoodParts(Protocol):
     @property
     def dictionary(self) -> Dictionary:
         """The patches of the references."""
+
+    @property
+    def pictures(self) -> Mapping[int, Tensor]:
+        """The pictures of references that are kept, by their ids."""
 
     @property
     def memory(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from assistant.detection.calibration import Calibration
 from assistant.detection.detector import Detector
 from assistant.detection.good_parts import GoodParts
+from assistant.detection.good_places import place_beside
 from assistant.detection.reader import Reader, Types
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
@@ -39,7 +41,8 @@ class Judge:
         scored = self.detector.score(features, product)
         mode: Mode = "few-shot" if product else "zero-shot"
         types = self._known_types(seen, features, scored, product)
-        return self.conclude(seen, scored, mode, calibration, product, types)
+        found = self.conclude(seen, scored, mode, calibration, product, types)
+        return self._with_references(found, features, product) if product and found.regions else found
 
     def conclude(
         self,
@@ -90,6 +93,12 @@ class Judge:
             coarse_map=shown,
             judged=seen.judged,
         )
+
+    def _with_references(self, found: Inspection, features: Features, product: GoodParts) -> Inspection:
+        """The inspection with the place of a good part beside each of its regions."""
+        tokens, reach = self.detector.tokens(features, product.scoring)[0], self.detector.reach_of(product)
+        size = found.width, found.height
+        return replace(found, regions=place_beside(found.regions, tokens, product, size, reach))
 
     def _known_types(
         self, seen: SeenPicture, features: Features, scored: Scored, product: GoodParts | None
