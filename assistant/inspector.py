@@ -291,9 +291,10 @@ class Inspector:
         """Answer a question about one or several inspections, from their evidence alone.
 
         `history`: earlier (question, answer) pairs about the same, oldest first. `picture`: the inspected one, for
-        an explainer that looks; read again from where it lay if it is left out and still there.
+        an explainer that looks; read again from where it lay if it is left out and still there. `product`: what it
+        was judged with, by default the kept one of that name; such an explainer is shown its good parts.
         """
-        return list(self.stream(inspection, question, history, picture))[-1]
+        return list(self.stream(inspection, question, history, picture, product))[-1]
 
     def stream(
         self,
@@ -310,6 +311,7 @@ class Inspector:
             raise LooktwiceError("There is no inspection to ask about.")
         product_of = self.product_of if product is None else lambda one: product
         prompt = prompt_for(self.explainer, asked, question, history, picture, product_of)
+        product: Product | None = None,
         return converse(self.explainer, prompt)
 
     def save(self, product: Product, actor: str | None = None) -> Path:
@@ -324,6 +326,7 @@ class Inspector:
     def limits(self) -> BuiltInLimits:
         """The bundle's built-in limits; CalibrationError where it has none."""
         return load_limits(self.backbone.card.name, self.backbone.digest)
+        product: Product | None = None,
 
     def limits_for(
         self, product: Product | None, target: float, zero_shot_limits: bool = False
@@ -343,13 +346,13 @@ class Inspector:
             return self.limits.prior
         except CalibrationError:
             return Prior()  # a bundle without limits of its own learns products all the same
-
-    def _settle(
-        self, mode: AskedMode, product: Product | str | None, target: float
     def product_of(self, inspection: Inspection) -> Product | None:
         """The kept product that an inspection was judged with, None where there is none by that name any more."""
         return find_product(inspection, self.store.load)
 
+
+    def _settle(
+        self, mode: AskedMode, product: Product | str | None, target: float
     ) -> tuple[Mode, Product | None]:
         self.backbone.home.check()
         check_target(target)

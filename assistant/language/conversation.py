@@ -6,7 +6,7 @@ It fits the history into the model's context, listens to the explainer, and asks
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, cast
@@ -19,6 +19,8 @@ from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
 from assistant.language.guard import Draft, fall_back, guard
 from assistant.language.question_reading import History
 from assistant.language.sentences import clean, mask, split_sentences
+from assistant.products.pairs import SHOWN, pairs_of
+from assistant.products.product import Product
 
 LONGEST_QUESTION = 2000  # characters, wherever a question is asked
 MOST_TURNS = 50  # earlier questions with their answers, wherever a conversation is kept or sent
@@ -62,18 +64,23 @@ def prompt_for(
     question: str,
     history: History = (),
     picture: Source | None = None,
+    product_of: Callable[[Inspection], Product | None] | None = None,
 ) -> Prompt:
     """The prompt of a question; pictures are read only for an explainer that looks, and may be missing.
 
     An explainer says that it does not look by an attribute `looks` that is false. `picture` belongs to a single
-    inspection; without it, and for several, pictures are read from where they lay.
+    inspection; without it, and for several, pictures are read from where they lay. `product_of` finds the product
+    that a single one was judged with, so that its regions are shown beside good parts.
     """
     looks = explainer is not None and getattr(explainer, "looks", True)
     sources = [picture] if picture is not None and len(inspections) == 1 else [i.path for i in inspections]
     subjects = (
         Subject(i, _look_at(source, i) if looks else None) for i, source in zip(inspections, sources, strict=True)
     )
-    return Prompt(question, tuple(subjects), tuple((str(asked), str(said)) for asked, said in history))
+    told = tuple((str(asked), str(said)) for asked, said in history)
+    if len(sources) > 1 or product_of is None:
+        return Prompt(question, tuple(subjects), told)
+    return Prompt(question, tuple(_beside(subject, product_of) for subject in subjects), told)
 
 
 def fit(prompt: Prompt, explainer: Explainer) -> Prompt:
@@ -94,6 +101,14 @@ def fit(prompt: Prompt, explainer: Explainer) -> Prompt:
             break
         kept.insert(0, (asked, said))
     return replace(prompt, question=question, history=tuple(kept))
+
+
+def _beside(subject: Subject, product_of: Callable[[Inspection], Product | None]) -> Subject:
+    """The subject with its regions beside good parts, where it is looked at and they have references."""
+    one, picture = subject.inspection, subject.picture
+    if picture is None or not any(region.reference for region in one.regions):
+        return subject
+    return replace(subject, pairs=tuple(pairs_of(one, product_of(one), picture, SHOWN)))
 
 
 def _look_at(source: Source, inspection: Inspection) -> Pixels | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from assistant.inspection import Inspection
 from assistant.language.evidence_text import state_all
+from assistant.products.pairs import Pair
 
 Pixels = NDArray[np.uint8]
 
@@ -24,12 +25,13 @@ class Subject:
     """One inspection that is asked about, with what there is to see of it.
 
     `picture` [height, width, 3] uint8 is the displayed picture and `reference` a good part of the product in any
-    size; both are None where they are not at hand.
+    size; both are None where they are not at hand. `pairs` are its regions beside the same places of good parts.
     """
 
     inspection: Inspection
     picture: Pixels | None = field(default=None, compare=False, repr=False)
     reference: Pixels | None = field(default=None, compare=False, repr=False)
+    pairs: tuple[Pair, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class Answerer:
     ) -> Prompt:
         """The prompt of a question; only a picture that was sent is looked at: an upload names no file here."""
         if picture is not None and len(inspections) == 1:
-            return prompt_for(self.inspector.explainer, inspections, question, history, picture)
+            product_of = self.inspector.product_of
+            return prompt_for(self.inspector.explainer, inspections, question, history, picture, product_of)
         return Prompt(question, tuple(Subject(one) for one in inspections), tuple(history))
 
     async def answer(self, prompt: Prompt, quiet: float = 15.0) -> AsyncIterator[Answer | None]:
