@@ -287,6 +287,7 @@ class Inspector:
         question: str,
         history: Sequence[tuple[str, str]] = (),
         picture: Source | None = None,
+        product: Product | None = None,
     ) -> Answer:
         """Answer a question about one or several inspections, from their evidence alone.
 
@@ -302,6 +303,7 @@ class Inspector:
         question: str,
         history: Sequence[tuple[str, str]] = (),
         picture: Source | None = None,
+        product: Product | None = None,
     ) -> Iterator[Answer]:
         """As `ask`, in snapshots of a growing answer, each sentence checked; the last is final. Close to stop."""
         if self.explainer:
@@ -311,7 +313,6 @@ class Inspector:
             raise LooktwiceError("There is no inspection to ask about.")
         product_of = self.product_of if product is None else lambda one: product
         prompt = prompt_for(self.explainer, asked, question, history, picture, product_of)
-        product: Product | None = None,
         return converse(self.explainer, prompt)
 
     def save(self, product: Product, actor: str | None = None) -> Path:
@@ -322,11 +323,14 @@ class Inspector:
         """A kept product; ProductError where there is none or it was made with another bundle."""
         return fitting(self.store.load(name), self.detector)
 
+    def product_of(self, inspection: Inspection) -> Product | None:
+        """The kept product that an inspection was judged with, None where there is none by that name any more."""
+        return find_product(inspection, self.store.load)
+
     @cached_property
     def limits(self) -> BuiltInLimits:
         """The bundle's built-in limits; CalibrationError where it has none."""
         return load_limits(self.backbone.card.name, self.backbone.digest)
-        product: Product | None = None,
 
     def limits_for(
         self, product: Product | None, target: float, zero_shot_limits: bool = False
@@ -346,10 +350,6 @@ class Inspector:
             return self.limits.prior
         except CalibrationError:
             return Prior()  # a bundle without limits of its own learns products all the same
-    def product_of(self, inspection: Inspection) -> Product | None:
-        """The kept product that an inspection was judged with, None where there is none by that name any more."""
-        return find_product(inspection, self.store.load)
-
 
     def _settle(
         self, mode: AskedMode, product: Product | str | None, target: float
