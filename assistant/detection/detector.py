@@ -174,6 +174,10 @@ class Detector:
             return self.config.top_share
         return product.scoring.top_share * (1 / widen(product.tiles)) ** 2
 
+    def reach_of(self, product: GoodParts) -> int | None:
+        """How many cells from its place a patch is looked for in the references; None: anywhere."""
+        return self._reach(product.scoring, product.tiles) if product.aligned else None
+
     def trained_for(self, product: GoodParts) -> str:
         """The digest of the trained dictionary that a product is looked up with, "" for none.
 
@@ -195,10 +199,6 @@ class Detector:
             distance = memory.lookup_nearby(tokens, without, self._reach(product.scoring, product.tiles))
             # Thinned, a memory may hold nothing around a place; then what lies anywhere has to do.
             if not bool(distance.isfinite().all()):
-    def reach_of(self, product: GoodParts) -> int | None:
-        """How many cells from its place a patch is looked for in the references; None: anywhere."""
-        return self._reach(product.scoring, product.tiles) if product.aligned else None
-
                 distance = torch.where(distance.isfinite(), distance, memory.lookup(tokens, without))
         else:
             distance = memory.lookup(tokens, without)
