@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -186,12 +187,14 @@ def report(
     title: Annotated[str, typer.Option("--title", help="What stands above it.")] = "Inspection report",
 ) -> None:
     """Write a report on inspections: a summary, then the highest scores with pictures and conversations."""
+    from assistant.products.store import ProductStore
     from assistant.reports import entry_of, report_lot, write_report
 
     targets.check_report("A report", file)
     with _opened() as kept:
         found = kept.every(_query(product, verdict, lot, since, until, text, run, signed))
-        entries = (entry_of(kept, one) for one in found)
+        load = lru_cache(maxsize=4)(ProductStore().load)
+        entries = (entry_of(kept, one, load) for one in found)
         content = report_lot(entries, title, lot=lot or "")
         if not content.total:
             raise HistoryError("No inspection in the history fits.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,9 @@ def inspect(
     overlays: Annotated[
         Path | None, typer.Option(help="Draw map and boxes of each picture into this folder.")
     ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Draw each region beside the same place on a good part into this folder.")
+    ] = None,
     report: ReportFile = None,
     keep: Keep = False,
     lot: LotName = None,
@@ -86,8 +90,10 @@ def inspect(
         raise LooktwiceError("Give either --references or --product, not both.")
     if references and mode in ("zero-shot", "mutual"):
         raise LooktwiceError(f"Mode {mode!r} uses no references: leave out --references or --mode.")
+    if pairs and not (references or product):
+        raise LooktwiceError("--pairs shows regions beside good parts: give --references or --product.")
     group = check_group(group)
-    outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
+    outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "", pairs)
     watch = DriftWatch(outputs.history)
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
@@ -95,6 +101,7 @@ def inspect(
     config = LearnConfig(views, tiles, memory, aligned, mask, target_false_alarm=false_alarms, window=window)
     inspector = open_inspector(bundle, device, at_once)
     known = find_product(inspector, references, product, config)
+    outputs = replace(outputs, product=known)
     with console.progress("Inspecting", len(sources)) as bar:
         tell = console.comparing(bar, len(sources)) if mode == "mutual" else None
         results = inspector.inspect(
@@ -112,7 +119,7 @@ def inspect(
     for sentence in watch.report():
         console.say(sentence)
     console.print_summary(counts, mode, known is not None, census)
-    console.say_written(outputs.files, overlays)
+    console.say_written(outputs.files, *outputs.folders.values())
     raise typer.Exit(console.exit_status(counts))
 
 
@@ -124,7 +131,7 @@ def _check_outputs(
     from assistant.images.sources import find_images
 
     read = [*sources, *find_images(references), *([roi] if roi else [])]
-    check_outputs(outputs.files, {"--overlays": outputs.overlays}, read, [*paths, *references])
+    check_outputs(outputs.files, outputs.folders, read, [*paths, *references])
 
 
 def ask(
@@ -146,7 +153,8 @@ def ask(
     inspector = open_inspector(bundle, device, explainer=explainer)
     known = find_product(inspector, references, product, LearnConfig())
     result = inspector.inspect([image], known)[0]
-    spoken = inspector.stream(result, question, picture=image)
+    outputs = replace(outputs, product=known)
+    spoken = inspector.stream(result, question, picture=image, product=known)
     answer = console.print_answer(spoken) if outputs.printed else deque(spoken, 1)[0]
     report_answer(result, question, answer, outputs)
     console.say_written(outputs.files)

@@ -1,11 +1,14 @@
 """What a large model is shown: the right pictures, in the right order, never too large or too thin."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from assistant.inspection import Inspection, Region
+from assistant.inspection import GoodPlace, Inspection, Region
 from assistant.language.captioned_pictures import CROPS, MOST, NARROWEST, show
 from assistant.language.explainer import Subject
+from assistant.products.pairs import Pair
 
 
 def region(n, box):
@@ -92,3 +95,16 @@ def test_a_picture_of_another_inspection_is_a_mistake(good):
         show((Subject(inspection(10, 10), good(1)),))
     with pytest.raises(ValueError, match="shows nothing"):
         show((subject(good(1)),), side=5)
+
+
+def test_a_region_with_a_counterpart_is_shown_beside_it(pixels, good):
+    boxes = [(100, 50, 160, 90), (700, 300, 820, 380)]
+    place = GoodPlace(0, "good.png", "d", boxes[0], 0.4)
+    crop = good(3, 60, 40)
+    pair = Pair("R1", place, crop, good(4, 60, 40), np.ones((40, 60), np.float32), 32, (15, 10, 45, 30))
+    beside = show((replace(subject(pixels, *boxes), pairs=(pair,)),), side=900)
+    alone = show((subject(pixels, *boxes),), side=900)
+    assert len(beside) == len(alone) == 4  # in place of the crop: no further picture takes room
+    assert "[R1]" in beside[2][0] and "good part" in beside[2][0] and "good part" not in beside[3][0]
+    assert beside[2][1].width > 2.5 * beside[2][1].height
+    assert np.array_equal(np.asarray(beside[3][1]), np.asarray(alone[3][1]))
