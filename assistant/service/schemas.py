@@ -251,8 +251,8 @@ class InspectionRow(BaseModel):
     One with the verdict "unrated" has a score and no limits; `rank` is its place among those of the request and
     their number, 1 being the strangest, and `evidence.origin` says what to do for a decision. `outdated`: the
     product has other limits now; null without a product, or where it is gone. `sign_off` is what a person decided,
-    and changes nothing else. `pairs`, where they were asked for, are PNG files in base64 by the ids of regions: the
-    region, the same place on a good part, and their difference.
+    and changes nothing else. `pairs`, where they were asked for, are PNG files in base64 by the ids of regions:
+    the region, the same place on a good part, and their difference.
     """
 
     model_config = _given(_INSPECTION)
