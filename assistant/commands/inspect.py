@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.commands import console
-from assistant.commands.history import GroupName, Keep, LotName, open_kept
+from assistant.commands.history import GroupName, Keep, LotName, open_kept, watch_drift
 from assistant.commands.options import (
     Aligned,
     BitDepth,
@@ -83,7 +83,7 @@ def inspect(
     """
     from assistant.commands.outputs import Outputs, write_results
     from assistant.products.config import LearnConfig
-    from assistant.records.drift import DriftWatch, in_group
+    from assistant.records.drift import in_group
     from assistant.records.entries import check_group
 
     if references and product:
@@ -94,7 +94,7 @@ def inspect(
         raise LooktwiceError("--pairs shows regions beside good parts: give --references or --product.")
     group = check_group(group)
     outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "", pairs)
-    watch = DriftWatch(outputs.history)
+    watch = watch_drift(outputs.history)
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
     mask, window = read_mask(roi), read_window(bit_depth, levels)
@@ -142,17 +142,21 @@ def ask(
     bundle: Bundle = DEFAULT,
     explainer: ExplainerName = None,
     report: ReportFile = None,
+    group: GroupName = "",
     device: Device = None,
 ) -> None:
     """Inspect a picture and answer a question about the evidence, which has the last word whoever answers."""
     from assistant.commands.outputs import Outputs, report_answer
     from assistant.products.config import LearnConfig
+    from assistant.records.drift import in_group
+    from assistant.records.entries import check_group
 
+    group = check_group(group)
     outputs = Outputs(report=report)
     _check_outputs(outputs, [image], [image], references or [], None)
     inspector = open_inspector(bundle, device, explainer=explainer)
     known = find_product(inspector, references, product, LearnConfig())
-    result = inspector.inspect([image], known)[0]
+    (result,) = map(watch_drift(None).see, in_group(inspector.inspect([image], known), group))
     outputs = replace(outputs, product=known)
     spoken = inspector.stream(result, question, picture=image, product=known)
     answer = console.print_answer(spoken) if outputs.printed else deque(spoken, 1)[0]
