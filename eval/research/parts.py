@@ -2,7 +2,7 @@
 
 Each family is one product in the MVTec layout, with masks. Files are in the order of time: light, ground and
 camera change between blocks of them, as lots do, and the test goes on where the training ends. The
-same seed gives the same parts. They are drawn by formulas, show no real product, and may train and choose anything.
+same seed gives the same parts. They are drawn by formulas and show no real product.
 """
 
 from __future__ import annotations
