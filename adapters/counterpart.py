@@ -25,6 +25,9 @@ SHORTLIST, GLANCES = 4, 16
 MARGIN = 0.75
 """Of a place's longer side, how far its surroundings reach; they take part, since a defect itself fits nothing."""
 
+OWN = 0.25
+"""What a patch of the place itself counts, beside one of its surroundings: it may resemble anything."""
+
 NARROWEST = 3
 """Cells around a small place that take part at least."""
 
@@ -117,13 +120,15 @@ def _vote(tokens: Tensor, held: _Held, box: Box, reach: int | None, count: int) 
     entries, cells = held.entries[near], (held.rows * w + held.columns)[near]
     alike = cosines(tokens[rows, columns].to(entries.device), entries).float()
     # What the memory holds nothing of, since it was thinned or the offset leaves the picture, says nothing.
-    alike = (alike - alike.mean(dim=1, keepdim=True)).clamp_min(0)
+    alike = alike - alike.mean(dim=1, keepdim=True)
     known = torch.zeros(len(rows), h * w, device=alike.device)
     known[:, cells] = alike
     votes = torch.zeros(2 * h, 2 * w, device=alike.device)
-    for own, y, x in zip(known.view(-1, h, w), rows, columns, strict=True):
-        votes[h - y : 2 * h - y, w - x : 2 * w - x] += own
-    votes = votes[downs[0] + h : downs[-1] + h + 1, rights[0] + w : rights[-1] + w + 1] / len(rows)
+    inside = ((box[0] <= y < box[2] and box[1] <= x < box[3]) for y, x in zip(rows, columns, strict=True))
+    weights = [OWN if own else 1.0 for own in inside]
+    for own, y, x, weight in zip(known.view(-1, h, w), rows, columns, weights, strict=True):
+        votes[h - y : 2 * h - y, w - x : 2 * w - x] += weight * own
+    votes = votes[downs[0] + h : downs[-1] + h + 1, rights[0] + w : rights[-1] + w + 1] / sum(weights)
     down, right = (torch.tensor([*r], device=votes.device) / n for r, n in ((downs, h), (rights, w)))
     return votes - NEARBY * (down[:, None] ** 2 + right**2).sqrt()
 
