@@ -137,7 +137,7 @@ class StubInspector:
         known = self.load(product) if isinstance(product, str) else product
         return (self._inspect(image, known) for image in images)
 
-    def ask(self, inspection, question, history=(), picture=None):
+    def ask(self, inspection, question, history=(), picture=None, product=None):
         if question == "break":
             raise RuntimeError("/secret/path/model.bin at 0x7f00")
         self.histories.append(tuple(history))

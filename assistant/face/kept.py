@@ -64,6 +64,7 @@ class KeptHandlers:
             kept, shown = open_kept(self.history, id)
             if kept.inspection.status == "error":
                 raise HistoryError(kept.inspection.error or "The picture could not be read")
+            shown = replace(shown, inspection=self.shared.drift.warned(shown.inspection))
             view, signed = filled(shown), offer_sign_off(self.history, shown)
             if self.shared.is_outdated(kept.inspection):
                 notes.append(f"{JUDGED_EARLIER.capitalize()} of the product.")

@@ -23,7 +23,7 @@ from assistant.overlay import draw_overlay
 from assistant.products.masks import Mask
 from assistant.products.product import Product
 from assistant.products.teaching import Correction, DoubtfulTeaching
-from assistant.records.entries import Turn, shrink
+from assistant.records.entries import Turn, check_group, shrink
 
 MOST_INSPECTED = 50
 MOST_REFERENCES = 100
@@ -72,9 +72,9 @@ class Session:
 
     `learned` is the product made from the uploads `learned_from`, in memory only. `results` are those of the last
     inspection, worst first, `pictures` what it was asked to look at, `against` the product or its name, `known`
-    the state of that, `shipped` as for `inspect_pictures`, and `place` which result is on the screen. `notes` are
-    sentences about the whole, and `said` is one about the last step. `doubt`, HTML, is what is asked before the
-    part on the screen is taken as good.
+    the state of that, `shipped` and `group` as for `inspect_pictures`, and `place` which result is on the screen.
+    `notes` are sentences about the whole, and `said` is one about the last step. `doubt`, HTML, is what is asked
+    before the part on the screen is taken as good.
     """
 
     learned: Product | None = None
@@ -88,6 +88,7 @@ class Session:
     doubt: str = ""
     known: KnownState = KnownState()
     shipped: bool = False
+    group: str = ""
 
     @property
     def shown(self) -> Result:
@@ -113,10 +114,12 @@ def inspect_pictures(
     session: Session,
     tell: Tell | None = None,
     shipped: bool = False,
+    group: str = "",
 ) -> Session:
     """The session after an inspection, the worst result on the screen. References are learned once, until they
     change. A picture that cannot be read is a note, as long as there is another one. `shipped`: where nothing is
-    known of the product, limits that were measured on others decide.
+    known of the product, limits that were measured on others decide. `group`: a word for the camera, the light or
+    the lot, each of which is watched for drift by itself.
 
     LooktwiceError, in one sentence, for whatever cannot be used.
     """
@@ -133,7 +136,8 @@ def inspect_pictures(
         learned = shared.inspector.learn("session product", list(chosen), tell=tell)
         session = replace(session, learned=learned, learned_from=chosen)
     against: Product | str | None = session.learned if chosen else product or None
-    session = replace(session, pictures=pictures, against=against, shipped=shipped, said="", doubt="")
+    session = replace(session, pictures=pictures, against=against, said="", doubt="")
+    session = replace(session, shipped=shipped, group=check_group(group))
     session = replace(session, known=KnownState.of(_product_of(shared, session)))
     results, notes = _look_at(shared, pictures, session, tell)
     if not results:
@@ -235,7 +239,7 @@ def _look_at(
     for done, row in enumerate(rows):
         if tell:
             tell(f"Looked at {done + 1} of {len(pictures)}", (done + 1) / len(pictures))
-        inspection = shared.drift.see(replace(row, path=shown_name(row.path)))
+        inspection = shared.drift.see(replace(row, path=shown_name(row.path), group=session.group))
         overlay = None if inspection.error else draw_overlay(row.picture().pixels, inspection, bar=False)
         kept = None
         try:
@@ -288,7 +292,7 @@ def _file_of(shown: Result) -> str:
 
 
 def _answer(shared: Resources, question: str, shown: Result) -> Iterator[Result]:
-    inspector, inspection = shared.inspector, shown.inspection
+    inspector, inspection = shared.inspector, shared.drift.warned(shown.inspection)
     before = [(turn.question, say(turn.answer)) for turn in shown.turns]
     if inspector.explainer is None:
         snapshots = iter([inspector.ask(inspection, question, before)])

@@ -139,4 +139,5 @@ def _show_subject(inspection: Inspection) -> str:
     against = "looked at without a product"
     if inspection.product:
         against = f"compared with “{inspection.product}”, {count} good reference{'' if count == 1 else 's'}"
+    against += f", {inspection.group}" if inspection.group else ""
     return f'<p class="subject"><b>{html.escape(inspection.path)}</b>, {html.escape(against)}</p>'

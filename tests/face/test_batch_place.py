@@ -282,8 +282,8 @@ def test_uploads_of_one_name_are_all_kept_and_strays_go(batches, tmp_path, good)
 
 
 def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, batches):
-    shown = handlers.start([{"path": path} for path in uploads], "", "", False, "<i>L</i>")
-    assert shown[:2] == [None, "all"] and len(shown) == 15
+    shown = handlers.start([{"path": path} for path in uploads], "", "", False, "<i>L</i>", group=" lamp  2")
+    assert shown[:2] == [None, "all"] and len(shown) == 16
     run = shown[2]
     batches.worker.join(30)
     done = handlers.show(run, "all", ())
@@ -296,7 +296,8 @@ def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, batc
     verdicts = [row.inspection.verdict for row in batches.view(run, "all").worst]
     assert re.findall(r'<i class="(\w+)">\1</i><b>', done[7]) == verdicts
     assert "<b>broken.png</b> is not a PNG" in done[8] and "&lt;i&gt;L" in done[9]
-    assert done[10].active is False
+    assert done[10].active is False and not done[11].visible
+    assert {row.inspection.group for row in batches.view(run, "all").worst} == {"lamp 2"}
     same = handlers.show(run, "all", done[1])
     assert same[7] == gr.skip(), "a gallery that would show the same is left alone"
 
@@ -388,7 +389,7 @@ def test_two_visitors_look_at_different_runs(handlers, uploads, batches):
 @pytest.mark.parametrize("data", [None, {}, {"id": ["x"]}, {"id": "'; DROP TABLE looktwice_runs; --"}, []])
 def test_a_run_that_is_not_there_is_one_sentence(handlers, data):
     shown = handlers.open("all", SimpleNamespace(_data=data))
-    assert len(shown) == 13 and shown[0] == "" and ("no run" in shown[2] or shown[2] == batch_show.NO_RUN)
+    assert len(shown) == 14 and shown[0] == "" and ("no run" in shown[2] or shown[2] == batch_show.NO_RUN)
 
 
 def test_files_are_taken_away_from_the_servers_own_folder(handlers, uploads, batches):
