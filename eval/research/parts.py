@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -131,17 +131,17 @@ def take_shot(name: str, shot: Shot, seed: int = 0) -> tuple[NDArray[np.uint8], 
         random.normal(0, place),
         family.size * session.zoom * random.normal(1, size),
     )
-    streams = random.spawn(4)
+    streams: list[Any] = [stream.bit_generator.seed_seq for stream in random.spawn(4)]  # type: ignore[attr-defined]
 
     def draw(defect: str) -> NDArray[np.float32]:
-        part, fault, ground = (np.random.default_rng(s.bit_generator.seed_seq) for s in streams[:3])  # type: ignore[attr-defined]
+        part, fault, ground = map(np.random.default_rng, streams[:3])
         surface = Surface(pose, round(family.side * OVER))
         family.draw(surface, part, defect, fault)
         return light(surface, session, ground)
 
     frame = draw(shot.defect)
     mask = differing(frame, draw("")) if shot.defect else np.zeros((family.side, family.side), bool)
-    return take(frame, session, streams[3]), mask, session.quality
+    return take(frame, session, np.random.default_rng(streams[3])), mask, session.quality
 
 
 def write_family(
