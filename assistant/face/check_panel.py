@@ -165,14 +165,14 @@ def show_wrong(found: CheckSet, preview: Preview) -> str:
     bad = {id(one) for one in found.bad}
     cards = [
         Card(
-            "",
+            str(place),
             embed_thumbnail(seen) if (seen := preview(one)) else "",
             shown_name(one.path),
             one.outcome,
             number(one.score),
             "known to be bad" if id(one) in bad else "known to be good",
         )
-        for one in found.wrong[:MOST_SHOWN]
+        for place, one in enumerate(found.wrong[:MOST_SHOWN])
     ]
     return show_cards(f"Wrong: {count(len(found.wrong), 'part')}", cards)
 

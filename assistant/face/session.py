@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from assistant.errors import HistoryError, LooktwiceError
 from assistant.face.effect import ask_doubt, say_effect
+from assistant.face.pairs import find_pairs, show_pairs
 from assistant.face.shared import ACTOR, Resources
 from assistant.face.teach_steps import mark_of
 from assistant.face.teach_view import undo_label
@@ -21,6 +22,7 @@ from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
 from assistant.language.wording import number
 from assistant.overlay import draw_overlay
 from assistant.products.masks import Mask
+from assistant.products.pairs import Pair
 from assistant.products.product import Product
 from assistant.products.teaching import Correction, DoubtfulTeaching
 from assistant.records.entries import Turn, check_group, shrink
@@ -37,7 +39,8 @@ class Result:
 
     `picture` is its file, None where that is gone; `preview`, a JPEG with the overlay on it, then stands for it.
     `turns` is the conversation, an opening first. `kept` is its id in the history, None outside of it. `mark` is
-    that of the product which it was judged by.
+    that of the product which it was judged by, and `product` is that one, where it is at hand. `lies` is where the
+    picture of a kept one still lies. `beside` shows its regions beside good parts as HTML, once it was opened.
     """
 
     inspection: Inspection
@@ -46,6 +49,14 @@ class Result:
     turns: tuple[Turn, ...] = ()
     kept: int | None = None
     mark: str = ""
+    product: Product | None = None
+    lies: str | None = None
+    beside: str = ""
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Its regions beside good parts, see `find_pairs`."""
+        return find_pairs(self.inspection, self.product, self.picture or self.lies)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -159,7 +170,8 @@ def show_result(shared: Resources, session: Session, place: int) -> Session:
 def _open(shared: Resources, session: Session) -> Session:
     if session.shown.turns:
         return session
-    return session.showing(list(_answer(shared, OPENING, session.shown))[-1])
+    shown = replace(session.shown, beside=show_pairs(session.shown.pairs))
+    return session.showing(list(_answer(shared, OPENING, shown))[-1])
 
 
 def stream_chat(shared: Resources, question: str, shown: Result | None) -> Iterator[Result]:
@@ -235,6 +247,7 @@ def _look_at(
     """The results, worst first, and sentences about what could not be read or kept."""
     results: list[Result] = []
     notes: list[str] = []
+    product = _product_of(shared, session)
     rows = shared.inspector.inspect(iter(pictures), session.against, zero_shot_limits=session.shipped)
     for done, row in enumerate(rows):
         if tell:
@@ -250,7 +263,7 @@ def _look_at(
             notes.insert(0, f"{(inspection.error or 'A picture cannot be read').rstrip('.')}.")
         else:
             one = Result(inspection, pictures[done], shrink(overlay), kept=kept, mark=session.known.mark)
-            results.append(one)
+            results.append(replace(one, product=product))
     return tuple(sorted(results, key=lambda one: -one.inspection.score)), tuple(notes)
 
 
@@ -297,7 +310,7 @@ def _answer(shared: Resources, question: str, shown: Result) -> Iterator[Result]
     if inspector.explainer is None:
         snapshots = iter([inspector.ask(inspection, question, before)])
     else:
-        snapshots = inspector.stream(inspection, question, before, shown.picture)
+        snapshots = inspector.stream(inspection, question, before, shown.picture, shown.product)
     answer: Answer | None = None
     for answer in snapshots:
         turns = (*shown.turns, Turn(question, answer, datetime.now(UTC)))
