@@ -9,7 +9,7 @@ import math
 
 from assistant.detection.counting import UNCOUNTED, say_missing, say_promise
 from assistant.detection.drift import has_drifted
-from assistant.inspection import NOTHING_SHOWN, Inspection
+from assistant.inspection import MISSING_HERE, NOTHING_SHOWN, Inspection
 from assistant.language.wording import Sentences, base_name, count, number, percent, plain, quote, refer
 
 FEW = 20  # good pictures; fewer than this and the answer says how little they can support
@@ -34,7 +34,7 @@ def _state_unrated(i: Inspection) -> Sentences:
 
 
 def state_verdict(i: Inspection, opening: str = "The") -> Sentences:
-    """The verdict and where the score lies; `opening` is what stands before "verdict"."""
+    """The verdict, where the score lies, and whether its limit still holds; `opening` stands before "verdict"."""
     if i.verdict == "unrated":
         return _state_unrated(i)
     score, _, threshold, review = numbers(i)
@@ -44,11 +44,13 @@ def state_verdict(i: Inspection, opening: str = "The") -> Sentences:
     said = [f"{opening} verdict is {i.verdict}: the score of {number(score)} is {over}."]
     if i.verdict == "review" and any(notice.startswith(NOTHING_SHOWN) for notice in i.notices):
         said.append("Since nothing in the picture can be inspected, it is not called good.")
+    elif i.verdict == "review" and MISSING_HERE in i.notices:
+        said.append("Since something that good parts have is missing, it is not called good.")
     elif i.verdict != ("defect" if score > threshold else "review" if score > review else "good"):
         said.append("These numbers do not agree with the verdict in the record, so have it checked.")
     elif abs(score - threshold) <= CLOSE * abs(threshold):
         said.append("That is close to the threshold.")
-    return said
+    return [*said, *state_drift(i)]
 
 
 def state_rarity(i: Inspection) -> Sentences:

@@ -118,7 +118,7 @@ def _judge(i: Inspection, ask: Ask) -> Sentences:
         "bad": {"good": "No, the", "defect": "Yes, the"},
     }
     opening = openings.get(ask.premise, {}).get(i.verdict or "", "The")
-    return [*state_verdict(i, opening), *state_drift(i), *sketch_regions(i)]
+    return [*state_verdict(i, opening), *sketch_regions(i)]
 
 
 def _state_score(i: Inspection, ask: Ask) -> Sentences:
@@ -128,7 +128,7 @@ def _state_score(i: Inspection, ask: Ask) -> Sentences:
 
 
 def _weigh(i: Inspection, _: Ask) -> Sentences:
-    said = [*state_drift(i), *state_rarity(i), *state_verdict(i), *state_origin(i)]
+    said = [*state_rarity(i), *state_verdict(i), *state_origin(i)]
     if i.verdict == "unrated":
         return said
     said.append("The p-value tells how unusual the score is; it is not the chance of a wrong verdict.")

@@ -45,6 +45,11 @@ ADVICE = (
     "Is this part ok?",
     "How sure are you?",
     "Can I rely on the limit?",
+    "What must be done with it?",
+    "Hm, and now with that bolt?",
+    "Why?",
+    "Tell me the score.",
+    "Bonjour, que faire?",
 )
 
 
