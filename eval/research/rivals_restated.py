@@ -46,32 +46,34 @@ class Rad:
 
     def __init__(self, references: Sequence[Layers], radius: int) -> None:
         self.radius = radius
+        self.near: dict[tuple[int, int, int], Tensor] = {}
         self.references = [[functional.normalize(layer, dim=-1) for layer in one] for one in references]
 
     def see(self, picture: Layers) -> Seen:
         """The score and map of one picture; a reference of another shape is stretched to it."""
         maps = []
         for number, layer in enumerate(picture):
-            query = functional.normalize(layer, dim=-1)
-            nearest = torch.stack([self._nearest(query, one[number]) for one in self.references])
-            maps.append(_enlarge(nearest.amin(0)))
+            height, width = layer.shape[:2]
+            query = functional.normalize(layer, dim=-1).flatten(0, 1)
+            near = self._around(number, height, width)
+            maps.append(_enlarge(1 - (near @ query[:, :, None]).amax((1, 2)).reshape(height, width)))
         found = _blur(torch.stack(maps).mean(0), 1.0)
         return Seen(_top(found, 0.01), found)
 
-    def _nearest(self, query: Tensor, reference: Tensor) -> Tensor:
-        height, width, channels = query.shape
-        if reference.shape[:2] != query.shape[:2]:
-            planes = functional.interpolate(reference.permute(2, 0, 1)[None], (height, width), mode="bilinear")
-            reference = functional.normalize(planes[0].permute(1, 2, 0), dim=-1)
-        rim = self.radius
-        padded = functional.pad(reference.permute(2, 0, 1)[None], (rim,) * 4, value=0.0)[0]
-        best = torch.full((height, width), -1.0)
-        for down in range(2 * rim + 1):
-            for right in range(2 * rim + 1):
-                moved = padded[:, down : down + height, right : right + width]
-                likeness = torch.einsum("hwc,chw->hw", query, moved)
-                best = torch.maximum(best, likeness.where(moved.any(0), torch.tensor(-1.0)))
-        return 1 - best
+    def _around(self, number: int, height: int, width: int) -> Tensor:
+        """The patches of all references around each place of a layer: [h w, K, C]; edges go on."""
+        if (number, height, width) not in self.near:
+            found = []
+            for one in self.references:
+                planes = one[number].permute(2, 0, 1)[None]
+                if planes.shape[-2:] != (height, width):
+                    planes = functional.normalize(functional.interpolate(planes, (height, width), mode="bilinear"))
+                rim, channels = self.radius, planes.shape[1]
+                wide = functional.pad(planes, (rim,) * 4, mode="replicate")
+                tiles = functional.unfold(wide, 2 * rim + 1)[0]
+                found.append(tiles.reshape(channels, -1, height * width).permute(2, 1, 0))
+            self.near[number, height, width] = torch.cat(found, 1).contiguous()
+        return self.near[number, height, width]
 
 
 class Mahalanobis:
@@ -96,7 +98,7 @@ class Mahalanobis:
         """The score and map of one picture."""
         patches = self._patches(picture)
         white = (patches.flatten(0, 1) - self.mean) @ self.axes.T @ self.whiten
-        distances, at = torch.cdist(white, self.bank).min(1)
+        distances, at = _nearest(white, self.bank)
         found = _blur(_enlarge(distances.reshape(patches.shape[:2])), 4.0)
         return Seen(self._reweighted(white, distances, at), found)
 
@@ -127,7 +129,7 @@ class SuperAdd:
         """The score and map of one picture."""
         maps = []
         for layer, bank in zip(picture, self.banks, strict=True):
-            near = torch.cdist(layer.flatten(0, 1), bank).amin(1).reshape(layer.shape[:2])
+            near = _nearest(layer.flatten(0, 1), bank)[0].reshape(layer.shape[:2])
             maps.append(_enlarge(near / layer.shape[-1]))
         found = _blur(torch.stack(maps).mean(0), 4.0)
         return Seen(_top(found, 0.001), found)
@@ -150,6 +152,12 @@ def make_rivals(references: Sequence[Layers]) -> dict[str, Rad | Mahalanobis | S
         "mhpatchcore_all": Mahalanobis(references, len(references[0])),
         "superadd_all": SuperAdd(references),
     }
+
+
+def _nearest(points: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
+    """The Euclidean distance of each point [N, D] to the nearest of a bank [M, D], and which that is."""
+    squares, at = torch.addmm((bank**2).sum(1), points, bank.T, alpha=-2).min(1)
+    return (squares + (points**2).sum(1)).clamp_min(0).sqrt(), at
 
 
 def _enlarge(map: Tensor) -> Tensor:
