@@ -23,6 +23,7 @@ from assistant.commands.options import (
     Mode,
     ProductName,
     References,
+    Registered,
     ReportFile,
     Roi,
     Target,
@@ -66,6 +67,7 @@ def inspect(
     zero_shot_limits: ZeroShotLimits = False,
     roi: Roi = None,
     aligned: Aligned = None,
+    registered: Registered = None,
     views: Views = "plain",
     tiles: Tiles = 1,
     memory: Memory = "nearest",
@@ -98,7 +100,7 @@ def inspect(
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
     mask, window = read_mask(roi), read_window(bit_depth, levels)
-    config = LearnConfig(views, tiles, memory, aligned, mask, target_false_alarm=false_alarms, window=window)
+    config = LearnConfig(views, tiles, memory, aligned, mask, None, false_alarms, None, window, registered)
     inspector = open_inspector(bundle, device, at_once)
     known = find_product(inspector, references, product, config)
     outputs = replace(outputs, product=known)

@@ -20,6 +20,7 @@ from assistant.commands.options import (
     KeptName,
     Levels,
     Memory,
+    Registered,
     Roi,
     Target,
     Tiles,
@@ -48,6 +49,7 @@ def learn(
     roi: Roi = None,
     ignore: Ignore = None,
     aligned: Aligned = None,
+    registered: Registered = None,
     views: Views = "plain",
     tiles: Tiles = 1,
     memory: Memory = "nearest",
@@ -66,7 +68,7 @@ def learn(
 
     window = read_window(bit_depth, levels)
     masks = read_mask(roi), read_mask(ignore)
-    config = LearnConfig(views, tiles, memory, aligned, *masks, false_alarms, window=window)
+    config = LearnConfig(views, tiles, memory, aligned, *masks, false_alarms, window=window, registered=registered)
     inspector = open_inspector(bundle, device)
     try:
         product = inspector.store.learn(

@@ -16,6 +16,7 @@ from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
 from assistant.detection.config import ScoringConfig
 from assistant.detection.known import KnownDefects
+from assistant.detection.registration import Registration
 
 
 class GoodPart(Protocol):
@@ -80,6 +81,10 @@ class GoodParts(Protocol):
     @property
     def aligned(self) -> bool:
         """Whether parts lie alike, so that a patch is compared with what lies around the same place."""
+
+    @property
+    def registration(self) -> Registration | None:
+        """By what a picture is brought to the pose of the references; None: it is compared as it lies."""
 
     @property
     def tiles(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,13 +15,33 @@ from assistant.detection.detector import Detector
 from assistant.detection.good_parts import GoodParts
 from assistant.detection.good_places import place_beside
 from assistant.detection.reader import Reader, Types
+from assistant.detection.registration import NOT_FOUND
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
 from assistant.detection.suitability import find_faults
 from assistant.detection.unrated import Unrated
+from assistant.images.pose import Pose
 from assistant.images.reading import Entry
 from assistant.inspection import NOTHING_SHOWN, WHOLE_DIFFERS, DefectType, Inspection, Mode
 from assistant.models.backbone import Features
+
+
+def _as_it_lay(
+    found: NDArray[np.float32], types: Types | None, pose: Pose, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], Types | None]:
+    """A map over the frame as one over the picture of `size` (width, height), and types of regions in it.
+
+    On a grid twice as fine: a turned one of the same would lose its peaks.
+    """
+    frame = found.shape[0], found.shape[1]
+    cell = math.sqrt(math.prod(pose.frame) / math.prod(frame)) / pose.scale / 2
+    grid = max(2, round(size[1] / cell)), max(2, round(size[0] / cell))
+
+    def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
+        inside = pose.forth(mask.astype(np.float32), size, frame)
+        return types(inside >= min(0.5, float(inside.max()))) if types else ()
+
+    return pose.back(found, size, grid), rank if types else None
 
 
 class Judge:
@@ -65,6 +86,10 @@ class Judge:
         backbone, differs = self.detector.backbone, scored.whole_differs(calibration)
         size, grid = (seen.width, seen.height), (shown.shape[0], shown.shape[1])
         faults = find_faults(seen.look, size, grid, scored.distance, product)
+        if product and product.registration and seen.pose is None:
+            faults = (*faults, NOT_FOUND)
+        if seen.pose:
+            shown, types = _as_it_lay(shown, types, seen.pose, size)
         verdict = calibration.verdict(scored.value)
         if verdict == "good" and any(fault.startswith(NOTHING_SHOWN) for fault in faults):
             verdict = "review"
@@ -96,9 +121,14 @@ class Judge:
 
     def _with_references(self, found: Inspection, features: Features, product: GoodParts) -> Inspection:
         """The inspection with the place of a good part beside each of its regions."""
-        tokens, reach = self.detector.tokens(features, product.scoring)[0], self.detector.reach_of(product)
-        size = found.width, found.height
-        return replace(found, regions=place_beside(found.regions, tokens, product, size, reach))
+        tokens = self.detector.tokens(features, product.scoring)[0]
+        reach = self.detector.reach_of(product, features)
+        pose, size, regions = features.pose, (found.width, found.height), found.regions
+        if pose:  # patches lie in the frame
+            regions, size = tuple(replace(r, box=pose.box(r.box)) for r in regions), pose.frame
+        placed = place_beside(regions, tokens, product, size, reach)
+        pairs = zip(found.regions, placed, strict=True)
+        return replace(found, regions=tuple(replace(own, reference=one.reference) for own, one in pairs))
 
     def _known_types(
         self, seen: SeenPicture, features: Features, scored: Scored, product: GoodParts | None

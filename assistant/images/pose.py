@@ -64,6 +64,15 @@ class Pose:
         """[2, 3] float64: from the frame to the picture."""
         return invert(self.matrix)
 
+    def box(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """The box (x0, y0, x1, y1) in the frame around a box of the picture, within the frame and never empty."""
+        x0, y0, x1, y1 = box
+        corners = self.matrix @ np.array([[x0, x1, x1, x0], [y0, y0, y1, y1], [1, 1, 1, 1]])
+        first, last = corners.min(axis=1), corners.max(axis=1)
+        left, right = _within(float(first[0]), float(last[0]), self.frame[0])
+        top, bottom = _within(float(first[1]), float(last[1]), self.frame[1])
+        return left, top, right, bottom
+
     def warp(self, pixels: Pixels, size: tuple[int, int] | None = None) -> Pixels:
         """The frame [h, w, 3] uint8 as a picture [H, W, 3] uint8 shows it, at a `size` (width, height).
 
@@ -128,6 +137,11 @@ def _carry(
     columns, rows = (places[axis] * (values.shape[1 - axis] / size[axis]) - 0.5 for axis in (0, 1))
     found = map_coordinates(values.astype(np.float32, copy=False), [rows, columns], order=1, mode="nearest")
     return np.where(inside, found, np.float32(0)).astype(np.float32).reshape(grid)
+
+
+def _within(first: float, last: float, size: int) -> tuple[int, int]:
+    start = min(max(0, math.floor(first)), size - 1)
+    return start, max(start + 1, min(math.ceil(last), size))
 
 
 def _edge_colour(pixels: Pixels) -> tuple[int, ...]:
