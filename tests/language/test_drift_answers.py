@@ -117,3 +117,10 @@ def test_only_a_notice_of_drift_is_one():
 
 def _prompt(inspection, question):
     return Prompt(question, (Subject(inspection),))
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_what_a_notice_says_is_said_to_its_end(sentence):
+    long = sentence.replace("'bolt'", "'a bolt of the long kind that no name is short enough for, third line'")
+    for question in ("Any warnings?", "Give me a summary."):
+        assert f"{CHANGED}." in answer(drifted(GOOD, long), question).text
