@@ -36,6 +36,7 @@ AskedMode = Literal["auto", "zero-shot", "few-shot", "mutual"]
 Verdict = Literal["good", "review", "defect", "unrated"]
 Outcome = Literal["good", "review", "defect", "unrated", "error"]
 Severity = Literal["slight", "moderate", "severe", "unrated"]
+Kind = Literal["strange", "missing"]
 
 UNRATED = (
     "nothing is known of this product: give one to a few good parts as references, or inspect a whole lot together"
@@ -100,7 +101,8 @@ class Region:
     `peak` is the largest value of the anomaly map inside, in the same unit as the score. `severity` is "unrated"
     where the picture is. `defect_types` is ranked, labels of known defects first, and empty where there is none
     and the image tower cannot tell types apart. `reference` is its counterpart on a good part, None where there
-    is no product, or its memory does not say where patches lie.
+    is no product, or its memory does not say where patches lie. `kind` is "missing" where parts lie alike and what
+    good parts have there is nowhere around, while what is there is found elsewhere on them; else "strange".
     """
 
     id: str
@@ -112,6 +114,7 @@ class Region:
     severity: Severity
     defect_types: tuple[DefectType, ...] = ()
     reference: GoodPlace | None = None
+    kind: Kind = "strange"
 
     @property
     def has_type(self) -> bool:
@@ -128,6 +131,8 @@ class Region:
             raise ValueError(f"region {self.id}: no such position as {self.position!r}")
         if self.severity not in get_args(Severity):
             raise ValueError(f"region {self.id}: no such severity as {self.severity!r}")
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"region {self.id}: no such kind as {self.kind!r}")
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,9 @@ WHOLE_DIFFERS = (
     "the picture as a whole differs from the references; its strangest places alone stay under the limit"
 )
 """The notice of an inspection whose verdict would be milder by the map alone."""
+
+MISSING_HERE = "something that the references have is missing, although nothing in the picture is strange"
+"""The notice of an inspection that is for review by what is missing alone; its regions of that kind say where."""
 
 NOTHING_SHOWN = "nothing in it can be inspected"
 """How notices of pictures begin that are never good, whatever their score: they show nothing of the product."""

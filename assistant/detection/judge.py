@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from assistant.detection.calibration import Calibration
 from assistant.detection.detector import Detector
-from assistant.detection.good_parts import GoodParts
+from assistant.detection.good_parts import GoodParts, fit_mask
 from assistant.detection.good_places import place_beside
+from assistant.detection.missing import Absences, with_missing
 from assistant.detection.reader import Reader, Types
 from assistant.detection.registration import NOT_FOUND
 from assistant.detection.scored import Scored
@@ -50,6 +51,7 @@ class Judge:
     def __init__(self, detector: Detector, reader: Reader) -> None:
         self.detector = detector
         self.reader = reader
+        self._absences = Absences()
 
     def see(self, entry: Entry, features: Features, sketched: bool = False) -> SeenPicture:
         """What is kept of a picture that was encoded, and what its patches say in words; see `Look.sketch`."""
@@ -63,7 +65,10 @@ class Judge:
         mode: Mode = "few-shot" if product else "zero-shot"
         types = self._known_types(seen, features, scored, product)
         found = self.conclude(seen, scored, mode, calibration, product, types)
-        return self._with_references(found, features, product) if product and found.regions else found
+        if product is None:
+            return found
+        found = self._with_missing(found, features, product, calibration)
+        return self._with_references(found, features, product) if found.regions else found
 
     def conclude(
         self,
@@ -118,6 +123,26 @@ class Judge:
             coarse_map=shown,
             judged=seen.judged,
         )
+
+    def _with_missing(
+        self, found: Inspection, features: Features, product: GoodParts, calibration: Calibration | Unrated
+    ) -> Inspection:
+        """The inspection with regions of what is missing, where parts lie alike."""
+        reach = self.detector.reach_of(product, features)
+        absence = self._absences.of(product.dictionary, reach) if reach is not None else None
+        tokens = self.detector.tokens(features, product.scoring)[0]
+        missing = absence.find(tokens, product.dictionary) if absence else None
+        if absence is None or missing is None:
+            return found
+        if product.looked_at is not None:
+            missing = missing * fit_mask(product.looked_at, *missing.shape).to(missing.device)
+        shown = missing.float().cpu().numpy()
+        if features.pose and found.coarse_map is not None:
+            h, w = found.coarse_map.shape
+            shown = features.pose.back(shown, (found.width, found.height), (h, w))
+        if not shown.max() > 0:
+            return found
+        return with_missing(found, shown, absence.limit, calibration.curve_p)
 
     def _with_references(self, found: Inspection, features: Features, product: GoodParts) -> Inspection:
         """The inspection with the place of a good part beside each of its regions."""

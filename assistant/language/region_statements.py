@@ -35,7 +35,9 @@ def grade(r: Region) -> str:
 
 
 def name_type(r: Region) -> str:
-    """The defect types that a region looks most like, or nothing where none was ranked."""
+    """That something is missing there, or the defect types that it looks most like; nothing without any."""
+    if r.kind == "missing":
+        return f"At {refer(r)} something is missing, or has moved: what good parts have there is nowhere around."
     if not r.defect_types:
         return ""
     if not r.has_type:
