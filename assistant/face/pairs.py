@@ -66,7 +66,7 @@ def _draw(pair: Pair) -> str:
         (pair.colours, "", f"difference, 0 to {pair.scale} of 255"),
     )
     figures = "".join(_figure(*one) for one in pictures)
-    title = f"{pair.region} <small>beside {name}, {distance} apart as the tower sees it</small>"
+    title = f"{pair.region} <small>beside {name}, at a distance of {distance}</small>"
     return f'<section><h4>{title}</h4><div class="pair">{figures}</div></section>'
 
 

@@ -230,7 +230,7 @@ def _lay_out_picture() -> tuple[Any, ...]:
         show_label=True,
         buttons=[],
         wrap=True,
-        column_widths=["16%", "20%", "28%", "19%", "17%"],
+        column_widths=["16%", "20%", "26%", "22%", "16%"],
         elem_classes="regions",
     )
     return overlay, compare, legend, controls, view, opacity, scale, regions, lay_out_pairs()
