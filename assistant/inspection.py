@@ -69,7 +69,7 @@ class GoodPlace:
     `id`, `name` and `digest` say which reference of the product. `box` is (x0, y0, x1, y1) in pixels of that
     reference as shown, x1 and y1 exclusive. `distance` is the mean cosine distance of the region's patches to
     those there, in [0, 2]. `moved` is by how many pixels of the reference, right and down, the box lies from the
-    region's own place.
+    region's own place. Where parts are registered, all of it is in the frame that references are brought to.
     """
 
     id: int

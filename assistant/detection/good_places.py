@@ -20,16 +20,21 @@ def place_beside(
     """Regions of a picture of `size` (width, height) with their counterparts on good parts.
 
     `tokens` [h, w, C] are its patches, and `reach` is how many cells away a counterpart may lie, None anywhere. It
-    lies on a reference whose picture is kept, so that it can be shown.
+    lies on a reference whose picture is kept, so that it can be shown. A reference whose size nobody noted counts
+    as large as the picture; those of a registered product are as large as the frame that they were brought to.
     """
     good = {part.id: part for part in product.references}
+    frame = product.registration.frame if product.registration else None
     h, w = tokens.shape[:2]
 
     def place(region: Region) -> Region:
         box = _cells(region.box, size, (w, h))
         found = find_counterpart(tokens, product.dictionary, box, reach, product.pictures)
         part = good.get(found.owner) if found else None
-        return replace(region, reference=_on(part, found, region.box, size, (w, h))) if found and part else region
+        if found is None or part is None:
+            return region
+        whole = frame or (part.width or size[0], part.height or size[1])
+        return replace(region, reference=_on(part, whole, found, region.box, size, (w, h)))
 
     return tuple(map(place, regions))
 
@@ -41,9 +46,15 @@ def _cells(box: Box, size: tuple[int, int], grid: tuple[int, int]) -> Box:
     return top, left, max(top + 1, bottom), max(left + 1, right)
 
 
-def _on(part: GoodPart, found: Counterpart, box: Box, size: tuple[int, int], grid: tuple[int, int]) -> GoodPlace:
-    """A counterpart in pixels of its reference; one whose size nobody noted counts as large as the picture."""
-    whole = part.width or size[0], part.height or size[1]
+def _on(
+    part: GoodPart,
+    whole: tuple[int, int],
+    found: Counterpart,
+    box: Box,
+    size: tuple[int, int],
+    grid: tuple[int, int],
+) -> GoodPlace:
+    """A counterpart of a box in a picture of `size`, in pixels of its reference, which is `whole` as shown."""
     moved = round(found.right * whole[0] / grid[0]), round(found.down * whole[1] / grid[1])
 
     def along(axis: int) -> tuple[int, int]:

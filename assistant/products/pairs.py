@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from assistant.errors import ImageError, ProductError
 from assistant.images.geometry import to_picture
 from assistant.images.load import Source
+from assistant.images.pose import Pose
 from assistant.inspection import GoodPlace, Inspection, Region
 from assistant.overlay import colorize
 from assistant.products.kept_pictures import expand
@@ -95,27 +96,58 @@ def pair_of(
     None where it has no reference, or `product` no longer keeps that one's picture. ImageError where the picture
     is gone or has changed, as in `Inspection.picture`.
     """
-    place = region.reference
-    if place is None or product is None:
+    if region.reference is None or product is None:
         return None
-    known = next((r for r in product.references if (r.id, r.digest) == (place.id, place.digest)), None)
-    if known is None or known.id not in product.pictures:
-        return None
-    part = Image.fromarray(inspection.picture(picture).pixels)
-    good = Image.fromarray(expand(product.pictures[known.id]))
-    whole = known.width or part.width, known.height or part.height
-    box = tuple(v * good.size[i % 2] / part.size[i % 2] for i, v in enumerate(region.box))
-    moved = tuple(place.moved[i] * good.size[i] / whole[i] for i in (0, 1))
-    window = _window(box, moved, good.size)
-    return _compare(part, good, region, place, window, moved)
+    return _pair(_Part.of(inspection.picture(picture).pixels, product), region, region.reference, product)
 
 
 def pairs_of(
     inspection: Inspection, product: Product | None, picture: Source | None = None, most: int | None = None
 ) -> list[Pair]:
     """The pairs of an inspection's regions, at most of so many, the strongest first; those that there are."""
-    pairs = (pair_of(inspection, region, product, picture) for region in inspection.regions[:most])
+    regions = [region for region in inspection.regions[:most] if region.reference]
+    if product is None or not regions:
+        return []
+    part = _Part.of(inspection.picture(picture).pixels, product)
+    pairs = (_pair(part, one, one.reference, product) for one in regions if one.reference)
     return [pair for pair in pairs if pair]
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The picture of a part as it is compared: in the frame of the references with its pose, or as it lies."""
+
+    picture: Image.Image
+    pose: Pose | None = None
+
+    @classmethod
+    def of(cls, pixels: Pixels, product: Product) -> _Part:
+        """Of a picture as it was judged, hardly smaller than it is."""
+        pose = product.registration.find(pixels) if product.registration else None
+        if pose is None:
+            return cls(Image.fromarray(pixels))
+        grow = min(1 / pose.scale, LARGEST / min(pose.frame))
+        size = max(1, round(grow * pose.frame[0])), max(1, round(grow * pose.frame[1]))
+        return cls(Image.fromarray(pose.warp(pixels, size)), pose)
+
+    def box(self, box: tuple[int, int, int, int]) -> Window:
+        """A box of the picture, in shares of the width and the height of what is compared."""
+        width, height = self.pose.frame if self.pose else self.picture.size
+        x0, y0, x1, y1 = self.pose.box(box) if self.pose else box
+        return x0 / width, y0 / height, x1 / width, y1 / height
+
+
+def _pair(part: _Part, region: Region, place: GoodPlace, product: Product) -> Pair | None:
+    """The pair of a region; None where the product does not keep the picture of its reference any more."""
+    known = next((r for r in product.references if (r.id, r.digest) == (place.id, place.digest)), None)
+    if known is None or known.id not in product.pictures:
+        return None
+    good = Image.fromarray(expand(product.pictures[known.id]))
+    own = known.width or part.picture.width, known.height or part.picture.height
+    whole = product.registration.frame if product.registration else own
+    x0, y0, x1, y1 = (v * good.size[i % 2] for i, v in enumerate(part.box(region.box)))
+    moved = place.moved[0] * good.width / whole[0], place.moved[1] * good.height / whole[1]
+    return _compare(part.picture, good, region, place, (x0, y0, x1, y1), moved)
 
 
 def _window(box: Window, moved: tuple[float, float], size: tuple[int, int]) -> Window:
@@ -156,14 +188,16 @@ def _compare(
     good: Image.Image,
     region: Region,
     place: GoodPlace,
-    window: Window,
+    found: Window,
     moved: tuple[float, float],
 ) -> Pair:
+    """The pair by the region's box and how far its counterpart lies from there, in pixels of the kept picture."""
+    window = _window(found, moved, good.size)
     grow = part.width / good.width, part.height / good.height
     ours, theirs = _Cut(part, grow), _Cut(_rimmed(good), rim=RIM)
     long = window[2] - window[0], window[3] - window[1]
     small = max(1, round(long[0])), max(1, round(long[1]))
-    box = [(v / grow[i % 2] - window[i % 2]) * small[i % 2] / long[i % 2] for i, v in enumerate(region.box)]
+    box = [(v - window[i % 2]) * small[i % 2] / long[i % 2] for i, v in enumerate(found)]
     around = _around(box, small)
     seen = _levels(ours.at(window, small))
     by = _settle(seen, theirs, window, moved, around)

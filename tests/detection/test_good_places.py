@@ -19,6 +19,7 @@ class Parts:
         self.dictionary = Dictionary.build(grids)
         self.references = [Part(i, *size) for i, size in sizes.items()]
         self.pictures = dict.fromkeys(kept)
+        self.registration = None
 
 
 class Part:

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from drawn_parts import draw_part
 from PIL import Image, ImageFilter
 
 from assistant.errors import ImageError
@@ -169,3 +170,22 @@ def test_deep_pictures_are_compared_through_the_window_of_the_product(inspector,
     again = Inspection.from_json(dataclasses.replace(found, regions=regions).to_json())
     near = pair_of(again, again.regions[0], product)
     assert again.window and near.difference[~inside(near)].mean() < 8 < 40 < near.difference[inside(near)].mean()
+
+
+@pytest.mark.parametrize("angle", [60, 200])
+def test_a_turned_part_is_shown_in_the_pose_of_its_reference(inspector, angle):
+    turned = [draw_part(a, a % 13, -(a % 7), seed=a)[0] for a in (20, 95, 170, 300)]
+    product = inspector.learn("lever", turned)
+    assert product.registration
+    marked, (x, y) = draw_part(angle, 4, 9, seed=31, mark=(95.0, 140.0))
+    found = inspector.inspect([marked], product)[0]
+    box = tuple(round(v) for v in (x - 12, y - 12, x + 12, y + 12))
+    beside = place_on(product, 0, box=(0, 0, 9, 9), moved=(0, 0))
+    region = Region("R1", box, 100, 0.01, 0.5, "center", "slight", reference=beside)
+    near = pair_of(dataclasses.replace(found, regions=(region,)), region, product)
+    mask = inside(near)
+    assert near.difference[mask].max() > 80 and near.difference[mask].mean() > 2 * near.difference[~mask].mean()
+    width, height = product.registration.frame
+    for one in found.regions:
+        assert one.reference.box[2] <= width and one.reference.box[3] <= height
+    assert len(pairs_of(found, product)) == len(found.regions)
