@@ -32,9 +32,10 @@ STRIDES = (3, 2)  # of the pixels that are compared at each of two levels, the b
 FINER = 4  # between two angles of a correlation
 FOLD = 8.0  # degrees from which another angle is another turn and no better one
 BETTER = 0.01  # and it agrees so much better
-ROBUST = 2.0  # a difference so many times the median one counts half
+ROBUST = 1.5  # a difference so many times the mean one counts half
 UNIT = SIDE / 4  # an edge lies about so far from the middle
-STILL = 0.02  # a step by less, in pixels, is the last
+WORTH = 0.6  # of the best correlation, that another turn needs to be tried
+STILL = 0.05  # a step by less, in pixels, is the last
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +75,17 @@ class Fit:
 
 
 class Template:
-    """What is seen of a reference: `planes` [2, SIDE, SIDE], structure and shape, see `Part`."""
+    """What is seen of a reference: `planes` [2, SIDE, SIDE], structure and shape, see `Part`.
+
+    `shaped` in [0, 1] is how much of it changes with the angle: 0 for what is round.
+    """
 
     def __init__(self, planes: Plane) -> None:
         self.planes = planes
         self.area = float(planes[1].sum())
         levels = _blurred(_widened(planes))
         self.waves = Waves.of(levels[1])
+        self.shaped = self.waves.length / max(1e-6, self.waves.whole)
         edge = (WIDE - SIDE) // 2
         inner = slice(edge, edge + SIDE)
         self._levels = [_Level.of(p[:, inner, inner], stride) for p, stride in zip(levels, STRIDES, strict=True)]
@@ -91,6 +96,7 @@ class Template:
         agreeing = self.waves.agreement(view.waves)
         peaks = np.flatnonzero((agreeing >= np.roll(agreeing, 1)) & (agreeing > np.roll(agreeing, -1)))
         best = peaks[np.argsort(-agreeing[peaks])][:most]
+        best = best[agreeing[best] >= WORTH * agreeing[best[0]]]
         return [float(at) * 2 * math.pi / len(agreeing) for at in best]
 
     def start(self, turn: float) -> Matrix:
@@ -126,21 +132,24 @@ class Template:
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """What in structure and shape changes with the angle, as waves [2, RADII, n], and its length.
+    """What in structure and shape changes with the angle, as waves [2, RADII, n], its length, and that of all.
 
     A place counts by its area, and the structure as much as the shape.
     """
 
     waves: NDArray[np.complex64]
     length: float
+    whole: float
 
     @classmethod
     def of(cls, planes: Plane) -> Waves:
         """The waves around the middle of planes [2, WIDE, WIDE]."""
         polar = torch.nn.functional.grid_sample(torch.from_numpy(planes)[None], _POLAR, align_corners=False)[0]
         weight = (torch.arange(RADII) + 0.5).sqrt()[None, :, None]
-        varying = (polar - polar.mean(dim=2, keepdim=True)) * weight
-        return cls(torch.fft.rfft(varying, dim=2).numpy(), float(torch.linalg.vector_norm(varying)))
+        polar = polar * weight
+        varying = polar - polar.mean(dim=2, keepdim=True)
+        length, whole = (float(torch.linalg.vector_norm(values)) for values in (varying, polar))
+        return cls(torch.fft.rfft(varying, dim=2).numpy(), length, whole)
 
     def agreement(self, other: Waves) -> NDArray[np.float64]:
         """The correlation with those of a view turned by each of `FINER` * `ANGLES` angles."""
@@ -173,7 +182,7 @@ class _Level:
         """The move [4] that brings what is seen [2, h, w] nearer."""
         off = (seen - self.goal).reshape(2, -1)
         size = np.abs(off)
-        usual = np.maximum(0.05, ROBUST * np.median(size[:, self.near > 0], axis=1, keepdims=True))
+        usual = np.maximum(0.05, ROBUST * (size @ self.near)[:, None] / max(1.0, float(self.near.sum())))
         weight = (self.near / (1 + (size / usual) ** 2)).ravel()
         weighted = self.changes * weight
         found: NDArray[np.float64] = np.linalg.solve(
@@ -213,8 +222,7 @@ def cut(part: Part, unit: float, side: int) -> tuple[Plane, Matrix]:
     """A square of `side` around the middle of a part, `unit` of its copy for a pixel, and the way to the copy."""
     half = side / 2
     to_small = np.array([[unit, 0, part.middle[0] - unit * half], [0, unit, part.middle[1] - unit * half]])
-    twice = sample(part.planes, to_small @ np.diag([0.5, 0.5, 1.0]), 2 * side)
-    return torch.nn.functional.avg_pool2d(torch.from_numpy(twice), 2).numpy(), to_small
+    return sample(part.planes, to_small, side), to_small
 
 
 def chain(last: Matrix, first: Matrix) -> Matrix:
@@ -233,13 +241,14 @@ def _widened(planes: Plane) -> Plane:
 
 
 def _blurred(planes: Plane) -> tuple[Plane, Plane]:
-    """Planes blurred by about 2 and by 0.7 pixels."""
-    given = torch.from_numpy(planes)
-    much = given
-    for _ in range(2):
-        much = torch.nn.functional.avg_pool2d(much, 5, 1, 2)
-    little = torch.nn.functional.avg_pool2d(torch.nn.functional.avg_pool2d(given, 2, 1, 1), 2, 1)
-    return much.numpy(), little.numpy()
+    """Planes [C, h, w] blurred by about 2 and by 0.7 pixels."""
+    much = planes
+    for _ in range(2):  # twice a box is nearly a bell
+        much = ndimage.uniform_filter(much, (0, 5, 5), mode="constant")
+    wide = np.pad(planes, ((0, 0), (1, 1), (1, 1)))
+    along = wide[:, :, :-2] + 2 * wide[:, :, 1:-1] + wide[:, :, 2:]
+    little = (along[:, :-2] + 2 * along[:, 1:-1] + along[:, 2:]) / 16
+    return much, little
 
 
 def _polar_grid() -> torch.Tensor:

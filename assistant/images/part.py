@@ -19,11 +19,20 @@ SEEN = 160
 
 LEAST_SEEN = 24  # a shorter side shows no shape
 
-PLAIN = 0.7
+PLAIN = 0.9
 """The share of a picture's edge that has to have the colour of the ground, or its ground is not plain."""
+
+QUIET = 12.0
+"""Grey levels, of the three colours together, by which a plain ground differs from itself at most."""
 
 SHARES = (0.01, 0.75)
 """A part takes such a share of the picture: less is dirt, and more leaves no ground to see it by."""
+
+ALONE = 0.7
+"""The share of what differs from the ground that one part holds: traces of a board are no part."""
+
+CUT_OFF = 0.1
+"""The share of the picture's edge that a part may cover: of one that goes on beyond, the pose is not seen."""
 
 LEAST_APART = 10.0  # grey levels between a part and its ground at least, of the three colours together
 NOISES = 5.0  # and times the noise of the ground
@@ -74,7 +83,7 @@ def _shape(small: Image.Image) -> Mask | None:
     """Where the part is in a picture; None where none stands clearly before a plain ground."""
     smooth = np.asarray(small.filter(ImageFilter.BoxBlur(1)), dtype=np.float32)
     ground, noise, plain = _ground(np.asarray(small, dtype=np.float32))
-    if plain < PLAIN:
+    if plain < PLAIN or noise > QUIET:
         return None
     apart = smooth - ground
     far = np.sqrt(np.einsum("hwc,hwc->hw", apart, apart))
@@ -82,8 +91,11 @@ def _shape(small: Image.Image) -> Mask | None:
     if float(far.max()) <= least:
         return None
     found = (far > max(least, LOW * _otsu(far))) | (_steepness(small) > max(STEEP, 2.0 * noise))
-    mask = _largest(_closed(found, max(1, round(GAP * max(small.size)))))
-    return mask if SHARES[0] <= float(mask.mean()) <= SHARES[1] else None
+    found = _closed(found, max(1, round(GAP * max(small.size))))
+    mask = _largest(found)
+    alone = float((found & mask).sum()) >= ALONE * float(found.sum())
+    cut_off = float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean()) > CUT_OFF
+    return mask if alone and not cut_off and SHARES[0] <= float(mask.mean()) <= SHARES[1] else None
 
 
 def _steepness(small: Image.Image) -> Plane:
@@ -114,8 +126,8 @@ def _ground(values: Plane) -> tuple[Plane, float, float]:
     edge = np.ones((h, w), bool)
     rim = max(3, round(0.03 * min(h, w)))
     edge[rim:-rim, rim:-rim] = False
-    down, along = np.nonzero(edge)
-    rows, seen = np.stack([np.ones(len(down), np.float32), x[along], y[down]], axis=1), values[edge]
+    down, along = (places[::3] for places in np.nonzero(edge))  # a third of them tells as much
+    rows, seen = np.stack([np.ones(len(down), np.float32), x[along], y[down]], axis=1), values[down, along]
     off = np.abs(seen - np.median(seen, axis=0)).max(axis=1)
     used = off <= max(8.0, 2.5 * float(np.median(off)))
     for _ in range(3):

@@ -15,8 +15,12 @@ MISSED = 0.1
 """The share of references that may lie in no pose that is found."""
 
 TURNED = 8.0  # degrees between two references from which parts lie at different angles
-LARGER = 1.6
+LARGER = 1.1
 """Times that a part is seen larger in the frame, along a side, from which bringing it there pays by itself."""
+
+SHAPED = 0.25
+"""The share of a part that changes with the angle, from which a single reference shows how others lie: bottles seen
+from above have 0.15 to 0.21, printed caps 0.31 and more (docs/memory.md)."""
 
 
 @dataclass(eq=False)
@@ -50,7 +54,11 @@ class PoseSearch:
     @property
     def pays(self) -> bool:
         """Whether pictures are to be brought to the frame: all references are found, and it makes a difference."""
-        return self.wanted or (self.promising and (self._turned() > TURNED or self._larger() > LARGER))
+        if self.wanted or not self.promising:
+            return self.wanted
+        if len(self.poses) == 1:
+            return self._larger() > LARGER and self.registration.template.shaped > SHAPED
+        return self._turned() > TURNED or self._larger() > LARGER
 
     def _turned(self) -> float:
         """The largest angle between the first reference and another one, in degrees."""
