@@ -82,7 +82,7 @@ class KeptHandlers:
         product, picture = find_product(kept, self.shared.products.get), lies_at(kept)
         warned = self.shared.drift.warned(shown.inspection)
         shown = replace(shown, inspection=warned, product=product, lies=str(picture) if picture else None)
-        return replace(shown, beside=show_pairs(shown.pairs))
+        return replace(shown, beside=show_pairs(shown.pairs, kept))
 
     def forget(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
         """The result and the chat without the conversation, which is removed from the history."""

@@ -52,12 +52,13 @@ def find_pairs(inspection: Inspection, product: Product | None, picture: str | N
         return []
 
 
-def show_pairs(pairs: Sequence[Pair]) -> str:
-    """The pairs as HTML, "" where there are none."""
-    return "".join(map(_draw, pairs))
+def show_pairs(pairs: Sequence[Pair], inspection: Inspection) -> str:
+    """The pairs of an inspection as HTML, "" where there are none."""
+    missing = {region.id for region in inspection.regions if region.kind == "missing"}
+    return "".join(_draw(pair, pair.region in missing) for pair in pairs)
 
 
-def _draw(pair: Pair) -> str:
+def _draw(pair: Pair, missing: bool) -> str:
     name, distance = html.escape(pair.reference.name), number(pair.reference.distance)
     marked = _mark(pair)
     pictures = (
@@ -66,7 +67,8 @@ def _draw(pair: Pair) -> str:
         (pair.colours, "", f"difference, 0 to {pair.scale} of 255"),
     )
     figures = "".join(_figure(*one) for one in pictures)
-    title = f"{pair.region} <small>beside {name}, at a distance of {distance}</small>"
+    lacks = ": something is missing here" if missing else ""
+    title = f"{pair.region}{lacks} <small>beside {name}, at a distance of {distance}</small>"
     return f'<section><h4>{title}</h4><div class="pair">{figures}</div></section>'
 
 

@@ -170,7 +170,7 @@ def show_result(shared: Resources, session: Session, place: int) -> Session:
 def _open(shared: Resources, session: Session) -> Session:
     if session.shown.turns:
         return session
-    shown = replace(session.shown, beside=show_pairs(session.shown.pairs))
+    shown = replace(session.shown, beside=show_pairs(session.shown.pairs, session.shown.inspection))
     return session.showing(list(_answer(shared, OPENING, shown))[-1])
 
 

@@ -110,7 +110,7 @@ def show_regions(inspection: Inspection) -> list[list[str]]:
     return [
         [
             r.id,
-            r.position,
+            f"{r.position}{', missing' if r.kind == 'missing' else ''}",
             f"{r.area} px ({number(100 * r.area_fraction)} %)",
             "" if r.severity == "unrated" else r.severity,
             number(r.peak),

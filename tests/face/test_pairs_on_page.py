@@ -18,6 +18,7 @@ from assistant.face.pairs import show_pairs
 from assistant.face.result import cleared, filled, write_shown
 from assistant.face.session import Session, inspect_pictures
 from assistant.face.shared import Resources
+from assistant.face.words import show_regions
 from assistant.records.history import History
 
 
@@ -72,8 +73,16 @@ def test_each_region_is_shown_with_a_good_part_and_what_differs(shared, spoiled)
 def test_names_of_good_parts_are_text(shared, spoiled):
     shown = inspect_pictures(shared, [str(spoiled)], [], "cloth", Session()).shown
     pair = shown.pairs[0]
-    html = show_pairs([replace(pair, reference=replace(pair.reference, name="<b>1.png"))])
+    html = show_pairs([replace(pair, reference=replace(pair.reference, name="<b>1.png"))], shown.inspection)
     assert "<b>" not in html and "&lt;b&gt;1.png" in html
+
+
+def test_what_is_missing_is_said_above_the_pair_and_in_the_table(shared, spoiled):
+    shown = inspect_pictures(shared, [str(spoiled)], [], "cloth", Session()).shown
+    first, *rest = (replace(one, kind="strange") for one in shown.inspection.regions)
+    lacking = replace(shown.inspection, regions=(replace(first, kind="missing"), *rest))
+    assert f"<h4>{first.id}: something is missing here <small>" in show_pairs(shown.pairs, lacking)
+    assert [row[1] for row in show_regions(lacking)] == [f"{first.position}, missing", *(r.position for r in rest)]
 
 
 def test_without_good_parts_there_is_nothing_beside(shared, spoiled):
