@@ -131,7 +131,7 @@ class Dictionary:
 
     def ids(self) -> list[int]:
         """The references in memory, in the order they came."""
-        return list(dict.fromkeys(self.owners.tolist()))
+        return list(dict.fromkeys(torch.unique_consecutive(self.owners).tolist()))
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -36,6 +36,7 @@ AskedMode = Literal["auto", "zero-shot", "few-shot", "mutual"]
 Verdict = Literal["good", "review", "defect", "unrated"]
 Outcome = Literal["good", "review", "defect", "unrated", "error"]
 Severity = Literal["slight", "moderate", "severe", "unrated"]
+Kind = Literal["strange", "missing"]
 
 UNRATED = (
     "nothing is known of this product: give one to a few good parts as references, or inspect a whole lot together"
@@ -62,6 +63,36 @@ class DefectType:
 
 
 @dataclass(frozen=True)
+class GoodPlace:
+    """Where on a good part a region has its counterpart: the real answer to "why?".
+
+    `id`, `name` and `digest` say which reference of the product. `box` is (x0, y0, x1, y1) in pixels of that
+    reference as shown, x1 and y1 exclusive. `distance` is the mean cosine distance of the region's patches to
+    those there, in [0, 2]. `moved` is by how many pixels of the reference, right and down, the box lies from the
+    region's own place. Where parts are registered, all of it is in the frame that references are brought to.
+    """
+
+    id: int
+    name: str
+    digest: str
+    box: tuple[int, int, int, int]
+    distance: float
+    moved: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        x0, y0, x1, y1 = self.box
+        if not (0 <= x0 < x1 and 0 <= y0 < y1):
+            raise ValueError(f"reference {self.id}: box {self.box} is empty or reversed")
+        if not math.isfinite(self.distance):
+            raise ValueError(f"reference {self.id}: distance is {self.distance}, which is not a finite number")
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> GoodPlace:
+        """Rebuild from a row of JSON."""
+        return cls(**{**row, "box": tuple(row["box"]), "moved": tuple(row.get("moved", (0, 0)))})
+
+
+@dataclass(frozen=True)
 class Region:
     """One connected place where the anomaly map rises above the limit.
 
@@ -69,7 +100,9 @@ class Region:
     picture, x1 and y1 exclusive. `area` counts pixels, `area_fraction` divides by the picture's, in (0, 1].
     `peak` is the largest value of the anomaly map inside, in the same unit as the score. `severity` is "unrated"
     where the picture is. `defect_types` is ranked, labels of known defects first, and empty where there is none
-    and the image tower cannot tell types apart.
+    and the image tower cannot tell types apart. `reference` is its counterpart on a good part, None where there
+    is no product, or its memory does not say where patches lie. `kind` is "missing" where parts lie alike and what
+    good parts have there is nowhere around, while what is there is found elsewhere on them; else "strange".
     """
 
     id: str
@@ -80,6 +113,8 @@ class Region:
     position: Position
     severity: Severity
     defect_types: tuple[DefectType, ...] = ()
+    reference: GoodPlace | None = None
+    kind: Kind = "strange"
 
     @property
     def has_type(self) -> bool:
@@ -96,6 +131,8 @@ class Region:
             raise ValueError(f"region {self.id}: no such position as {self.position!r}")
         if self.severity not in get_args(Severity):
             raise ValueError(f"region {self.id}: no such severity as {self.severity!r}")
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"region {self.id}: no such kind as {self.kind!r}")
 
 
 @dataclass(frozen=True)
@@ -123,6 +160,9 @@ WHOLE_DIFFERS = (
     "the picture as a whole differs from the references; by its strangest places alone the verdict would be milder"
 )
 """The notice of an inspection whose verdict would be milder by the map alone."""
+
+MISSING_HERE = "something that the references have is missing, although nothing in the picture is strange"
+"""The notice of an inspection that is for review by what is missing alone; its regions of that kind say where."""
 
 NOTHING_SHOWN = "nothing in it can be inspected"
 """How notices of pictures begin that are never good, whatever their score: they show nothing of the product."""
@@ -362,7 +402,8 @@ def present_name(word: Any) -> Any:
 
 def _region(row: dict[str, Any]) -> Region:
     types = tuple(DefectType(**t) for t in row.get("defect_types", ()))
-    return Region(**{**row, "box": tuple(row["box"]), "defect_types": types})
+    reference = GoodPlace.from_dict(row["reference"]) if row.get("reference") else None
+    return Region(**{**row, "box": tuple(row["box"]), "defect_types": types, "reference": reference})
 
 
 @dataclass(frozen=True)

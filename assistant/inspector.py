@@ -40,6 +40,7 @@ from assistant.models.trained_adapter import TrainedAdapter
 from assistant.products.config import LearnConfig
 from assistant.products.learning import fitting, learn_product, ready
 from assistant.products.masks import Mask
+from assistant.products.pairs import find_product
 from assistant.products.product import Product
 from assistant.products.store import ProductStore
 from assistant.products.teaching import Correction, Kind, Teacher
@@ -254,7 +255,7 @@ class Inspector:
         """
         known = self.load(product) if isinstance(product, str) else product
         rows = [list(self.inspect(iter(walk_sources(images)), known)) for images in (good, bad)]
-        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost)
+        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, self._prior())
 
     def teach(
         self,
@@ -293,8 +294,8 @@ class Inspector:
 
         `history`: earlier (question, answer) pairs about the same, oldest first. `picture`: the inspected one, for
         an explainer that looks; read again from where it lay if it is left out and still there. `language`: that
-        of the answer, "en", "de", "es" or "zh", by default that of the question. `product`: whose good parts an
-        explainer sees beside it, by default the kept one of that name.
+        of the answer, "en", "de", "es" or "zh", by default that of the question. `product`: what it was judged
+        with, by default the kept one of that name; such an explainer is shown its good parts.
         """
         return list(self.stream(inspection, question, history, picture, language, product))[-1]
 
@@ -313,17 +314,9 @@ class Inspector:
         asked = (inspection,) if isinstance(inspection, Inspection) else tuple(inspection)
         if not asked:
             raise LooktwiceError("There is no inspection to ask about.")
-        if self.explainer and product is None and len(asked) == 1:
-            product = self.product_of(asked[0])
-        prompt = prompt_for(self.explainer, asked, question, history, picture, language, product)
+        product_of = self.product_of if product is None else lambda one: product
+        prompt = prompt_for(self.explainer, asked, question, history, picture, language, product_of)
         return converse(self.explainer, prompt)
-
-    def product_of(self, inspection: Inspection) -> Product | None:
-        """The kept product that a picture was judged by; None where there is none that can be read."""
-        try:
-            return self.store.load(inspection.product) if inspection.product else None
-        except LooktwiceError:
-            return None
 
     def save(self, product: Product, actor: str | None = None) -> Path:
         """Keep a product, so that `load` and the command line find it by name; `actor` is for the audit log."""
@@ -332,6 +325,10 @@ class Inspector:
     def load(self, name: str) -> Product:
         """A kept product; ProductError where there is none or it was made with another bundle."""
         return fitting(self.store.load(name), self.detector)
+
+    def product_of(self, inspection: Inspection) -> Product | None:
+        """The kept product that an inspection was judged with, None where there is none by that name any more."""
+        return find_product(inspection, self.store.load)
 
     @cached_property
     def limits(self) -> BuiltInLimits:

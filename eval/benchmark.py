@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from assistant.commands import console
 from assistant.errors import CalibrationError, LooktwiceError
@@ -38,6 +38,8 @@ SIDE = 512
 the map is resized bilinearly, the mask to the nearest pixel."""
 
 Tell = Callable[[str], None]
+Drawn = Literal["random", "first"]
+"""How references are drawn: at random, or one after the other as they lie in the folder, the first ones first."""
 
 
 def run_benchmark(
@@ -51,13 +53,15 @@ def run_benchmark(
     views: str = "plain",
     memory: str = "nearest",
     zero_shot_limits: bool = False,
+    draw: Drawn = "random",
     out: Path | None = None,
     tell: Tell | None = None,
 ) -> list[Row]:
     """Measure every dataset at every number of references, over `seeds` draws of them.
 
     0 in `shots` is zero-shot, which has no draw and so one seed; `mutual` adds mutual mode. `limit` caps the
-    test pictures of a dataset, classes in proportion. `views` and `memory` are those of `Inspector.learn`.
+    test pictures of a dataset, classes in proportion. `views` and `memory` are those of `Inspector.learn`. `draw`
+    "first" takes the first references of the folder, then the next: what a person drags in, often of one moment.
     Zero-shot pictures are unrated, and so without overkill and escape, unless `zero_shot_limits` decide. Rows
     come by dataset, in the order of `shots`, mutual last. With `out`, the rows are written there after each
     dataset, and those found there already, made under the same settings, are taken over; the settings cover
@@ -73,6 +77,8 @@ def run_benchmark(
         settings["memory"] = f"{memory} {inspector.detector.trained.digest}"
     if zero_shot_limits:
         settings["zero_shot_limits"] = True
+    if draw != "random":
+        settings["draw"] = draw
     kept = read_rows(out, settings) if out else []
     rows: list[Row] = []
     for dataset in cut:
@@ -80,7 +86,8 @@ def run_benchmark(
         missing = [way for way in wanted if way not in done]
         if tell:
             tell(f"{dataset.name}: {len(dataset.test)} pictures, {len(missing)} of {len(wanted)} rows to measure.")
-        fresh = dict(zip(missing, _measure(inspector, dataset, missing, config, zero_shot_limits), strict=True))
+        found = _measure(inspector, dataset, missing, config, draw, zero_shot_limits)
+        fresh = dict(zip(missing, found, strict=True))
         rows += [(done | fresh)[way] for way in wanted]
         if out and fresh:
             known = {(row.dataset, row.mode, row.shots) for row in rows}
@@ -163,14 +170,19 @@ def _way_of(row: Row, dataset: Dataset) -> Way | None:
 
 
 def _measure(
-    inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config: LearnConfig, zero_shot_limits: bool
+    inspector: Inspector,
+    dataset: Dataset,
+    ways: Sequence[Way],
+    config: LearnConfig,
+    draw: Drawn,
+    zero_shot_limits: bool,
 ) -> Iterator[Row]:
     """A row for each way, in their order."""
     drawn = [way for way in ways if way.mode != "mutual"]
     tallies: dict[Way, list[DrawFigures]] = {way: [DrawFigures() for _ in range(way.seeds)] for way in ways}
     pictures = [sample.image for sample in dataset.test]
     if drawn:
-        products = _products(inspector, dataset, drawn, config)
+        products = _products(inspector, dataset, drawn, config, draw)
         with console.progress(dataset.name, len(pictures)) as step:
             found = inspector.inspect_many(iter(pictures), products, zero_shot_limits=zero_shot_limits)
             _count(dataset, found, [tally for way in drawn for tally in tallies[way]], step.advance)
@@ -183,14 +195,13 @@ def _measure(
 
 
 def _products(
-    inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config: LearnConfig
+    inspector: Inspector, dataset: Dataset, ways: Sequence[Way], config: LearnConfig, draw: Drawn
 ) -> list[Product | None]:
     """The products that the pictures are compared with: a draw of references each, None for zero-shot."""
     name = re.sub(r"[^\w .\-]", " ", dataset.name).strip(" .-")[:80] or "product"
+    references = dataset.consecutive if draw == "first" else dataset.references
     return [
-        inspector.learn(name, [s.image for s in dataset.references(way.shots, seed)], config)
-        if way.shots
-        else None
+        inspector.learn(name, [s.image for s in references(way.shots, seed)], config) if way.shots else None
         for way in ways
         for seed in range(way.seeds)
     ]

@@ -116,6 +116,15 @@ class Dataset:
             )
         return tuple(self.train_good[i] for i in _shuffled(len(self.train_good), seed)[:k])
 
+    def consecutive(self, k: int, number: int = 0) -> tuple[Sample, ...]:
+        """`k` good training pictures as they lie in the folder: the first, the next and so on, by `number` from 0.
+
+        Where the folder ends, the last `k`. DatasetError where there are not that many.
+        """
+        self.references(k)
+        start = min(number * k, len(self.train_good) - k)
+        return self.train_good[start : start + k]
+
     def limit(self, n: int, seed: int = 0) -> Dataset:
         """The same dataset with at most `n` test pictures, good and every defect type in proportion.
 

@@ -66,7 +66,7 @@ def check(
     inspector = open_inspector(bundle, device)
     product = inspector.load(name)
     if from_history:
-        found = _signed(product, escape_cost)
+        found = _signed(inspector, product, escape_cost)
     else:
         found = _inspected(inspector, product, good or [], bad or [], escape_cost, out, overlays)
     _write(found, product, out, overlays)
@@ -115,12 +115,12 @@ def _inspected(
         return inspector.check(product, watched(pictures[0]), watched(pictures[1]), escape_cost)
 
 
-def _signed(product: Product, escape_cost: float) -> CheckSet:
+def _signed(inspector: Inspector, product: Product, escape_cost: float) -> CheckSet:
     from assistant.commands.kept_limits import read_history
     from assistant.records.proposal import signed_parts
 
     good, bad = read_history(lambda history: signed_parts(history, product))
-    return CheckSet.of(product.calibration, good, bad, escape_cost)
+    return CheckSet.of(product.calibration, good, bad, escape_cost, inspector.teacher.prior())
 
 
 def _write(found: CheckSet, product: Product, out: Path | None, overlays: Path | None) -> None:

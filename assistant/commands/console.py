@@ -91,11 +91,11 @@ def row_printer(as_json: bool = False) -> Callable[[Inspection], None]:
     return _print_line if sys.stdout.isatty() and not as_json else _print_json
 
 
-def say_written(files: Mapping[str, Path | None], folder: Path | None = None) -> None:
-    """The files that were written, and the folder that was drawn into."""
+def say_written(files: Mapping[str, Path | None], *folders: Path | None) -> None:
+    """The files that were written, and the folders that were drawn into."""
     written = [
         str(path)
-        for path in (*files.values(), folder)
+        for path in (*files.values(), *folders)
         if path is not None and path.exists() and not is_standard(path)
     ]
     if written:
@@ -200,6 +200,11 @@ def _say_waiting(said: Answer) -> bool:
     for notice in said.notices:
         say(notice)
     return True
+
+
+def has_person() -> bool:
+    """Whether somebody at a terminal can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def say(sentence: str) -> None:

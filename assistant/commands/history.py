@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -22,8 +23,9 @@ from assistant.images.sources import shown_name
 from assistant.records.agreement import describe
 
 if TYPE_CHECKING:
-    from assistant.inspection import Outcome
+    from assistant.inspection import Inspection, Outcome
     from assistant.records.agreement import SignOff
+    from assistant.records.drift import DriftWatch
     from assistant.records.entries import KeptInspection, Query, Signed, Turn
     from assistant.records.history import History
 
@@ -65,6 +67,17 @@ def open_kept(keep: bool, lot: str | None) -> History | None:
 
     check_lot(lot or "")
     return History(default_history())
+
+
+def watch_drift(kept: History | None) -> DriftWatch:
+    """What watches parts for drift: by the history that keeps them, else going on from what the user's holds."""
+    from assistant.records.drift import DriftWatch
+    from assistant.records.history import History, default_history
+
+    if kept is None and default_history().is_file():
+        with suppress(HistoryError):
+            return DriftWatch(History(default_history()), keeps=False)
+    return DriftWatch(kept)
 
 
 @history.command("list")
@@ -117,10 +130,11 @@ def show(
     targets.check_report("--report", report)
     with _opened() as kept:
         one, turns, preview, signed = kept.get(id), kept.turns(id), kept.preview(id), kept.sign_offs.of(id)
+        told = watch_drift(kept).warned(one.inspection)
     if targets.is_standard(report):
         pass  # the report is what is shown
     elif sys.stdout.isatty():
-        _print_one(one, turns, signed)
+        _print_one(one, told, turns, signed)
     else:
         said = [
             {"question": t.question, "answer": t.answer.whole, "source": t.answer.source}
@@ -131,7 +145,7 @@ def show(
         console.print_row(row | {"turns": said, "sign_offs": to_row(id, signed)["sign_offs"]})
     if report:
         with targets.written(targets.report_file(report), ".html") as file:
-            content = report_inspection(one.inspection, preview, turns, lot=one.lot, sign_offs=signed)
+            content = report_inspection(told, preview, turns, lot=one.lot, sign_offs=signed)
             write_report(content, file)
         console.say_written({"--report": targets.report_file(report)})
 
@@ -195,12 +209,14 @@ def report(
     title: Annotated[str, typer.Option("--title", help="What stands above it.")] = "Inspection report",
 ) -> None:
     """Write a report on inspections: a summary, then the highest scores with pictures and conversations."""
+    from assistant.products.store import ProductStore
     from assistant.reports import entry_of, report_lot, write_report
 
     targets.check_report("A report", file)
     with _opened() as kept:
         found = kept.every(_query(product, verdict, lot, since, until, text, run, signed))
-        entries = (entry_of(kept, one) for one in found)
+        load = lru_cache(maxsize=4)(ProductStore().load)
+        entries = (entry_of(kept, one, load) for one in found)
         content = report_lot(entries, title, lot=lot or "")
         if not content.total:
             raise HistoryError("No inspection in the history fits.")
@@ -305,7 +321,8 @@ def _print_table(rows: Sequence[KeptInspection]) -> None:
     print_table(table, "No inspection in the history fits.")
 
 
-def _print_one(one: KeptInspection, turns: Sequence[Turn], signed: Sequence[SignOff]) -> None:
+def _print_one(one: KeptInspection, told: Inspection, turns: Sequence[Turn], signed: Sequence[SignOff]) -> None:
+    """An inspection in words; `told` is what there is to tell of it now."""
     from rich.console import Console
 
     from assistant.language.shown_answer import as_text
@@ -316,7 +333,7 @@ def _print_one(one: KeptInspection, turns: Sequence[Turn], signed: Sequence[Sign
     name = console.escape(shown_name(one.inspection.path))
     lot = f", lot {console.escape(one.lot)}" if one.lot else ""
     out.print(f"[{console.COLOURS[verdict]}]{verdict}[/] {name}, {one.created:%Y-%m-%d %H:%M:%S} UTC{lot}")
-    out.print(console.escape(explain(one.inspection).text))
+    out.print(console.escape(explain(told).text))
     if any(find_outdated([one.inspection])):
         out.print("The product has changed since: it has other limits now.")
     for sign_off in signed:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assistant.commands import console
-from assistant.commands.history import GroupName, Keep, LotName, open_kept
+from assistant.commands.history import GroupName, Keep, LotName, open_kept, watch_drift
 from assistant.commands.options import (
     Aligned,
     BitDepth,
@@ -22,6 +23,7 @@ from assistant.commands.options import (
     Mode,
     ProductName,
     References,
+    Registered,
     ReportFile,
     Roi,
     Target,
@@ -54,6 +56,9 @@ def inspect(
     overlays: Annotated[
         Path | None, typer.Option(help="Draw map and boxes of each picture into this folder.")
     ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Draw each region beside the same place on a good part into this folder.")
+    ] = None,
     report: ReportFile = None,
     keep: Keep = False,
     lot: LotName = None,
@@ -62,6 +67,7 @@ def inspect(
     zero_shot_limits: ZeroShotLimits = False,
     roi: Roi = None,
     aligned: Aligned = None,
+    registered: Registered = None,
     views: Views = "plain",
     tiles: Tiles = 1,
     memory: Memory = "nearest",
@@ -79,22 +85,25 @@ def inspect(
     """
     from assistant.commands.outputs import Outputs, write_results
     from assistant.products.config import LearnConfig
-    from assistant.records.drift import DriftWatch, in_group
+    from assistant.records.drift import in_group
     from assistant.records.entries import check_group
 
     if references and product:
         raise LooktwiceError("Give either --references or --product, not both.")
     if references and mode in ("zero-shot", "mutual"):
         raise LooktwiceError(f"Mode {mode!r} uses no references: leave out --references or --mode.")
+    if pairs and not (references or product):
+        raise LooktwiceError("--pairs shows regions beside good parts: give --references or --product.")
     group = check_group(group)
-    outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "")
-    watch = DriftWatch(outputs.history)
+    outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "", pairs)
+    watch = watch_drift(outputs.history)
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
     mask, window = read_mask(roi), read_window(bit_depth, levels)
-    config = LearnConfig(views, tiles, memory, aligned, mask, target_false_alarm=false_alarms, window=window)
+    config = LearnConfig(views, tiles, memory, aligned, mask, None, false_alarms, None, window, registered)
     inspector = open_inspector(bundle, device, at_once)
     known = find_product(inspector, references, product, config)
+    outputs = replace(outputs, product=known)
     with console.progress("Inspecting", len(sources)) as bar:
         tell = console.comparing(bar, len(sources)) if mode == "mutual" else None
         results = inspector.inspect(
@@ -112,7 +121,7 @@ def inspect(
     for sentence in watch.report():
         console.say(sentence)
     console.print_summary(counts, mode, known is not None, census)
-    console.say_written(outputs.files, overlays)
+    console.say_written(outputs.files, *outputs.folders.values())
     raise typer.Exit(console.exit_status(counts))
 
 
@@ -124,7 +133,7 @@ def _check_outputs(
     from assistant.images.sources import find_images
 
     read = [*sources, *find_images(references), *([roi] if roi else [])]
-    check_outputs(outputs.files, {"--overlays": outputs.overlays}, read, [*paths, *references])
+    check_outputs(outputs.files, outputs.folders, read, [*paths, *references])
 
 
 def ask(
@@ -138,6 +147,7 @@ def ask(
     language: Annotated[
         str | None, typer.Option("--language", help="Of the answer: en, de, es or zh; by default the question's.")
     ] = None,
+    group: GroupName = "",
     device: Device = None,
 ) -> None:
     """Inspect a picture and answer a question about it: facts from its record, and apart what a model sees.
@@ -146,12 +156,16 @@ def ask(
     """
     from assistant.commands.outputs import Outputs, report_answer
     from assistant.products.config import LearnConfig
+    from assistant.records.drift import in_group
+    from assistant.records.entries import check_group
 
+    group = check_group(group)
     outputs = Outputs(report=report)
     _check_outputs(outputs, [image], [image], references or [], None)
     inspector = open_inspector(bundle, device, explainer=explainer)
     known = find_product(inspector, references, product, LearnConfig())
-    result = inspector.inspect([image], known)[0]
+    (result,) = map(watch_drift(None).see, in_group(inspector.inspect([image], known), group))
+    outputs = replace(outputs, product=known)
     spoken = inspector.stream(result, question, picture=image, language=language, product=known)
     answer = console.print_answer(spoken) if outputs.printed else deque(spoken, 1)[0]
     report_answer(result, question, answer, outputs)

@@ -84,7 +84,7 @@ def print_products(store: ProductStore, as_json: bool = False) -> None:
             f"{row.threshold:.4g}",
             f"{100 * (row.target_false_alarm or 0):g}%",
             f"{100 * row.upper_rate:.2g}%" if row.upper_rate and row.upper_rate < 1 else "",
-            ", ".join([*["in place"] * row.aligned, *["as wholes"] * row.alike]),
+            ", ".join([*["registered"] * row.registered, *["in place"] * row.aligned, *["as wholes"] * row.alike]),
             row.bundle,
             (row.created or "")[:10],
             f"{row.bytes / 1e6:.1f}",

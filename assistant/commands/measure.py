@@ -22,6 +22,9 @@ def evaluate(
     ],
     shots: Annotated[list[int] | None, typer.Option(help="References: --shots 0 1 4.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Draws of references.")] = 3,
+    draw: Annotated[
+        str, typer.Option(help="random, or first: the first files of the folder, then the next.")
+    ] = "random",
     mode: Annotated[str, typer.Option(help="auto, or mutual to add mutual mode.")] = "auto",
     limit: Annotated[int | None, typer.Option(help="Test pictures a set at most, classes in proportion.")] = None,
     bundle: Bundle = DEFAULT,
@@ -45,9 +48,9 @@ def evaluate(
     `eval mmad DIR` asks the multiple-choice questions of MMAD, one good part to compare with, and scores letters.
     """
     if datasets[0] == "mmad":
-        if shots or mode != "auto" or views != "plain" or memory != "nearest":
+        if shots or mode != "auto" or draw != "random" or views != "plain" or memory != "nearest":
             raise LooktwiceError(
-                "MMAD has one reference a picture: leave out --shots, --mode, --views and --memory."
+                "MMAD has one reference a picture: leave out --shots, --mode, --draw, --views and --memory."
             )
         targets.check_target("--out", out, targets.ANSWERS)
         _evaluate_mmad(datasets[1:], bundle, device, explainer or "template", template or "similar", limit, out)
@@ -59,6 +62,8 @@ def evaluate(
 
     if mode not in ("auto", "mutual"):
         raise LooktwiceError("The mode of an evaluation is auto or mutual.")
+    if draw not in ("random", "first"):
+        raise LooktwiceError("References are drawn at random or first.")
     targets.check_target("--out", out, targets.RESULTS)
     opened = open_datasets(datasets)
     with targets.written(out, ".json") as file:
@@ -72,6 +77,7 @@ def evaluate(
             views=views,
             memory=memory,
             zero_shot_limits=zero_shot_limits,
+            draw="first" if draw == "first" else "random",
             out=file,
             tell=console.say,
         )

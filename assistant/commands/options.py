@@ -101,6 +101,13 @@ Aligned = Annotated[
         help="Parts lie alike in all pictures; found out from two or more references by default.",
     ),
 ]
+Registered = Annotated[
+    bool | None,
+    typer.Option(
+        "--registered/--not-registered",
+        help="Bring each part to the pose of the first reference; found out by default.",
+    ),
+]
 Tiles = Annotated[
     int, typer.Option("--tiles", help="Cut pictures into so many tiles a side, 1 to 4, to see small defects.")
 ]

@@ -18,6 +18,7 @@ from assistant.errors import ImageError, LooktwiceError
 from assistant.files import write_atomically
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection
+from assistant.products.pairs import SHOWN, draw_pairs
 from assistant.records.entries import Turn
 from assistant.reports import (
     THUMBNAIL_SIDE,
@@ -33,15 +34,24 @@ from assistant.reports import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from assistant.products.product import Product
     from assistant.records.drift import DriftWatch
     from assistant.records.history import History
+
+
+PAIR_SIDE = 720
+"""The longer side of a region beside a good part, in a report on many."""
+
+SHOWN_IN_LOT = 1
+"""Regions of a picture that are shown beside good parts there, the strongest."""
 
 
 @dataclass(frozen=True)
 class Outputs:
     """Where results go; None is nowhere. LooktwiceError for a file that could not be written.
 
-    Rows of the history are kept under the name `lot`, each with its overlay.
+    Rows of the history are kept under the name `lot`, each with its overlay. `pairs` is a folder for regions
+    beside good parts of `product`, the one that pictures are compared with.
     """
 
     rows: Path | None = None
@@ -50,6 +60,8 @@ class Outputs:
     report: Path | None = None
     history: History | None = None
     lot: str = ""
+    pairs: Path | None = None
+    product: Product | None = None
 
     def __post_init__(self) -> None:
         targets.check_target("--out", self.rows, targets.ROWS)
@@ -64,6 +76,11 @@ class Outputs:
             "--csv": self.csv,
             "--report": self.report and targets.report_file(self.report),
         }
+
+    @property
+    def folders(self) -> dict[str, Path | None]:
+        """The folders that are drawn into, by the options that name them."""
+        return {"--overlays": self.overlays, "--pairs": self.pairs}
 
     @property
     def printed(self) -> bool:
@@ -115,8 +132,12 @@ def write_results(
                 shown = bool(outputs.report) and lot.shows(row)
                 overlay = _draw(row) if shown or outputs.overlays or outputs.history else None
                 file = _keep(row, overlay, outputs, taken)
+                pairs = _draw_pairs(row, outputs, None if outputs.pairs else SHOWN_IN_LOT if shown else 0)
+                _save_pairs(pairs, row, outputs.pairs, taken)
                 if outputs.report:
-                    lot.add(Entry(row, file or as_jpeg(overlay, THUMBNAIL_SIDE) if shown else None))
+                    beside = {name: as_jpeg(one, PAIR_SIDE) for name, one in [*pairs.items()][:SHOWN_IN_LOT]}
+                    small = file or as_jpeg(overlay, THUMBNAIL_SIDE) if shown else None
+                    lot.add(Entry(row, small, pairs=beside if shown else {}))
                 if show:
                     show(row)
                 if advance:
@@ -139,7 +160,8 @@ def report_answer(row: Inspection, question: str, said: Answer, outputs: Outputs
         if not outputs.report:
             return
         turn = Turn(question, said, datetime.now(UTC))
-        content = report_inspection(row, draw_from_file(row), [turn], original=read_from_file(row))
+        pairs = draw_pairs(row, outputs.product, most=SHOWN)
+        content = report_inspection(row, draw_from_file(row), [turn], original=read_from_file(row), pairs=pairs)
         write_report(content, outputs.report)
 
 
@@ -173,14 +195,26 @@ def _draw(row: Inspection) -> Image | None:
         return None
 
 
-def _save(overlay: Image, row: Inspection, folder: Path, taken: set[Path]) -> Path:
+def _draw_pairs(row: Inspection, outputs: Outputs, most: int | None) -> dict[str, Image]:
+    """Regions of a result beside good parts, at most of so many; none where pictures are not compared with any."""
+    return draw_pairs(row, outputs.product, most=most) if outputs.product and most != 0 else {}
+
+
+def _save_pairs(pairs: dict[str, Image], row: Inspection, folder: Path | None, taken: set[Path]) -> None:
+    """A file for each pair, named by picture and region."""
+    if folder:
+        for region, drawn in pairs.items():
+            _save(drawn, row, folder, taken, f"-{region}")
+
+
+def _save(picture: Image, row: Inspection, folder: Path, taken: set[Path], end: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     stem = Path(shown_name(row.path)).stem.replace("/", "_")[:80] or "picture"
-    file, number = folder / f"{stem}.png", 2
+    file, number = folder / f"{stem}{end}.png", 2
     while file in taken:
-        file, number = folder / f"{stem}-{number}.png", number + 1
+        file, number = folder / f"{stem}-{number}{end}.png", number + 1
     content = io.BytesIO()
-    overlay.save(content, "PNG")
+    picture.save(content, "PNG")
     write_atomically(file, content.getvalue())  # a link of that name is replaced and not followed
     taken.add(file)
     return file

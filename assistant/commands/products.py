@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +20,7 @@ from assistant.commands.options import (
     KeptName,
     Levels,
     Memory,
+    Registered,
     Roi,
     Target,
     Tiles,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from assistant.commands.lessons import Lesson
     from assistant.inspector import Inspector
     from assistant.products.product import Product
+    from assistant.products.store import ProductStore
 
 
 def learn(
@@ -48,6 +49,7 @@ def learn(
     roi: Roi = None,
     ignore: Ignore = None,
     aligned: Aligned = None,
+    registered: Registered = None,
     views: Views = "plain",
     tiles: Tiles = 1,
     memory: Memory = "nearest",
@@ -66,7 +68,7 @@ def learn(
 
     window = read_window(bit_depth, levels)
     masks = read_mask(roi), read_mask(ignore)
-    config = LearnConfig(views, tiles, memory, aligned, *masks, false_alarms, window=window)
+    config = LearnConfig(views, tiles, memory, aligned, *masks, false_alarms, window=window, registered=registered)
     inspector = open_inspector(bundle, device)
     try:
         product = inspector.store.learn(
@@ -133,15 +135,33 @@ def products(
     remove: Annotated[
         str | None, typer.Option(autocompletion=complete_product, help="Forget the product of this name.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Forget it without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the products that were learned."""
+    """List the products that were learned; with --remove, forget one for good, where you say so or with --yes."""
     from assistant.products.store import ProductStore
 
     store = ProductStore()
     if remove:
-        store.delete(remove)
+        _remove(store, remove, yes)
     print_products(store, as_json)
+
+
+def _remove(store: ProductStore, name: str, yes: bool) -> None:
+    """Forget a product for good; ProductError where nobody wants that, or there is none."""
+    from assistant.errors import ProductError
+
+    if name not in store.names():
+        raise ProductError(store.missing(name))
+    if not yes:
+        lost = f"All that {name!r} has learned goes, and there is no way back."
+        if not console.has_person():
+            raise ProductError(f"{lost} Nothing was changed; --yes forgets it.")
+        console.say(lost)
+        if not typer.confirm("Forget it?", err=True):
+            raise ProductError("Nothing was changed.")
+    with store.held(name):
+        store.delete(name)
 
 
 def _give(inspector: Inspector, name: str, lesson: Lesson) -> tuple[Product, Product]:
@@ -155,7 +175,7 @@ def _give(inspector: Inspector, name: str, lesson: Lesson) -> tuple[Product, Pro
         return inspector.store.change(name, lambda p: give(inspector, p, lesson), load=inspector.load)
     except DoubtfulTeaching as doubt:
         why = f"{doubt} {describe(effect_on(doubt.before, doubt.after))}"
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not console.has_person():
             raise ProductError(f"{why} Nothing was changed; --yes teaches it all the same.") from doubt
     console.say(why)
     if not typer.confirm("Is it a good part all the same?", err=True):

@@ -67,7 +67,7 @@ def recalibrate(
     would_be = ", ".join(f"{n} {verdict}" for verdict, n in found.would_be.items())
     left_out = f" Left out: {found.left_out} signed off as defective." if found.left_out else ""
     console.say(f"Of these {found.parts} parts: {would_be}.{left_out} {describe(recent)}")
-    keep = yes or (sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm("Keep these limits?", err=True))
+    keep = yes or (console.has_person() and typer.confirm("Keep these limits?", err=True))
     if keep:
         keep_limits(inspector, product, found.calibration, found.name)
     else:

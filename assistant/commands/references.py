@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assistant.products.config import LearnConfig
     from assistant.products.product import Product
 
-OF_REFERENCES = ("roi", "aligned", "views", "tiles", "memory")
+OF_REFERENCES = ("roi", "aligned", "registered", "views", "tiles", "memory")
 """The options that say how references are learned; a kept product was learned with its own."""
 
 
@@ -29,6 +29,8 @@ def learn_product(
         raise NothingToInspect(f"There is no good picture in {', '.join(map(str, references))}.")
     with console.progress(f"Learning {name}", 1) as bar:
         product = inspector.learn(name, pictures, config, tell=bar.tell)
+    if product.registration and config.registered is None:
+        console.say("Parts are brought to the pose of the first reference (--not-registered leaves that out).")
     if product.aligned and config.aligned is None:
         console.say("The references lie alike: missing and moved parts count too (--not-aligned leaves that out).")
     if product.alike:

@@ -17,6 +17,7 @@ from scipy.special import betaincinv
 
 from assistant.detection.calibration import NARROWEST, Calibration, calibrate
 from assistant.detection.counting import CONFIDENCE, percent
+from assistant.detection.prior import Prior
 from assistant.errors import CalibrationError
 from assistant.inspection import Inspection, Verdict
 
@@ -91,7 +92,8 @@ class CheckSet:
     """Inspections of known good and of known bad parts, by the limits `calibration` of their product.
 
     Pictures that could not be read count nowhere; `unread` has them. `escape_cost`: what one bad part called good
-    costs, in good parts called defective. CalibrationError where no good or no bad part can be read.
+    costs, in good parts called defective. `prior`: what other products teach, for the curve of the limits that are
+    kept. CalibrationError where no good or no bad part can be read.
     """
 
     calibration: Calibration
@@ -99,6 +101,7 @@ class CheckSet:
     bad: tuple[Inspection, ...]
     escape_cost: float = ESCAPE_COST
     unread: tuple[Inspection, ...] = ()
+    prior: Prior | None = None
 
     @classmethod
     def of(
@@ -107,11 +110,12 @@ class CheckSet:
         good: Sequence[Inspection],
         bad: Sequence[Inspection],
         escape_cost: float = ESCAPE_COST,
+        prior: Prior | None = None,
     ) -> CheckSet:
         """A check set of inspections, of which some may be errors."""
         read = [tuple(one for one in rows if one.status == "ok") for rows in (good, bad)]
         unread = tuple(one for one in (*good, *bad) if one.status == "error")
-        return cls(calibration, read[0], read[1], escape_cost, unread)
+        return cls(calibration, read[0], read[1], escape_cost, unread, prior)
 
     def __post_init__(self) -> None:
         if not self.good or not self.bad:
@@ -160,7 +164,7 @@ class CheckSet:
     def calibrated(self) -> Calibration:
         """The limits `better` with what they rest on, to be kept with the product."""
         scores = [one.score for one in self.good]
-        curve = calibrate(scores, target=self.calibration.target)
+        curve = calibrate(scores, target=self.calibration.target, prior=self.prior)
         return replace(curve, method="checked", limits=self.better.limits, source=self._origin())
 
     def at(self, name: str, limits: tuple[float, float]) -> Outcome:

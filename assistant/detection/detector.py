@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -28,9 +29,11 @@ from assistant.adapters.whole import signature
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.good_parts import GoodParts, fit_mask
 from assistant.detection.known import raise_known
+from assistant.detection.registration import Registration
 from assistant.detection.scored import Scored
+from assistant.images.pose import Pose
 from assistant.models.backbone import Backbone, Features
-from assistant.models.tiles import encode_tiled, widen
+from assistant.models.tiles import canvas_size, encode_tiled, widen
 from assistant.models.trained_dictionary import TrainedDictionary
 from assistant.prompts.ensemble import state_vectors
 
@@ -48,6 +51,24 @@ class Detector:
     def encode(self, pictures: Sequence[NDArray[np.uint8]], tiles: int = 1) -> list[Features]:
         """Features of pictures [H, W, 3] uint8, each as a batch of one, seen in `tiles` x `tiles` tiles."""
         return encode_tiled(self.backbone, pictures, tiles)
+
+    def encode_brought(
+        self, pictures: Sequence[NDArray[np.uint8]], tiles: int, registration: Registration | None
+    ) -> list[Features]:
+        """Features of pictures as a product sees them: each brought to the frame, with its pose, where it fits."""
+        if registration is None:
+            return self.encode(pictures, tiles)
+        brought = [self.bring(pixels, tiles, registration) for pixels in pictures]
+        encoded = self.encode([pixels for pixels, _ in brought], tiles)
+        return [replace(one, pose=pose) for one, (_, pose) in zip(encoded, brought, strict=True)]
+
+    def bring(
+        self, pixels: NDArray[np.uint8], tiles: int, registration: Registration | None
+    ) -> tuple[NDArray[np.uint8], Pose | None]:
+        """A picture in the frame, at the size that the tower sees, and its pose; or as it is, and None."""
+        if registration is None:
+            return pixels, None
+        return registration.bring(pixels, canvas_size(self.backbone.widest, *registration.frame, tiles))
 
     def score(self, features: Features, product: GoodParts | None, *, without: int | None = None) -> Scored:
         """The map and the raw score of a picture, a batch of one, against a product; None: zero-shot.
@@ -174,6 +195,15 @@ class Detector:
             return self.config.top_share
         return product.scoring.top_share * (1 / widen(product.tiles)) ** 2
 
+    def reach_of(self, product: GoodParts, features: Features) -> int | None:
+        """How many cells from its place a patch of a picture is looked for in the references; None: anywhere.
+
+        A picture that could not be brought to the pose of the references is compared with what lies anywhere.
+        """
+        if not product.aligned or (product.registration and features.pose is None):
+            return None
+        return self._reach(product.scoring, product.tiles)
+
     def trained_for(self, product: GoodParts) -> str:
         """The digest of the trained dictionary that a product is looked up with, "" for none.
 
@@ -191,8 +221,9 @@ class Detector:
     def _distance(self, features: Features, tokens: Tensor, product: GoodParts, without: int | None) -> Tensor:
         """How far patches [B, h, w] are from good parts: farther where they respond unusually strongly."""
         memory = self._memory_of(product)
-        if product.aligned and isinstance(memory, Dictionary):
-            distance = memory.lookup_nearby(tokens, without, self._reach(product.scoring, product.tiles))
+        reach = self.reach_of(product, features)
+        if reach is not None and isinstance(memory, Dictionary):
+            distance = memory.lookup_nearby(tokens, without, reach)
             # Thinned, a memory may hold nothing around a place; then what lies anywhere has to do.
             if not bool(distance.isfinite().all()):
                 distance = torch.where(distance.isfinite(), distance, memory.lookup(tokens, without))

@@ -18,11 +18,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
 from scipy.special import betaincinv
+
+CHANGED = "the camera, the light or the lot has changed; check before you believe single verdicts"
+"""How a notice of drift ends."""
 
 Direction = Literal["higher", "lower"]
 Against = Literal["good parts", "earlier parts"]
@@ -111,6 +115,11 @@ class DriftTest:
             self.alarm = Alarm(self.parts, first.began, first.direction, first.against)
 
     @property
+    def begins(self) -> set[int]:
+        """The parts, by number, at which a change may have begun; that of an alarm is among them."""
+        return {count.began for count in self._counts}
+
+    @property
     def evidence(self) -> float:
         """How near an alarm is, in [0, 1]: what bets have gained, by what raises one; 1 while one holds."""
         if self._alarmed:
@@ -168,6 +177,11 @@ def allowed_share(n: int) -> float:
     counts = max(1.0, QUARTER * (n + 1))
     left_open = float(betaincinv(counts, max(1.0, n + 1 - counts), SURE))
     return MAY_BE_BAD + (1 - MAY_BE_BAD) * max(MORE * QUARTER, left_open)
+
+
+def has_drifted(notices: Iterable[str]) -> bool:
+    """Whether one of an inspection's notices says that the limits have stopped fitting its product."""
+    return any(notice.endswith(CHANGED) for notice in notices)
 
 
 def is_odd_run(rare: int, parts: int) -> bool:

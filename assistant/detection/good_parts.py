@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -16,10 +16,15 @@ from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
 from assistant.detection.config import ScoringConfig
 from assistant.detection.known import KnownDefects
+from assistant.detection.registration import Registration
 
 
 class GoodPart(Protocol):
     """What is noted of a reference; the fields are those of `Reference`."""
+
+    @property
+    def id(self) -> int:
+        """Its number, by which the memory knows its patches."""
 
     @property
     def name(self) -> str:
@@ -66,12 +71,20 @@ class GoodParts(Protocol):
         """The patches of the references."""
 
     @property
+    def pictures(self) -> Mapping[int, Tensor]:
+        """The pictures of references that are kept, by their ids."""
+
+    @property
     def memory(self) -> str:
         """How the dictionary is looked up: "nearest" or "trained"."""
 
     @property
     def aligned(self) -> bool:
         """Whether parts lie alike, so that a patch is compared with what lies around the same place."""
+
+    @property
+    def registration(self) -> Registration | None:
+        """By what a picture is brought to the pose of the references; None: it is compared as it lies."""
 
     @property
     def tiles(self) -> int:

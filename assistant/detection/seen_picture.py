@@ -10,6 +10,7 @@ from assistant.detection.reader import Reading
 from assistant.detection.suitability import Look
 from assistant.images.judged import JudgedPicture
 from assistant.images.load import Window
+from assistant.images.pose import Pose
 from assistant.images.reading import Entry
 from assistant.models.backbone import Features
 
@@ -22,7 +23,8 @@ class SeenPicture:
     gave rise to, and `ms` how many milliseconds that took. `window` is what it was read through, None for none,
     and `judged` the picture itself, for as long as it is held.
     `look` says what its pixels were like. `vector` [D] stands for the picture as a whole.
-    `reading` is what its patches say in words, or None where the bundle has none for them.
+    `reading` is what its patches say in words, or None where the bundle has none for them. `pose`: how it lay
+    before it was brought to a frame, in which patches and reading are; None where it was seen as it is.
     """
 
     path: str
@@ -35,6 +37,7 @@ class SeenPicture:
     look: Look
     vector: Tensor
     reading: Reading | None
+    pose: Pose | None = None
 
     @classmethod
     def of(cls, entry: Entry, features: Features, reading: Reading | None, sketched: bool = False) -> SeenPicture:
@@ -47,4 +50,6 @@ class SeenPicture:
         judged = JudgedPicture(image, entry.file)
         size = image.width, image.height
         look = Look.at(image.pixels, sketched)
-        return cls(entry.path, *size, image.notices, entry.ms, window, judged, look, vector, reading)
+        return cls(
+            entry.path, *size, image.notices, entry.ms, window, judged, look, vector, reading, features.pose
+        )

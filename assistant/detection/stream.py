@@ -15,6 +15,7 @@ from assistant.detection.good_parts import GoodParts
 from assistant.detection.judge import Judge
 from assistant.detection.mutual_limits import calibrate_mutual, require_several
 from assistant.detection.near_copies import find_groups
+from assistant.detection.registration import Registration
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
 from assistant.detection.threads import PictureThreads
@@ -25,8 +26,8 @@ from assistant.images.series import settle_window
 from assistant.inspection import Inspection
 from assistant.models.backbone import Features
 
-Way = tuple[int, int]
-"""How a picture is encoded: in so many tiles a side, through the window at this place."""
+Way = tuple[int, int, Registration | None]
+"""How a picture is encoded: in so many tiles a side, through the window at this place, brought to a frame."""
 
 
 class InspectionStream:
@@ -45,12 +46,14 @@ class InspectionStream:
     ) -> Generator[list[Inspection]]:
         """What is found in each picture against each of `products`, by its limits and through its window.
 
-        None is zero-shot. A picture is decoded once, and encoded once for each number of tiles and each window.
+        None is zero-shot. A picture is decoded once, and encoded once for each number of tiles, each window, and
+        each frame that it is brought to.
         """
         distinct = list(dict.fromkeys(windows))
         ways: defaultdict[Way, list[int]] = defaultdict(list)
         for i, product in enumerate(products):
-            ways[product.tiles if product else 1, distinct.index(windows[i])].append(i)
+            tiles, registration = (product.tiles, product.registration) if product else (1, None)
+            ways[tiles, distinct.index(windows[i]), registration].append(i)
         for entries in self._read(sources, distinct or [Window()]):
             start = time.perf_counter()
             encoded = {way: iter(self._encode(entries, way)) for way in ways}
@@ -88,7 +91,7 @@ class InspectionStream:
         tokens: list[Tensor] = []
         rare: list[Tensor] = []
         for entries in self._read(sources, [window]):
-            encoded = iter(self._encode(entries, (1, 0)))
+            encoded = iter(self._encode(entries, (1, 0, None)))
             for entry in entries:
                 if not entry.images:
                     kept.append(Inspection(entry.path, "error", entry.error))
@@ -119,8 +122,9 @@ class InspectionStream:
         return in_groups(read_ahead(sources, ahead=2 * self.at_once, windows=windows), self.at_once)
 
     def _encode(self, entries: Sequence[Entry], way: Way) -> Sequence[Features]:
-        tiles, place = way
-        return self.detector.encode([e.images[place].pixels for e in entries if e.images], tiles)
+        tiles, place, registration = way
+        pictures = [e.images[place].pixels for e in entries if e.images]
+        return self.detector.encode_brought(pictures, tiles, registration)
 
 
 def _timed(row: Inspection, ms: float) -> Inspection:

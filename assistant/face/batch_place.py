@@ -24,10 +24,11 @@ from assistant.face.batch_show import (
 from assistant.face.batch_steps import READ, BatchRequest, BatchRuns, Filter, only_pictures
 from assistant.face.cards import lay_out_cards
 from assistant.face.downloads import DownloadRow, lay_out_downloads, wire_downloads
+from assistant.face.drift import lay_out_drift, show_drift
 from assistant.face.exports import Ending
 from assistant.face.kept import KeptHandlers, KeptView, lay_out_kept
 from assistant.face.listing import lay_out_listing, picked
-from assistant.face.shared import QUIET, Resources, lay_out_shipped, scroll_to
+from assistant.face.shared import QUIET, Resources, lay_out_group, lay_out_shipped, scroll_to
 from assistant.face.sign_off import OPEN
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import sentence
@@ -71,12 +72,13 @@ class Form:
     compare: gr.Checkbox
     lot: gr.Textbox
     shipped: gr.Checkbox
+    group: gr.Textbox
     start: gr.Button
 
     @property
     def request(self) -> list[Any]:
         """What `BatchHandlers.start` takes."""
-        return [self.pictures, self.folder, self.product, self.compare, self.lot, self.shipped]
+        return [self.pictures, self.folder, self.product, self.compare, self.lot, self.shipped, self.group]
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,13 @@ class Screen:
     files: DownloadRow
     runs: gr.HTML
     timer: gr.Timer
+    drift: gr.HTML
 
     @property
     def all(self) -> list[Any]:
         """Everything that another look at a run changes; `BatchHandlers.show` gives the values."""
         seen = [self.run, self.ids, self.standing, self.cancel, self.proceed, self.body, self.chart, self.gallery]
-        return [*seen, self.errors, self.runs, self.timer]
+        return [*seen, self.errors, self.runs, self.timer, self.drift]
 
     @property
     def panes(self) -> list[Any]:
@@ -139,14 +142,16 @@ def _lay_out_form(shared: Resources) -> Form:
     )
     lot = gr.Textbox(label="Lot (optional)", max_lines=1, max_length=LONGEST_LOT)
     with gr.Accordion("Settings", open=False):
+        group = lay_out_group()
         shipped = lay_out_shipped()
     refuse_addresses(pictures)
     refuse_addresses(whole)
     start = gr.Button("Start batch", variant="primary")
-    return Form(pictures, whole, folder, product, compare, lot, shipped, start)
+    return Form(pictures, whole, folder, product, compare, lot, shipped, group, start)
 
 
 def _lay_out_screen(shared: Resources, history: History, runs: gr.HTML) -> Screen:
+    drift = lay_out_drift("batch-drift")
     standing = gr.HTML(NO_RUN, css_template=STYLE, elem_id="standing")
     with gr.Row():
         cancel = gr.Button("Cancel", variant="stop", visible=False, scale=0, min_width=160)
@@ -179,6 +184,7 @@ def _lay_out_screen(shared: Resources, history: History, runs: gr.HTML) -> Scree
         files=files,
         runs=runs,
         timer=gr.Timer(SECONDS, active=False),
+        drift=drift,
     )
 
 
@@ -196,15 +202,17 @@ class BatchHandlers:
         compare: bool,
         lot: str | None,
         shipped: bool = False,
+        group: str | None = "",
     ) -> list[Any]:
         """Emptied uploads, and values for `Screen.all` that show the new run."""
         try:
             paths = tuple(uploaded_path(one, self.batches.shared.uploads) for one in pictures or [])
-            request = BatchRequest(paths, folder or "", product or "", bool(compare), lot or "", bool(shipped))
+            given = folder or "", product or "", bool(compare), lot or "", bool(shipped), group or ""
+            request = BatchRequest(paths, *given)
             run = self.batches.start(request)
         except Exception as error:
             _warn(error)
-            return [gr.skip()] * 15
+            return [gr.skip()] * 16
         return [None, "all", *self.show(run, "all", ()), *panes("pictures")]
 
     def take_folder(self, chosen: list[dict[str, Any]] | None) -> list[str]:
@@ -223,15 +231,27 @@ class BatchHandlers:
         try:
             active = bool(self.batches.worker.unfinished)  # first: what is no longer at hand is shown as it ended
             around = [list_runs(self.batches.runs(), run), gr.Timer(active=active)]
+            shared = self.batches.shared
             if not run:
                 hidden = [gr.Button(visible=False)] * 2
-                return ["", (), NO_RUN, *hidden, gr.Column(visible=False), "", "", "", *around]
+                return [
+                    "",
+                    (),
+                    NO_RUN,
+                    *hidden,
+                    gr.Column(visible=False),
+                    "",
+                    "",
+                    "",
+                    *around,
+                    show_drift(shared, ()),
+                ]
             view = self.batches.view(run, verdict if verdict in FILTERS else "all")
             shown = tuple(row.id for row in view.worst)
             gallery = gr.skip() if shown == tuple(ids) else show_worst(view, self.batches.cards(view.worst))
         except Exception as error:
             line = f'<span class="badge error">NOT SHOWN</span>{html.escape(sentence(error))}'
-            return ["", (), line, *[gr.skip()] * 7, gr.Timer(active=False)]
+            return ["", (), line, *[gr.skip()] * 7, gr.Timer(active=False), gr.skip()]
         failure = self.batches.worker.failure(run)
         busy = view.standing in ("at work", "waiting")
         stopping = bool((progress := self.batches.worker.progress) and progress.run == run and progress.stopping)
@@ -247,6 +267,7 @@ class BatchHandlers:
             gallery,
             list_errors(view),
             *around,
+            show_drift(shared, filter(None, [view.run.settings.get("product")])),
         ]
 
     def look(self, run: str, verdict: Filter, ids: Sequence[int]) -> list[Any]:

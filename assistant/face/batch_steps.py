@@ -42,7 +42,8 @@ MOST_ERRORS = 50
 class BatchRequest:
     """What a visitor asks for: uploads by their paths or a folder of this machine, and how to judge them.
 
-    `shipped`: where nothing is known, limits that were measured on other products decide.
+    `shipped`: where nothing is known, limits that were measured on other products decide. `group`: a word for the
+    camera, the light or the lot.
     """
 
     uploads: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class BatchRequest:
     compare: bool = False
     lot: str = ""
     shipped: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ class BatchRuns:
             product,
             mode,
             lot=request.lot,
+            group=request.group,
             zero_shot_limits=request.shipped,
             more=more,
             confined=True,

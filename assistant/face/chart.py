@@ -19,6 +19,9 @@ from assistant.records.what_if import VERDICTS, Judging
 FEWEST_IN_BARS = 8
 """Fewer scores are shown one by one."""
 
+BINS = 24
+"""Bars that an axis has room for."""
+
 _BASE, _TALLEST = 132, 78  # where bars stand and how high they grow, in pixels
 _LIMITS = {"threshold": ("defect above", 12, 60), "review": ("review above", 30, 35)}
 """What a limit is called, how high its words stand, and from which share of the width they stand at its left."""
@@ -50,7 +53,7 @@ def draw_limits(scores: Sequence[tuple[str, float]], review: float, threshold: f
     """
     values = [score for _, score in scores]
     marks = _draw_bars({"good": values}, axis) if len(scores) >= FEWEST_IN_BARS else _draw_dots(scores, axis)
-    return _frame(f"Good pictures: {_tell(values)}", marks, {"threshold": threshold, "review": review}, axis)
+    return _frame(f"Good pictures: {_tell(values)}", *marks, {"threshold": threshold, "review": review}, axis)
 
 
 def draw_histogram(scores: Mapping[str, Sequence[float]], limits: Mapping[str, float]) -> str:
@@ -63,7 +66,7 @@ def draw_histogram(scores: Mapping[str, Sequence[float]], limits: Mapping[str, f
     if not every:
         return ""
     axis = Axis.around([*every, *limits.values()])
-    return _frame(_tell(every), _draw_bars(groups, axis), limits, axis)
+    return _frame(_tell(every), *_draw_bars(groups, axis), limits, axis)
 
 
 def draw_judged(scores: Sequence[float], limits: Judging) -> str:
@@ -77,7 +80,8 @@ def _tell(values: Sequence[float]) -> str:
     return f"{count(len(values), 'score')}{ends}"
 
 
-def _frame(told: str, marks: str, limits: Mapping[str, float], axis: Axis) -> str:
+def _frame(told: str, marks: str, counts: str, limits: Mapping[str, float], axis: Axis) -> str:
+    """The whole chart: the counts of bars stand before the lines of limits, and those before the marks."""
     middle = (axis.low + axis.high) / 2
     ends = "".join(
         f'<text x="{x}%" y="{_BASE + 17}" text-anchor="{anchor}">{number(value)}</text>'
@@ -88,42 +92,57 @@ def _frame(told: str, marks: str, limits: Mapping[str, float], axis: Axis) -> st
     return (
         f'<svg class="scores" role="img" width="100%" height="{_BASE + 24}" aria-label="{told}">'
         f'{marks}<line x1="0" x2="100%" y1="{_BASE}" y2="{_BASE}"/>{ends}'
-        f"{''.join(_draw_limit(kind, limits[kind], axis) for kind in known)}</svg>"
+        f"{''.join(_draw_limit(kind, limits[kind], axis) for kind in known)}{counts}</svg>"
     )
 
 
-def _draw_bars(groups: Mapping[str, Sequence[float]], axis: Axis) -> str:
-    """Bars of each kind on those of the one before; how many there are stands above, where there is room."""
-    every = [score for some in groups.values() for score in some]
-    edges = np.histogram_bin_edges(every, min(24, max(12, round(2 * len(every) ** 0.5))))
-    counts = {kind: np.histogram(some, edges)[0].tolist() for kind, some in groups.items()}
-    most = max(map(sum, zip(*counts.values(), strict=True)))
-    drawn = []
-    for i, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
-        x, top = axis.at(start), _BASE
-        width = max(0.4, round(axis.at(end) - x - 0.2, 2))
-        for kind, some in counts.items():
+def _draw_bars(groups: Mapping[str, Sequence[float]], axis: Axis) -> tuple[str, str]:
+    """Bars of each kind on those of the one before, and how many there are above them, where there is room."""
+    edges = np.linspace(axis.low, axis.high, BINS + 1)
+    split = {
+        kind: np.histogram(np.clip(some, *edges[[0, -1]]), edges)[0].tolist() for kind, some in groups.items()
+    }
+    totals = [sum(some) for some in zip(*split.values(), strict=True)]
+    width = 100 / BINS
+    bars, counts = [], []
+    for i, total in enumerate(totals):
+        top, ends = _BASE, f"{number(edges[i])} to {number(edges[i + 1])}"
+        for kind, some in split.items():
             if n := some[i]:
-                tall = max(2, round(_TALLEST * n / most))
+                tall = max(2, round(_TALLEST * n / max(totals)))
                 top -= tall
-                title = html.escape(f"{n} {kind}: {number(start)} to {number(end)}")
-                drawn.append(
-                    f'<rect class="bar {html.escape(kind)}" x="{x}%" width="{width}%" y="{top}" height="{tall}">'
-                    f"<title>{title}</title></rect>"
+                title = html.escape(f"{n} {kind}: {ends}")
+                bars.append(
+                    f'<rect class="bar {html.escape(kind)}" x="{i * width:.2f}%" width="{width - 0.2:.2f}%" '
+                    f'y="{top}" height="{tall}"><title>{title}</title></rect>'
                 )
-        total = sum(some[i] for some in counts.values())
-        if total and (most < 100 or total == most):
-            middle = round(x + width / 2, 2)
-            drawn.append(f'<text class="count" x="{middle}%" y="{top - 3}" text-anchor="middle">{total}</text>')
-    return "".join(drawn)
+        if total and _has_room(totals, i):
+            middle = (i + 0.5) * width
+            counts.append(
+                f'<text class="count" x="{middle:.2f}%" y="{top - 3}" text-anchor="middle">{total:,}</text>'
+            )
+    return "".join(bars), "".join(counts)
 
 
-def _draw_dots(scores: Sequence[tuple[str, float]], axis: Axis) -> str:
-    return "".join(
+def _has_room(totals: Sequence[int], place: int) -> bool:
+    """Whether a bar's count touches no other: those of one digit, else of peaks, else of the tallest one."""
+    most = max(totals)
+    if most < 10:
+        return True
+    if most >= 100:
+        return place == totals.index(most)
+    before, after = totals[max(0, place - 2) : place], totals[place + 1 : place + 3]
+    return all(totals[place] > n for n in before) and all(totals[place] >= n for n in after)
+
+
+def _draw_dots(scores: Sequence[tuple[str, float]], axis: Axis) -> tuple[str, str]:
+    """A dot for each score, and no counts."""
+    dots = (
         f'<circle class="bar good" cx="{axis.at(score)}%" cy="{_BASE - 14}" r="7">'
         f"<title>{html.escape(name)}: {number(score)}</title></circle>"
         for name, score in scores
     )
+    return "".join(dots), ""
 
 
 def _draw_limit(kind: str, value: float, axis: Axis) -> str:

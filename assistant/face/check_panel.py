@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from assistant.detection.check_set import CheckSet
+from assistant.detection.check_set import ESCAPE_COST, CheckSet
+from assistant.errors import HistoryError
 from assistant.face.cards import Card, lay_out_cards, show_cards
 from assistant.face.embedded import embed_thumbnail
 from assistant.face.offered_limits import Offer, OfferedLimits, lay_out_offer, show_table
@@ -19,7 +21,10 @@ from assistant.images.sources import EXTENSIONS, shown_name
 from assistant.inspection import Inspection
 from assistant.language.wording import count, number
 from assistant.overlay import draw_overlay
+from assistant.products.product import Product
 from assistant.records.entries import shrink
+from assistant.records.proposal import check_signed
+from assistant.records.sign_offs import labels_of
 from assistant.reports.check_report import describe_check
 
 MOST_SHOWN = 60
@@ -27,8 +32,12 @@ MOST_SHOWN = 60
 
 HEADS = ("limits", "defect above", "good called defect", "bad called good", "to a person")
 
+LEAST_COST = 0.1
+"""What a missed defect costs at least, in good parts called defective."""
+
 Update = dict[Any, Any]
 Upload = dict[str, Any]
+Preview = Callable[[Inspection], bytes | None]
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,9 @@ class CheckPanel:
 
     good: gr.File
     bad: gr.File
+    cost: gr.Number
     check: gr.Button
+    check_signed: gr.Button
     offer: Offer
     wrong: gr.HTML
 
@@ -46,28 +57,37 @@ def lay_out_check() -> CheckPanel:
     """Lay out the widgets, empty."""
     gr.HTML(
         "Drop parts that you know to be good, and some that you know to be bad, none of them taught before. "
-        "You see what the product would get wrong, and which limits would do better."
+        "You see what the product would get wrong, and which limits would do better. "
+        "Parts that people signed off serve as well."
     )
     with gr.Row():
         good = _lay_out_upload("Known good parts")
         bad = _lay_out_upload("Known bad parts")
-    check = gr.Button("Check", variant="primary", size="sm")
+    cost = gr.Number(
+        ESCAPE_COST,
+        label="What a missed defect costs",
+        info="One bad part called good costs as much as so many good parts called defective.",
+        minimum=LEAST_COST,
+    )
+    with gr.Row():
+        check = gr.Button("Check", variant="primary", size="sm", min_width=160)
+        check_signed = gr.Button("Check by parts that were signed off", size="sm", min_width=160)
     offer = lay_out_offer("check-told")
-    return CheckPanel(good, bad, check, offer, lay_out_cards("check-wrong"))
+    return CheckPanel(good, bad, cost, check, check_signed, offer, lay_out_cards("check-wrong"))
 
 
 def wire_check(panel: CheckPanel, handlers: CheckHandlers, seen: gr.State) -> None:
     """Wire the check; who keeps the limits listens to the offer."""
     outputs = [panel.offer.told, panel.offer.limits, panel.offer.keep, panel.wrong]
-    panel.check.click(
-        handlers.check,
-        [seen, panel.good, panel.bad],
-        outputs,
-        preprocess=False,
-        show_progress_on=panel.offer.told,
-        api_visibility="private",
+    work: dict[str, Any] = {
+        "outputs": outputs,
+        "preprocess": False,
+        "show_progress_on": panel.offer.told,
+        "api_visibility": "private",
         **WORK,
-    )
+    }
+    panel.check.click(handlers.check, [seen, panel.good, panel.bad, panel.cost], **work)
+    panel.check_signed.click(handlers.check_signed, [seen, panel.cost], **work)
 
 
 def shown_check(panel: CheckPanel) -> Update:
@@ -88,6 +108,7 @@ class CheckHandlers:
         seen: SeenProduct,
         good: list[Upload] | None,
         bad: list[Upload] | None,
+        cost: float | None = ESCAPE_COST,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - this is how Gradio hands one over
     ) -> Update:
         """Inspect the parts, and show what is wrong and what would be better."""
@@ -97,14 +118,32 @@ class CheckHandlers:
                 check_count(some, "part of each kind")
             progress(0.1, desc=f"Looking at {sum(map(len, parts))} parts")
             product = self.editor.get(seen.name)
-            found = self.editor.inspector.check(product, parts[0], parts[1])
-            wrong = show_wrong(found)
+            found = self.editor.inspector.check(product, parts[0], parts[1], _read_cost(cost))
+            return self._show(product, found, show_wrong(found, _draw))
         except Exception as error:
-            return {self.panel.wrong: "", **self.panel.offer.fails(error)}
+            return self._fail(error)
+
+    def check_signed(self, seen: SeenProduct, cost: float | None = ESCAPE_COST) -> Update:
+        """The same of the parts that people signed off, by the scores that they have in the history."""
+        try:
+            if (history := self.shared.history) is None:
+                raise HistoryError("This server keeps no history: drop parts in its place.")
+            product = self.editor.get(seen.name)
+            found = check_signed(history, product, _read_cost(cost), self.editor.teacher.prior())
+            ids = {(one.kept.inspection.path, one.score): one.kept.id for one in labels_of(history, product)}
+            wrong = show_wrong(found, lambda one: history.preview(ids[one.path, one.score]))
+            return self._show(product, found, wrong)
+        except Exception as error:
+            return self._fail(error)
+
+    def _show(self, product: Product, found: CheckSet, wrong: str) -> Update:
         better = found.better.limits != found.now.limits
         by = f"by {len(found.good)} good and {len(found.bad)} bad parts"
         limits = OfferedLimits(mark_of(product), found.calibrated, by) if better else None
         return {self.panel.wrong: wrong, **self.panel.offer.shows(show_found(found), limits)}
+
+    def _fail(self, error: Exception) -> Update:
+        return {self.panel.wrong: "", **self.panel.offer.fails(error)}
 
 
 def show_found(found: CheckSet) -> str:
@@ -119,20 +158,32 @@ def show_found(found: CheckSet) -> str:
     return f"{told}{show_table(HEADS, rows, found.better.name)}<p><small>{note}</small></p>"
 
 
-def show_wrong(found: CheckSet) -> str:
-    """The parts that are called what they are not, as cards."""
+def show_wrong(found: CheckSet, preview: Preview) -> str:
+    """The parts that are called what they are not, as cards; `preview` gives one's picture, if there is one."""
     if not found.wrong:
         return "<p>No part is called what it is not.</p>"
     bad = {id(one) for one in found.bad}
     cards = [
-        _card(one, "known to be bad" if id(one) in bad else "known to be good") for one in found.wrong[:MOST_SHOWN]
+        Card(
+            str(place),
+            embed_thumbnail(seen) if (seen := preview(one)) else "",
+            shown_name(one.path),
+            one.outcome,
+            number(one.score),
+            "known to be bad" if id(one) in bad else "known to be good",
+        )
+        for place, one in enumerate(found.wrong[:MOST_SHOWN])
     ]
     return show_cards(f"Wrong: {count(len(found.wrong), 'part')}", cards)
 
 
-def _card(one: Inspection, truth: str) -> Card:
-    picture = embed_thumbnail(shrink(draw_overlay(one.picture().pixels, one, bar=False)))
-    return Card("", picture, shown_name(one.path), one.outcome, number(one.score), truth)
+def _draw(one: Inspection) -> bytes:
+    return shrink(draw_overlay(one.picture().pixels, one, bar=False))
+
+
+def _read_cost(cost: float | None) -> float:
+    """What a missed defect costs, the usual where nothing is given."""
+    return ESCAPE_COST if cost is None else float(cost)
 
 
 def _lay_out_upload(label: str) -> gr.File:

@@ -28,7 +28,7 @@ from assistant.face.session import (
     show_result,
     undo_change,
 )
-from assistant.face.shared import QUIET, WORK, Resources, lay_out_shipped, scroll_to
+from assistant.face.shared import QUIET, WORK, Resources, lay_out_group, lay_out_shipped, scroll_to
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.face.words import JUDGED_EARLIER, sentence, show_error, show_notes
 from assistant.images.sources import EXTENSIONS
@@ -68,6 +68,7 @@ class Inputs:
     product: gr.Dropdown
     references: gr.File
     shipped: gr.Checkbox
+    group: gr.Textbox
     inspect: gr.Button
 
 
@@ -112,12 +113,12 @@ def _lay_out_inputs(shared: Resources) -> Inputs:
             height=170,
         )
     with gr.Accordion("Settings", open=False):
+        group = lay_out_group()
         shipped = lay_out_shipped()
     refuse_addresses(pictures)
     refuse_addresses(references)
-    return Inputs(
-        pictures, product, references, shipped, gr.Button("Inspect", variant="primary", elem_id="inspect")
-    )
+    inspect = gr.Button("Inspect", variant="primary", elem_id="inspect")
+    return Inputs(pictures, product, references, shipped, group, inspect)
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,11 @@ class InspectHandlers:
         opacity: float,
         scale: str,
         shipped: bool,
+        group: str | None,
         session: Session,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - this is how Gradio hands one over
     ) -> list[Any]:
-        """Values for `Screen.all`; `shipped`: where nothing is known, shipped limits decide."""
+        """Values for `Screen.all`; `shipped` and `group` as for `inspect_pictures`."""
 
         def tell(message: str, fraction: float) -> None:
             progress(fraction, desc=message)
@@ -150,7 +152,7 @@ class InspectHandlers:
             options = DrawingOptions(view, opacity, scale)
             paths = self._paths(pictures)
             others = [uploaded_path(one, self.shared.uploads) for one in references or []]
-            done = inspect_pictures(self.shared, paths, others, product, session, tell, shipped)
+            done = inspect_pictures(self.shared, paths, others, product, session, tell, shipped, group or "")
             return self.screen(done, options)
         except Exception as error:
             return self.blank(session, show_error(error))
@@ -298,7 +300,7 @@ def _card(session: Session, place: int) -> Card:
 
 def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -> None:
     left, right = at.left, at.right
-    wanted = [left.pictures, left.references, left.product, *right.options, left.shipped, at.session]
+    wanted = [left.pictures, left.references, left.product, *right.options, left.shipped, left.group, at.session]
     busy: dict[str, Any] = {"preprocess": False, "show_progress_on": right.verdict, **WORK}
     done = left.inspect.click(handlers.inspect, wanted, at.all, **busy, api_name="inspect")
     chosen = at.examples.select(

@@ -10,13 +10,17 @@ import gradio as gr
 
 from assistant.errors import HistoryError
 from assistant.face.history_steps import open_kept
+from assistant.face.pairs import show_pairs
 from assistant.face.question import Question, lay_out_question
 from assistant.face.result import ResultView, cleared, filled, lay_out_result
 from assistant.face.session import Result
 from assistant.face.shared import QUIET, Resources
 from assistant.face.sign_off import SignOffView, lay_out_sign_off, offer_sign_off
 from assistant.face.words import JUDGED_EARLIER, sentence, show_chat, show_notes
+from assistant.inspection import Inspection
+from assistant.products.pairs import find_product
 from assistant.records.history import History
+from assistant.records.sign_offs import lies_at
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class KeptHandlers:
             kept, shown = open_kept(self.history, id)
             if kept.inspection.status == "error":
                 raise HistoryError(kept.inspection.error or "The picture could not be read")
+            shown = self._as_now(kept.inspection, shown)
             view, signed = filled(shown), offer_sign_off(self.history, shown)
             if self.shared.is_outdated(kept.inspection):
                 notes.append(f"{JUDGED_EARLIER.capitalize()} of the product.")
@@ -71,6 +76,13 @@ class KeptHandlers:
             signed = offer_sign_off(self.history, None)
             view = cleared(f'<span class="badge error">NOT READ</span>{html.escape(sentence(error))}')
         return shown, [*view, show_notes(notes), *signed, gr.Column(visible=False)]
+
+    def _as_now(self, kept: Inspection, shown: Result) -> Result:
+        """What is shown, with a notice where the product has drifted since, and beside good parts."""
+        product, picture = find_product(kept, self.shared.products.get), lies_at(kept)
+        warned = self.shared.drift.warned(shown.inspection)
+        shown = replace(shown, inspection=warned, product=product, lies=str(picture) if picture else None)
+        return replace(shown, beside=show_pairs(shown.pairs, kept))
 
     def forget(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
         """The result and the chat without the conversation, which is removed from the history."""

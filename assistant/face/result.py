@@ -17,6 +17,7 @@ from typing import Any
 import gradio as gr
 
 from assistant.face.drawing import SCALES, VIEWS, DrawingOptions, drawn, region_at
+from assistant.face.pairs import lay_out_pairs
 from assistant.face.session import Result, stream_chat
 from assistant.face.shared import QUIET, WORK, Resources
 from assistant.face.words import (
@@ -30,6 +31,7 @@ from assistant.face.words import (
 from assistant.images.sources import shown_name
 from assistant.language.conversation import LONGEST_QUESTION
 from assistant.overlay import shown_size
+from assistant.products.pairs import SHOWN, draw_pair
 
 REPORTS = ("HTML", "PDF")
 
@@ -55,6 +57,7 @@ class ResultView:
     opacity: gr.Slider
     scale: gr.Radio
     regions: gr.Dataframe
+    pairs: gr.HTML
     chat: gr.Chatbot
     question: gr.Textbox
     suggestions: tuple[gr.Button, ...]
@@ -66,7 +69,7 @@ class ResultView:
     def all(self) -> list[Any]:
         """Everything that a new result changes; `filled` and `cleared` give the values."""
         shown = [self.shown, self.verdict, self.overlay, self.regions, self.chat, self.compare, self.legend]
-        return [*shown, self.actions, self.body, self.controls, *self.suggestions]
+        return [*shown, self.actions, self.body, self.controls, *self.suggestions, self.pairs]
 
     @property
     def options(self) -> list[Any]:
@@ -102,7 +105,7 @@ def filled(shown: Result, options: DrawingOptions | None = None) -> list[Any]:
     seen = [show_verdict(inspection), overlay, table, show_chat(shown.turns), compare, legend]
     # A preview has its overlay on it already: there is nothing to choose about how it is drawn.
     around = [gr.Row(visible=True), gr.Row(visible=True), gr.Column(visible=shown.picture is not None)]
-    return [shown, *seen, *around, *buttons]
+    return [shown, *seen, *around, *buttons, gr.HTML(shown.beside, visible=bool(shown.beside))]
 
 
 def cleared(line: str) -> list[Any]:
@@ -119,6 +122,7 @@ def cleared(line: str) -> list[Any]:
         "",
         *hidden,
         *buttons,
+        gr.HTML("", visible=False),
     ]
 
 
@@ -130,7 +134,9 @@ def write_shown(shown: Result, options: DrawingOptions, kind: str, folder: str) 
     picture = drawn(shown, options)[0]
     stem = Path(shown_name(shown.inspection.path)).stem
     target = Path(folder) / "reports" / secrets.token_hex(16) / f"{stem}.{kind.lower()}"
-    return write_report(report_inspection(shown.inspection, picture, shown.turns, original=original), target)
+    pairs = {pair.region: draw_pair(pair) for pair in shown.pairs[:SHOWN]}
+    report = report_inspection(shown.inspection, picture, shown.turns, original=original, pairs=pairs)
+    return write_report(report, target)
 
 
 @dataclass(frozen=True)
@@ -224,10 +230,10 @@ def _lay_out_picture() -> tuple[Any, ...]:
         show_label=True,
         buttons=[],
         wrap=True,
-        column_widths=["16%", "20%", "28%", "19%", "17%"],
+        column_widths=["16%", "20%", "26%", "22%", "16%"],
         elem_classes="regions",
     )
-    return overlay, compare, legend, controls, view, opacity, scale, regions
+    return overlay, compare, legend, controls, view, opacity, scale, regions, lay_out_pairs()
 
 
 def _lay_out_chat(streams: bool) -> tuple[Any, ...]:

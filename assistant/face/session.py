@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from assistant.errors import HistoryError, LooktwiceError
 from assistant.face.effect import ask_doubt, say_effect
+from assistant.face.pairs import find_pairs, show_pairs
 from assistant.face.shared import ACTOR, Resources
 from assistant.face.teach_steps import mark_of
 from assistant.face.teach_view import undo_label
@@ -21,9 +22,10 @@ from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
 from assistant.language.wording import number
 from assistant.overlay import draw_overlay
 from assistant.products.masks import Mask
+from assistant.products.pairs import Pair
 from assistant.products.product import Product
 from assistant.products.teaching import Correction, DoubtfulTeaching
-from assistant.records.entries import Turn, shrink
+from assistant.records.entries import Turn, check_group, shrink
 
 MOST_INSPECTED = 50
 MOST_REFERENCES = 100
@@ -37,7 +39,8 @@ class Result:
 
     `picture` is its file, None where that is gone; `preview`, a JPEG with the overlay on it, then stands for it.
     `turns` is the conversation, an opening first. `kept` is its id in the history, None outside of it. `mark` is
-    that of the product which it was judged by.
+    that of the product which it was judged by, and `product` is that one, where it is at hand. `lies` is where the
+    picture of a kept one still lies. `beside` shows its regions beside good parts as HTML, once it was opened.
     """
 
     inspection: Inspection
@@ -46,6 +49,14 @@ class Result:
     turns: tuple[Turn, ...] = ()
     kept: int | None = None
     mark: str = ""
+    product: Product | None = None
+    lies: str | None = None
+    beside: str = ""
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Its regions beside good parts, see `find_pairs`."""
+        return find_pairs(self.inspection, self.product, self.picture or self.lies)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -72,9 +83,9 @@ class Session:
 
     `learned` is the product made from the uploads `learned_from`, in memory only. `results` are those of the last
     inspection, worst first, `pictures` what it was asked to look at, `against` the product or its name, `known`
-    the state of that, `shipped` as for `inspect_pictures`, and `place` which result is on the screen. `notes` are
-    sentences about the whole, and `said` is one about the last step. `doubt`, HTML, is what is asked before the
-    part on the screen is taken as good.
+    the state of that, `shipped` and `group` as for `inspect_pictures`, and `place` which result is on the screen.
+    `notes` are sentences about the whole, and `said` is one about the last step. `doubt`, HTML, is what is asked
+    before the part on the screen is taken as good.
     """
 
     learned: Product | None = None
@@ -88,6 +99,7 @@ class Session:
     doubt: str = ""
     known: KnownState = KnownState()
     shipped: bool = False
+    group: str = ""
 
     @property
     def shown(self) -> Result:
@@ -113,10 +125,12 @@ def inspect_pictures(
     session: Session,
     tell: Tell | None = None,
     shipped: bool = False,
+    group: str = "",
 ) -> Session:
     """The session after an inspection, the worst result on the screen. References are learned once, until they
     change. A picture that cannot be read is a note, as long as there is another one. `shipped`: where nothing is
-    known of the product, limits that were measured on others decide.
+    known of the product, limits that were measured on others decide. `group`: a word for the camera, the light or
+    the lot, each of which is watched for drift by itself.
 
     LooktwiceError, in one sentence, for whatever cannot be used.
     """
@@ -133,7 +147,8 @@ def inspect_pictures(
         learned = shared.inspector.learn("session product", list(chosen), tell=tell)
         session = replace(session, learned=learned, learned_from=chosen)
     against: Product | str | None = session.learned if chosen else product or None
-    session = replace(session, pictures=pictures, against=against, shipped=shipped, said="", doubt="")
+    session = replace(session, pictures=pictures, against=against, said="", doubt="")
+    session = replace(session, shipped=shipped, group=check_group(group))
     session = replace(session, known=KnownState.of(_product_of(shared, session)))
     results, notes = _look_at(shared, pictures, session, tell)
     if not results:
@@ -155,7 +170,8 @@ def show_result(shared: Resources, session: Session, place: int) -> Session:
 def _open(shared: Resources, session: Session) -> Session:
     if session.shown.turns:
         return session
-    return session.showing(list(_answer(shared, OPENING, session.shown))[-1])
+    shown = replace(session.shown, beside=show_pairs(session.shown.pairs, session.shown.inspection))
+    return session.showing(list(_answer(shared, OPENING, shown))[-1])
 
 
 def stream_chat(shared: Resources, question: str, shown: Result | None) -> Iterator[Result]:
@@ -231,11 +247,12 @@ def _look_at(
     """The results, worst first, and sentences about what could not be read or kept."""
     results: list[Result] = []
     notes: list[str] = []
+    product = _product_of(shared, session)
     rows = shared.inspector.inspect(iter(pictures), session.against, zero_shot_limits=session.shipped)
     for done, row in enumerate(rows):
         if tell:
             tell(f"Looked at {done + 1} of {len(pictures)}", (done + 1) / len(pictures))
-        inspection = shared.drift.see(replace(row, path=shown_name(row.path)))
+        inspection = shared.drift.see(replace(row, path=shown_name(row.path), group=session.group))
         overlay = None if inspection.error else draw_overlay(row.picture().pixels, inspection, bar=False)
         kept = None
         try:
@@ -246,7 +263,7 @@ def _look_at(
             notes.insert(0, f"{(inspection.error or 'A picture cannot be read').rstrip('.')}.")
         else:
             one = Result(inspection, pictures[done], shrink(overlay), kept=kept, mark=session.known.mark)
-            results.append(one)
+            results.append(replace(one, product=product))
     return tuple(sorted(results, key=lambda one: -one.inspection.score)), tuple(notes)
 
 
@@ -288,12 +305,12 @@ def _file_of(shown: Result) -> str:
 
 
 def _answer(shared: Resources, question: str, shown: Result) -> Iterator[Result]:
-    inspector, inspection = shared.inspector, shown.inspection
+    inspector, inspection = shared.inspector, shared.drift.warned(shown.inspection)
     before = [(turn.question, turn.answer.whole) for turn in shown.turns]
     if inspector.explainer is None:
         snapshots = iter([inspector.ask(inspection, question, before)])
     else:
-        snapshots = inspector.stream(inspection, question, before, shown.picture)
+        snapshots = inspector.stream(inspection, question, before, shown.picture, product=shown.product)
     answer: Answer | None = None
     for answer in snapshots:
         turns = (*shown.turns, Turn(question, answer, datetime.now(UTC)))

@@ -9,6 +9,7 @@ import gradio as gr
 from assistant.inspector import Inspector
 from assistant.products.live_store import LiveProducts
 from assistant.records.drift import DriftWatch
+from assistant.records.entries import LONGEST_LOT
 from assistant.records.what_if import judged_earlier
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ def lay_out_shipped() -> gr.Checkbox:
     return gr.Checkbox(
         label="Let limits of other products decide",
         info="Only where there is neither product nor references: they know nothing of this part.",
+    )
+
+
+def lay_out_group() -> gr.Textbox:
+    """Lay out the word for a camera, a light or a lot, whose parts are watched for drift by themselves."""
+    return gr.Textbox(
+        label="Camera or light (optional)",
+        info="A word of yours: what has the same one is watched for drift by itself.",
+        max_lines=1,
+        max_length=LONGEST_LOT,
     )
 
 

@@ -76,7 +76,8 @@ def show_sign_offs(signed: tuple[SignOff, ...]) -> str:
     if not signed:
         return "<p>Nobody has signed this part off yet.</p>"
     counts = current(signed)
-    lines = ((html.escape(f"{say_sign_off(one)}."), one is counts) for one in reversed(signed))
+    said = [(say_sign_off(one), one is counts) for one in reversed(signed)]
+    lines = ((html.escape(line if line[-1] in ".!?" else f"{line}."), bold) for line, bold in said)
     return "".join(f"<p><b>{line}</b></p>" if bold else f"<p><small>{line}</small></p>" for line, bold in lines)
 
 

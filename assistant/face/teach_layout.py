@@ -26,7 +26,7 @@ from assistant.face.question import (
     widgets_of,
 )
 from assistant.face.shared import Resources
-from assistant.face.teach_steps import SeenProduct
+from assistant.face.teach_steps import FIND_OUT, LYING, SeenProduct
 from assistant.face.teach_view import (
     WELCOME,
     defect_choices,
@@ -49,8 +49,6 @@ Update = dict[Any, Any]
 NEW = "New product"
 """The choice that is no product yet."""
 
-VIEWS = [("always alike", "plain"), ("also mirrored", "flips"), ("at any angle", "turns")]
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -59,7 +57,7 @@ class Choice:
     product: gr.Dropdown
     naming: gr.Column
     name: gr.Textbox
-    views: gr.Radio
+    lying: gr.Radio
     pictures: gr.File
     learn: gr.Button
     doubt: Confirmation
@@ -227,7 +225,7 @@ def _lay_out_choice() -> Choice:
     product = gr.Dropdown([(NEW, "")], value="", label="Product")
     with gr.Column() as naming:
         name = gr.Textbox(label="Name of the new product", placeholder="for example: bottle neck", max_length=80)
-        views = gr.Radio(VIEWS, value="plain", label="How parts lie in the picture")
+        lying = gr.Radio([*LYING], value=FIND_OUT, label="How parts lie in the picture")
     pictures = gr.File(
         label="Pictures of good parts", file_count="multiple", file_types=sorted(EXTENSIONS), height=180
     )
@@ -241,7 +239,7 @@ def _lay_out_choice() -> Choice:
             "All that the product has learned goes, and there is no way back.",
             "Delete it",
         )
-    return Choice(product, naming, name, views, pictures, learn, doubt, whole, undo, delete)
+    return Choice(product, naming, name, lying, pictures, learn, doubt, whole, undo, delete)
 
 
 def _lay_out_knowledge() -> Knowledge:

@@ -83,7 +83,7 @@ class TeachHandlers:
         self,
         seen: SeenProduct,
         name: str,
-        views: str,
+        lying: str,
         pictures: list[Upload] | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - this is how Gradio hands one over
     ) -> Update:
@@ -98,7 +98,7 @@ class TeachHandlers:
             return self._fail(seen, error)
         if seen.name:
             return self._add(replace(seen, doubted=tuple(paths)), tell)
-        return self._do(seen, lambda: self.editor.learn(name, paths, views, tell), "Learned and kept.")
+        return self._do(seen, lambda: self.editor.learn(name, paths, lying, tell), "Learned and kept.")
 
     def confirm(
         self,
@@ -279,7 +279,7 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView
         "api_visibility": "private",
         **WORK,
     }
-    c.learn.click(handlers.learn, [seen, c.name, c.views, c.pictures], **work)
+    c.learn.click(handlers.learn, [seen, c.name, c.lying, c.pictures], **work)
     c.doubt.yes.click(handlers.confirm, seen, **work)
     k.remove.yes.click(handlers.remove, seen, **work)
     k.save.click(handlers.retarget, [seen, k.target], **work)

@@ -20,6 +20,16 @@ from assistant.products.teaching import Teacher
 
 MOST_TAUGHT = 200
 
+FIND_OUT = "find out"
+LYING = {
+    FIND_OUT: LearnConfig(),
+    "always alike": LearnConfig(aligned=True, registered=False),
+    "at any angle": LearnConfig(views="turns"),
+    "at any angle, on plain ground": LearnConfig(registered=True),
+    "also mirrored": LearnConfig(views="flips"),
+}
+"""How parts may lie in the picture, and how a product is learned then."""
+
 
 class OutdatedView(ProductError):
     """The product is no longer what the visitor saw."""
@@ -64,14 +74,16 @@ class ProductEditor:
         """The product as it is kept now."""
         return self.products.get(name)
 
-    def learn(self, name: str, pictures: Sequence[str], views: str, tell: Tell) -> Product:
-        """A new product, kept; its name must be free."""
+    def learn(self, name: str, pictures: Sequence[str], lying: str, tell: Tell) -> Product:
+        """A new product, kept; its name must be free. `lying` is one of LYING."""
         if not name.strip():
             raise ProductError("Give the new product a name first.")
         check_count(pictures)
+        if (config := LYING.get(lying)) is None:
+            raise ProductError("Say first how parts lie in the picture.")
 
         def make() -> Product:
-            return self.inspector.learn(name.strip(), list(pictures), LearnConfig(views=views), tell=tell)
+            return self.inspector.learn(name.strip(), list(pictures), config, tell=tell)
 
         return self.products.learn(name.strip(), make, ACTOR)
 

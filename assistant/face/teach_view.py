@@ -70,16 +70,26 @@ def show_facts(product: Product) -> str:
         "kept": f"{number(product.nbytes / 1e6)} MB",
     }
     row = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells.items())
-    parts = "lie alike" if product.aligned else "may lie anywhere"
     notes = [f"The threshold is {evidence.origin}."]
     if missing := say_missing(evidence):
         notes.append(f"{missing[:1].upper()}{missing[1:]}.")
-    notes.append(f"Parts {parts}.")
+    notes.append(say_lying(product))
     if product.alike:
         notes.append("The pictures are alike as wholes: one that differs as a whole counts too.")
     if product.roi is not None or product.ignore is not None:
         notes.append("A mask says where to look.")
     return f"<h3>{html.escape(product.name)}</h3><dl>{row}</dl><p>{html.escape(' '.join(notes))}</p>"
+
+
+def say_lying(product: Product) -> str:
+    """How the product takes its parts to lie in the picture, in a sentence."""
+    if product.registration:
+        return "Each part is brought to the pose of the first good picture, and compared place by place."
+    if product.aligned:
+        return "Parts lie alike in every picture: missing and moved ones count too."
+    return {"flips": "Parts may be mirrored.", "turns": "Parts may lie at any angle."}.get(
+        product.views, "Parts may lie anywhere."
+    )
 
 
 def shown_references(product: Product) -> list[Reference]:

@@ -111,7 +111,7 @@ def show_regions(inspection: Inspection) -> list[list[str]]:
     return [
         [
             r.id,
-            r.position,
+            f"{r.position}{', missing' if r.kind == 'missing' else ''}",
             f"{r.area} px ({number(100 * r.area_fraction)} %)",
             "" if r.severity == "unrated" else r.severity,
             number(r.peak),
@@ -155,4 +155,5 @@ def _show_subject(inspection: Inspection) -> str:
     against = "looked at without a product"
     if inspection.product:
         against = f"compared with “{inspection.product}”, {count} good reference{'' if count == 1 else 's'}"
+    against += f", {inspection.group}" if inspection.group else ""
     return f'<p class="subject"><b>{html.escape(inspection.path)}</b>, {html.escape(against)}</p>'

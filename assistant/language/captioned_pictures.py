@@ -15,6 +15,7 @@ from assistant.inspection import Region
 from assistant.language.explainer import Subject
 from assistant.language.wording import base_name, count, quote, refer
 from assistant.overlay import draw_boxes
+from assistant.products.pairs import draw_pair
 
 View: TypeAlias = tuple[str, Image.Image]
 """A caption and an RGB picture."""
@@ -36,10 +37,10 @@ def show(subjects: tuple[Subject, ...], side: int = SIDE) -> list[View]:
     """The views of one or several inspections, so ordered that the last can best be left out.
 
     Of one: the picture, its regions boxed and named, a good part where there is one, and the three strongest
-    regions cut out at full resolution with a margin, each with its place on a good part. Of several: each with its
-    regions boxed, `MOST` at most.
-    No picture is longer than `side` pixels. Nothing for a subject without a picture, or with a picture that
-    could not be read. ValueError where a picture does not belong to its inspection.
+    regions cut out with a margin, beside the same place on a good part where that is known. Of several: each with
+    its regions boxed, `MOST` at most. No picture is longer than `side` pixels. Nothing for a subject without a
+    picture, or with a picture that could not be read. ValueError where a picture does not belong to its
+    inspection.
     """
     if side < NARROWEST:
         raise ValueError(f"a side of {side} pixels shows nothing")
@@ -66,14 +67,15 @@ def _show_one(subject: Subject, side: int) -> list[View]:
         )
     if subject.reference is not None:
         views.append(("A good part, to compare with.", _fit(Image.fromarray(subject.reference), side)))
+    pairs = {pair.region: pair for pair in subject.pairs}
     for region in regions[:CROPS]:
+        if pair := pairs.get(region.id):
+            caption = f"Region {refer(region)} enlarged, the same place on a good part, and their difference."
+            views.append((caption, _fit(draw_pair(pair), side)))
+            continue
         views.append(
             (f"Region {refer(region)} enlarged, with its surroundings.", _fit(_crop(pixels, region), side))
         )
-        if (good := subject.good.get(region.id)) is not None:
-            views.append(
-                (f"The same place on a good part, for {refer(region)}.", _fit(Image.fromarray(good), side))
-            )
     return views
 
 

@@ -6,7 +6,7 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, cast
@@ -17,10 +17,11 @@ from assistant.inspection import Answer, Inspection
 from assistant.language.asked_twice import ask_twice
 from assistant.language.catalogue import Wording, pick_language
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
-from assistant.language.good_crops import good_crops, good_part
+from assistant.language.good_part import good_part
 from assistant.language.listening import Heard, listen
 from assistant.language.planned_answer import by_rules, read_answer
 from assistant.language.pointers import History
+from assistant.products.pairs import SHOWN, pairs_of
 from assistant.products.product import Product
 
 LONGEST_QUESTION = 2000  # characters, wherever a question is asked
@@ -74,24 +75,22 @@ def prompt_for(
     history: History = (),
     picture: Source | None = None,
     language: str | None = None,
-    product: Product | None = None,
+    product_of: Callable[[Inspection], Product | None] | None = None,
 ) -> Prompt:
     """The prompt of a question; pictures are read only for an explainer that looks, and may be missing.
 
     An explainer says that it does not look by an attribute `looks` that is false. `picture` belongs to a single
     inspection; without it, and for several, pictures are read from where they lay. `language` is that of the
-    answer, by default that of the question; LooktwiceError for one that is not there. `product` is that of a
-    single inspection: what it keeps of good parts is shown beside it.
+    answer, by default that of the question; LooktwiceError for one that is not there. `product_of` finds the
+    product that a single one was judged with, so that its regions are shown beside good parts.
     """
     looks = explainer is not None and getattr(explainer, "looks", True)
     sources = [picture] if picture is not None and len(inspections) == 1 else [i.path for i in inspections]
     subjects = [
         Subject(i, _look_at(source, i) if looks else None) for i, source in zip(inspections, sources, strict=True)
     ]
-    if product is not None and len(subjects) == 1 and (seen := subjects[0].picture) is not None:
-        subjects = [
-            replace(subjects[0], reference=good_part(product), good=good_crops(inspections[0], product, seen))
-        ]
+    if len(subjects) == 1 and product_of is not None:
+        subjects = [_beside(subject, product_of) for subject in subjects]
     turns = tuple((str(asked), str(said)) for asked, said in history)
     return Prompt(question, tuple(subjects), turns, pick_language(language) if language else None)
 
@@ -114,6 +113,15 @@ def fit(prompt: Prompt, explainer: Explainer) -> Prompt:
             break
         kept.insert(0, (asked, said))
     return replace(prompt, question=question, history=tuple(kept))
+
+
+def _beside(subject: Subject, product_of: Callable[[Inspection], Product | None]) -> Subject:
+    """The subject with a good part, and its regions beside good parts, where it is looked at and has a product."""
+    one, picture = subject.inspection, subject.picture
+    if picture is None or (product := product_of(one)) is None:
+        return subject
+    pairs = pairs_of(one, product, picture, SHOWN) if any(region.reference for region in one.regions) else ()
+    return replace(subject, reference=good_part(product), pairs=tuple(pairs))
 
 
 def _look_at(source: Source, inspection: Inspection) -> Pixels | None:

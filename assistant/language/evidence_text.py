@@ -76,7 +76,9 @@ def _state_region(r: Region) -> str:
         f"{refer(r)} {r.position}, x {x0} to {x1}, y {y0} to {y1}, {r.area} px, {percent(r.area_fraction)}, "
         f"{r.severity}, peak {number(r.peak)}"
     )
-    if r.has_type:
+    if r.kind == "missing":
+        said += ", something is missing there"
+    elif r.has_type:
         said += f", like {quote(r.defect_types[0].name)} {percent(r.defect_types[0].probability)}"
     elif r.defect_types and r.defect_types[0].name == UNKNOWN:
         said += ", type unknown"

@@ -6,7 +6,7 @@ and code words the facts of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from assistant.inspection import Inspection
 from assistant.language.evidence_text import state_all
 from assistant.language.question_tables import read_language
+from assistant.products.pairs import Pair
 
 Pixels = NDArray[np.uint8]
 
@@ -25,14 +26,13 @@ class Subject:
     """One inspection that is asked about, with what there is to see of it.
 
     `picture` [height, width, 3] uint8 is the displayed picture and `reference` a good part of the product in any
-    size; both are None where they are not at hand. `good` holds, by the id of a region, what a good part shows at
-    its place.
+    size; both are None where they are not at hand. `pairs` are its regions beside the same places of good parts.
     """
 
     inspection: Inspection
     picture: Pixels | None = field(default=None, compare=False, repr=False)
     reference: Pixels | None = field(default=None, compare=False, repr=False)
-    good: Mapping[str, Pixels] = field(default_factory=dict, compare=False, repr=False)
+    pairs: tuple[Pair, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from assistant.language.picture_facts import (
     tell_rarity,
     tell_references,
     tell_score,
+    tell_stale,
     tell_verdict,
 )
 from assistant.language.plan import Fact, Plan
@@ -80,6 +81,24 @@ OF_PICTURE: dict[str, OfPicture] = {
     "bundle": tell_bundle,
     "rank": tell_rank,
 }
+BY_LIMIT = (
+    "verdict",
+    "advice",
+    "score",
+    "limits",
+    "rarity",
+    "origin",
+    "summary",
+    "how_many_parts",
+    "tally",
+    "list",
+    "worst",
+    "best",
+    "comparison",
+    "drift",
+)
+"""Facts that rest on the limit: where the product has drifted, it is told beside them that it no longer holds."""
+
 OF_REGIONS: dict[str, OfRegions] = {
     "place": tell_places,
     "box": tell_boxes,
@@ -151,6 +170,9 @@ def _word(w: Wording, plan: Plan, rows: Numbered) -> tuple[Sentences, Sentences]
             rest += said[1:]
     if not asked:
         asked = [tell_cannot(w, "unknown")]
+    if plan.test or any(fact.key in BY_LIMIT for fact in plan.facts):
+        stale = next((told for _, i in rows if (told := tell_stale(w, i))), [])
+        asked, rest = [*asked[:1], *stale[:1], *asked[1:]], [*stale[1:], *rest]
     asked = list(dict.fromkeys(asked))
     return asked, [said for said in dict.fromkeys(rest) if said not in asked]
 

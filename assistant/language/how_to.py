@@ -13,7 +13,10 @@ from assistant.language.wording import Sentences, number, percent, plain
 
 def how_many_parts(w: Wording, i: Inspection) -> Sentences:
     """Whether there are enough references, and how many are missing."""
-    return [*tell_promise(w, i), w("Four good parts are enough to begin, 45 to promise 5 % by counting.")]
+    return [
+        *tell_promise(w, i),
+        w("Four good parts are enough to begin, 45 to promise 5 % by counting."),
+    ]
 
 
 def how_sensitive(w: Wording, i: Inspection) -> Sentences:

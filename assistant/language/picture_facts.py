@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 
 from assistant.detection.counting import UNCOUNTED, parts_missing
-from assistant.inspection import NOTHING_SHOWN, Inspection
+from assistant.detection.drift import has_drifted
+from assistant.inspection import MISSING_HERE, NOTHING_SHOWN, Inspection
 from assistant.language.catalogue import Wording
 from assistant.language.terms import refer, verdict_word
 from assistant.language.wording import Sentences, base_name, number, percent, plain, quote
 
 FEW = 20  # good pictures; fewer than this and an answer says how little they can support
 CLOSE = 0.05  # a score this near to the threshold, relative to it, is called close
-LONGEST_ORIGIN = 600  # characters of the sentence on where a limit comes from, which is not cut in practice
 
 
 def tell_verdict(w: Wording, i: Inspection) -> Sentences:
@@ -27,13 +27,25 @@ def tell_verdict(w: Wording, i: Inspection) -> Sentences:
     score, _, threshold, review = numbers(i)
     if i.verdict == "review" and any(notice.startswith(NOTHING_SHOWN) for notice in i.notices):
         shown = [w("The verdict is review, since nothing in the picture can be inspected.")]
-        return [*shown, *(w("Note: {notice}.", notice=plain(n, 400).rstrip(".")) for n in i.notices[:1])]
+        return [*shown, *(w("Note: {notice}.", notice=plain(n, 600).rstrip(".")) for n in i.notices[:1])]
+    if i.verdict == "review" and MISSING_HERE in i.notices:
+        return [w("The verdict is review, since something that good parts have is missing.")]
     said = [w("The verdict is {verdict}: {relation}.", verdict=verdict_word(w, i.verdict), relation=relate(w, i))]
     if i.verdict != ("defect" if score > threshold else "review" if score > review else "good"):
         said.append(w("These numbers do not agree with the verdict in the record, so have it checked."))
     elif abs(score - threshold) <= CLOSE * abs(threshold):
         said.append(w("That is close to the threshold."))
     return [*said, *_measure_gap(w, i)]
+
+
+def tell_stale(w: Wording, i: Inspection) -> Sentences:
+    """That the limit no longer holds and what to check, where the product has drifted."""
+    if i.verdict == "unrated" or not has_drifted(i.notices):
+        return []
+    return [
+        w("The product has drifted, so its limit no longer holds."),
+        w("Check the camera, the light and the lot before you go by single verdicts."),
+    ]
 
 
 def relate(w: Wording, i: Inspection) -> str:
@@ -199,7 +211,7 @@ def tell_origin(w: Wording, i: Inspection) -> Sentences:
         "checked": w("The threshold was set on parts that somebody had sorted into good and bad."),
     }.get(e.method, w("The threshold was set by the method {method}.", method=quote(e.method)))
     aim = w("It is set to call about {rate} of good parts defective.", rate=rate)
-    whole = [f"({plain(e.origin, LONGEST_ORIGIN).rstrip('.')}.)"] if w.language == "en" else []
+    whole = [f"({plain(e.origin).rstrip('.')}.)"] if w.language == "en" else []
     return [said, aim, *whole]
 
 
@@ -259,7 +271,7 @@ def tell_references(w: Wording, i: Inspection) -> Sentences:
 
 def tell_notices(w: Wording, i: Inspection) -> Sentences:
     """One sentence for each notice of the record, as it stands there."""
-    notes = [w("Note: {notice}.", notice=plain(notice, 400).rstrip(".")) for notice in i.notices]
+    notes = [w("Note: {notice}.", notice=plain(notice, 600).rstrip(".")) for notice in i.notices]
     return notes or [w("The record holds no notices.")]
 
 
@@ -325,19 +337,22 @@ def tell_advice(w: Wording, i: Inspection) -> Sentences:
     spot = refer(i.regions[0]) if i.regions else w("the whole picture")
     if i.verdict == "unrated":
         return [*for_a_decision(w), w("The place to look at is {spot}.", spot=spot)]
-    if i.verdict == "good":
+    if i.verdict == "good" and not has_drifted(i.notices):
         said = [w("Nothing in this picture asks for a closer look.")]
         return [*said, w("If in doubt, {spot} is the place to look at.", spot=spot)] if i.regions else said
-    if i.verdict == "review":
-        return [w("Have a person look at {spot} before it goes on.", spot=spot)]
-    return [w("Set it aside and have a person look at {spot}.", spot=spot)]
+    if i.verdict == "defect":
+        return [w("Set it aside and have a person look at {spot}.", spot=spot)]
+    return [w("Have a person look at {spot} before it goes on.", spot=spot)]
 
 
 def tell_drift(w: Wording, i: Inspection) -> Sentences:
     """Where it is followed whether a product's limits still fit."""
-    drifting = [notice for notice in i.notices if "score higher than" in notice or "score lower than" in notice]
-    if drifting:
-        return [w("Note: {notice}.", notice=plain(drifting[0], 400).rstrip("."))]
+    if drifting := [notice for notice in i.notices if has_drifted([notice])]:
+        return [
+            w("The product has drifted, so its limit no longer holds."),
+            *tell_stale(w, i)[1:],
+            w("Note: {notice}.", notice=plain(drifting[0], 600).rstrip(".")),
+        ]
     name = plain(i.product or "NAME", 40)
     return [
         w("One picture cannot show drift; the history follows it over many."),

@@ -80,7 +80,7 @@ def tell_sizes(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences
             w("{region} {area} px ({share})", region=refer(r), area=r.area, share=percent(r.area_fraction))
             for r in chosen
         ]
-        said = [w("Sizes, with shares of the picture: {names}.", names=name_some(w, sizes))]
+        said = [w("Sizes: {names}.", names=name_some(w, sizes))]
         return [*_quieten(w, i, said), *(_box(w, r) for r in chosen[:LISTED])]
     return [*_tell_each(w, i, chosen, _measure), *(_box(w, r) for r in chosen[:LISTED])]
 
@@ -98,6 +98,12 @@ def tell_types(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences
     """The defect types that regions look most like."""
     if not chosen:
         return tell_none(w, i)
+    if missing := [r for r in chosen if r.kind == "missing"]:
+        names = name_some(w, [refer(r) for r in missing])
+        return [
+            w("At {regions} something is missing, or has moved.", regions=names),
+            w("What good parts have there is nowhere around."),
+        ]
     typed = [r for r in chosen if r.has_type]
     if typed:
         return [_name_type(w, typed[0]), w("That is a likeness and no proof."), *_name_more(w, typed)]
@@ -140,18 +146,25 @@ def tell_comparison(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sent
 
 
 def tell_reference(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences:
-    """The place of a reference that a region was found most like, where the record names one."""
-    found = [(r, getattr(r, "reference", None)) for r in chosen]
-    for r, nearest in found:
-        name = nearest if isinstance(nearest, str) else getattr(nearest, "name", None)
-        if name:
-            said = w(
-                "Beside {region} stands the same place of the reference {name}.",
-                region=refer(r),
-                name=quote(str(name)),
+    """The place on a good part that each region is compared with, where the record names one."""
+    said = []
+    for r in chosen[:LISTED]:
+        if r.reference:
+            name, (x0, y0, x1, y1) = quote(r.reference.name), r.reference.box
+            said.append(w("Beside {region} stands its place on the good part {name}.", region=refer(r), name=name))
+            said.append(
+                w(
+                    "{region}: box from x {x0} to {x1} and y {y0} to {y1} (pixels).",
+                    region=name,
+                    x0=x0,
+                    x1=x1,
+                    y0=y0,
+                    y1=y1,
+                )
             )
-            return [said, w("What a good part shows there is no part of the verdict.")]
-    return [w("The record holds no picture of a reference to show.")]
+    if not said:
+        return [w("The record holds no picture of a reference to show.")]
+    return [*said, w("What a good part shows there is no part of the verdict.")]
 
 
 def at_position(i: Inspection, position: str) -> list[Region]:

@@ -28,7 +28,7 @@ def percent(share: float) -> str:
     return f"{number(100 * share)} %"
 
 
-def plain(text: str, longest: int = 200) -> str:
+def plain(text: str, longest: int = 600) -> str:
     """Text from the record without control or markup characters, on one line, cut to `longest` characters."""
     folded = unicodedata.normalize("NFKC", text).replace("://", " ")
     kept = (c if unicodedata.category(c)[0] in "LMN" or c in " .,:;()%+-_'/=" else " " for c in folded)

@@ -18,6 +18,7 @@ from torch.nn.functional import normalize
 
 from assistant.errors import ProcessError, WeightsError
 from assistant.images.geometry import fit_size
+from assistant.images.pose import Pose
 from assistant.models.cache import bundle_folder, weights_digest
 from assistant.models.card import Bundle, ImageTower, load_card
 from assistant.models.runtime import CLASS_NAMES, GRAPH, OpenVinoRuntime, Runtime, TorchRuntime
@@ -32,12 +33,14 @@ class Features:
 
     `layers`: one tensor [B, h_l, w_l, C_l] float32 per layer of the card, fine to coarse for convolutional
     towers. `vector`: [B, D] float32, unit length, comparable with `Backbone.encode_text`. `text_patches`:
-    the patches in that same space [B, h, w, D], or None where the tower does not align patches with text.
+    the patches in that same space [B, h, w, D], or None where the tower does not align patches with text. `pose`:
+    how the picture lay before it was brought to a frame, None where the tower saw it as it is.
     """
 
     layers: tuple[Tensor, ...]
     vector: Tensor
     text_patches: Tensor | None = None
+    pose: Pose | None = None
     _made: dict[Hashable, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -51,7 +54,7 @@ class Features:
 
     def __getitem__(self, index: slice) -> Features:
         text_patches = None if self.text_patches is None else self.text_patches[index]
-        return Features(tuple(layer[index] for layer in self.layers), self.vector[index], text_patches)
+        return Features(tuple(layer[index] for layer in self.layers), self.vector[index], text_patches, self.pose)
 
 
 class Backbone:
@@ -134,6 +137,11 @@ class Backbone:
         raise ProcessError(
             "A loaded inspector cannot be sent to another process: load one there by Inspector.from_pretrained."
         )
+
+    @property
+    def widest(self) -> Backbone:
+        """Of two towers the one that sees more."""
+        return max((tower for tower in (self, self.patch_tower) if tower), key=lambda t: t.part.image_size)
 
     @property
     def shares(self) -> tuple[float, ...]:

@@ -25,7 +25,9 @@ class LearnConfig:
     angle. `tiles`: look at a picture in so many overlapping tiles along each side, 1 to 4, for small defects in
     large pictures. `memory`: compare with the "nearest" good patch, or as a dictionary has "trained" it, whole
     pictures that are neither turned, aligned nor tiled. `aligned`: whether parts lie alike in all pictures, so
-    that a missing or moved one shows; None finds out, from two references or more. `roi` and `ignore` [H, W],
+    that a missing or moved one shows; None finds out, from two references or more. `registered`: whether pictures
+    are brought to the pose of the first reference, for parts at any angle before a plain ground; None finds out.
+    `roi` and `ignore` [H, W],
     drawn on a reference: true where to look, true where not to. `target_false_alarm`: the share of good pictures
     that may be called defective, in [1e-6, 0.5]. `scoring`: numbers of the score rule other than the shipped ones.
     `window`: black and white of pictures of more than 8 bits, worked out from the references unless it has levels.
@@ -42,6 +44,7 @@ class LearnConfig:
     target_false_alarm: float = 0.05
     scoring: ScoringConfig | None = None
     window: Window | None = None
+    registered: bool | None = None
 
     def __post_init__(self) -> None:
         check_target(self.target_false_alarm)
@@ -55,7 +58,14 @@ class LearnConfig:
             raise ProductError(
                 "A trained memory reads whole pictures as they are: leave out views, tiles and alignment."
             )
+        if self.registered and (self.views != "plain" or self.memory == "trained"):
+            raise ProductError("Parts that are registered lie alike: leave out the views and the trained memory.")
         check_masks(self.roi, self.ignore)
+
+    @property
+    def may_register(self) -> bool:
+        """Whether pictures may be brought to the pose of the first reference."""
+        return self.registered is not False and self.views == "plain" and self.memory == "nearest"
 
     @classmethod
     def of(cls, config: LearnConfig | None, changes: Mapping[str, Any]) -> LearnConfig:

@@ -35,9 +35,8 @@ def shrink(pixels: Pixels, backbone: Backbone, tiles: int = 1) -> Tensor:
 
     Where there are two towers, as the one sees it that sees more.
     """
-    tower = max((b for b in (backbone, backbone.patch_tower) if b), key=lambda b: b.part.image_size)
     height, width = pixels.shape[:2]
-    size = canvas_size(tower, width, height, tiles)
+    size = canvas_size(backbone.widest, width, height, tiles)
     out = io.BytesIO()
     resize(pixels, size).save(out, "PNG")  # `Backbone.fit` then finds nothing left to do
     return torch.frombuffer(bytearray(out.getvalue()), dtype=torch.uint8)

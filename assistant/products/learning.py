@@ -21,15 +21,18 @@ from assistant.detection.detector import Detector
 from assistant.detection.known import less
 from assistant.detection.near_copies import Sketch, find_groups
 from assistant.detection.prior import Prior
+from assistant.detection.registration import Registration
 from assistant.detection.scored import Scored
 from assistant.errors import ProductError, WeightsError
 from assistant.images.digest import digest_of
 from assistant.images.load import LoadedImage, Window
+from assistant.images.pose import Pose
 from assistant.images.views import jittered_views, memory_views
 from assistant.models.backbone import Features
 from assistant.products.config import LearnConfig
-from assistant.products.kept_pictures import draw, expand, shrink
+from assistant.products.kept_pictures import Pixels, draw, expand, shrink
 from assistant.products.masks import check_masks, fit_shape
+from assistant.products.pose_search import PoseSearch
 from assistant.products.product import Product, Reference, check_name, stale
 from assistant.products.remarks import doubt_about
 from assistant.progress import Tell, say_nothing
@@ -72,13 +75,13 @@ def learn_product(
         detector = Detector(backbone, config.scoring)
     looked, ignored = check_masks(config.roi, config.ignore)
     count = len(pictures) if isinstance(pictures, Sized) else count
-    shown = _look_at(detector, pictures, config, tell, count)
+    shown, raw, registration = _look_at(detector, pictures, config, tell, count)
     if shown.first is None:
         raise ProductError(f"To learn {name!r}, at least one good picture is needed.")
+    seen, digests, aligned = shown.features, dict(enumerate(shown.digests)), config.aligned
     dictionary = Dictionary.build(shown.patches, CAPACITY, device=backbone.runtime.device)
     tell("Scoring each reference without itself", 1.0)
-    seen, digests, aligned = shown.features, dict(enumerate(shown.digests)), config.aligned
-    references = find_near_copies(shown.references, shown.kept)
+    references = find_near_copies(shown.references, raw)
     if aligned is None:
         apart = {r.id: seen[r.id] for r in references if r.like is None}
         memory = less(dictionary, *(r.id for r in references if r.like is not None))
@@ -99,6 +102,7 @@ def learn_product(
         memory=config.memory,
         scoring=detector.config,
         window=config.window or Window(),
+        registration=registration,
         pictures=draw(shown.kept, digests),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -107,9 +111,12 @@ def learn_product(
 
 def calibrate_again(detector: Detector, product: Product, prior: Prior | None = None) -> Product:
     """The product with limits that rest on what it holds now, from the pictures it keeps."""
-    product = replace(product, references=find_near_copies(product.references, product.pictures))
+    # Brought to one pose, different parts look like near copies: those were found when they came.
+    raw = {} if product.registration else product.pictures
+    product = replace(product, references=find_near_copies(product.references, raw))
     kept = {i: expand(picture) for i, picture in product.pictures.items()}
-    seen = {i: detector.encode([pixels], product.tiles)[0] for i, pixels in kept.items()}
+    pose = product.registration and product.registration.home  # what is kept of references is in the frame
+    seen = {i: replace(detector.encode([pixels], product.tiles)[0], pose=pose) for i, pixels in kept.items()}
     return _with_limits(detector, product, seen, next(iter(kept.values()), None), prior)
 
 
@@ -240,7 +247,7 @@ def _score_references(
     if len(groups) > 1 or first is None:
         group_of = {i: group for group in groups.values() for i in group}
         return {i: _score(detector, product, features, group_of[i]) for i, features in seen.items()}, []
-    altered = detector.encode(jittered_views(first), product.tiles)
+    altered = detector.encode_brought(jittered_views(first), product.tiles, product.registration)
     return {}, [[_score(detector, product, features).value for features in altered]]
 
 
@@ -298,6 +305,26 @@ class _Shown:
     kept: dict[int, Tensor] = field(default_factory=dict)
     first: NDArray[np.uint8] | None = None
 
+    def take(
+        self,
+        detector: Detector,
+        config: LearnConfig,
+        picture: LoadedImage,
+        digest: str,
+        pixels: Pixels,
+        pose: Pose | None = None,
+    ) -> None:
+        """Take one more reference, seen as these pixels show it, which were brought from a pose."""
+        number = len(self.digests)
+        features = detector.encode(memory_views(pixels, config.views), config.tiles)
+        self.references.append(reference_of(number, picture, digest))
+        self.digests.append(digest)
+        self.features[number] = replace(features[0], pose=pose)
+        self.patches[number] = merge(detector.tokens(f) for f in features)
+        self.kept[number] = shrink(pixels, detector.backbone, config.tiles)
+        if self.first is None:
+            self.first = pixels
+
 
 def reference_of(id: int, picture: LoadedImage, digest: str) -> Reference:
     """What is noted of a good picture before it is scored."""
@@ -333,28 +360,28 @@ def _check_depth(config: LearnConfig, first: LoadedImage, reference: LoadedImage
 
 def _look_at(
     detector: Detector, pictures: Iterable[LoadedImage], config: LearnConfig, tell: Tell, count: int
-) -> _Shown:
-    """The features of each different picture as it is, the descriptors of all its views, and what is kept of it.
+) -> tuple[_Shown, Mapping[int, Tensor], Registration | None]:
+    """The features of each different picture, the descriptors of all its views, and what is kept of it.
 
+    With the pictures as they lie, and that by which they are brought to the pose of the first one, where that
+    brings them nearer to each other.
     A copy left in memory would make its picture seem all too good.
     """
-    shown = _Shown()
+    shown, brought, search = _Shown(), _Shown(), None
     for i, picture in enumerate(pictures):
         tell("Looking at the references", i / count if count else 0.0)
         digest = digest_of(picture.pixels)
         if digest in shown.digests:
             continue
-        number = len(shown.digests)
         if shown.first is None:
             _check_shapes(config, picture)
-            first = picture
+            first, search = picture, PoseSearch.start(picture.pixels, config)
         _check_depth(config, first, picture)
-        features = detector.encode(memory_views(picture.pixels, config.views), config.tiles)
-        shown.references.append(reference_of(number, picture, digest))
-        shown.digests.append(digest)
-        shown.features[number] = features[0]
-        shown.patches[number] = merge(detector.tokens(f) for f in features)
-        shown.kept[number] = shrink(picture.pixels, detector.backbone, config.tiles)
-        if shown.first is None:
-            shown.first = picture.pixels
-    return shown
+        shown.take(detector, config, picture, digest, picture.pixels)
+        if search and search.promising:
+            pixels, pose = detector.bring(picture.pixels, config.tiles, search.registration)
+            search.poses.append(pose)
+            brought.take(detector, config, picture, digest, pixels, pose)
+    if search and search.pays:
+        return brought, shown.kept, search.registration
+    return shown, shown.kept, None

@@ -22,6 +22,7 @@ from assistant.adapters.whole import Wholes
 from assistant.detection.calibration import Calibration
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.known import KnownDefects
+from assistant.detection.registration import Registration
 from assistant.errors import ProductError
 from assistant.files import write_atomically
 from assistant.images.window import Window
@@ -97,7 +98,9 @@ class Product:
     the limits, from the same pictures. `strengths`: how strongly their patches usually respond, None for a single
     one, made alike. `scoring`: the numbers of its score rule, and `trained` the digest of the trained dictionary
     behind its limits, "" for none. `window`: black and white of all its pictures, without levels for those of 8
-    bits and for a product from before there were windows, whose pictures are each scaled by itself. `seal`: a
+    bits and for a product from before there were windows, whose pictures are each scaled by itself.
+    `registration`: by what a picture is brought to the pose of the first reference before anything else, None
+    where it is compared as it lies; memory and `pictures` then hold references as brought. `seal`: a
     digest of all that is kept, limits and the version of the score rule included, see `check_seal`.
     `past`: the way back.
     """
@@ -127,6 +130,7 @@ class Product:
     scoring: ScoringConfig = SHIPPED
     trained: str = field(default="", repr=False)
     window: Window = Window()
+    registration: Registration | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -175,7 +179,8 @@ class Product:
     @property
     def looked_at(self) -> Tensor | None:
         """The region of interest [h, w] float32 in [0, 1] without what is to be ignored; None is everything."""
-        return look_at(self.roi, self.ignore)
+        drawn = look_at(self.roi, self.ignore)
+        return drawn if drawn is None or self.registration is None else self.registration.look_at(drawn)
 
     def with_target(self, target_false_alarm: float) -> Product:
         """The same product with its limits at another rate of false alarms; what was stale stays so."""
@@ -224,6 +229,9 @@ class Product:
         header["capacity"] = self.dictionary.capacity
         if self.window != Window():  # those without one are kept, and sealed, as they always were
             header["window"] = self.window.to_dict()
+        if self.registration:
+            header["registration"] = self.registration.settings()
+            tensors["registration.template"] = self.registration.tensor()
         return json.dumps(header, allow_nan=False), tensors
 
     def save(self, path: str | Path) -> Path:
@@ -334,7 +342,7 @@ def _read_past(path: Path, state: str) -> tuple[Step, ...]:
 def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
     """The product of a state; any error where settings and tensors do not fit together."""
     rest = header | {"schema": SCHEMA}  # what an earlier version left out has its default
-    names = ("dictionary", "known", "picture", "wholes", "strengths")
+    names = ("dictionary", "known", "picture", "wholes", "strengths", "registration")
     groups: dict[str, dict[str, Tensor]] = {name: {} for name in names}
     masks: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -358,6 +366,9 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
         raise ProductError(f"The product {rest['name']!r} holds a near copy of a reference it does not name.")
     wholes = Wholes.from_state_dict(groups["wholes"]) if groups["wholes"] else None
     strengths = Strengths.from_state_dict(groups["strengths"]) if groups["strengths"] else None
+    registered, template = rest.pop("registration", None), groups["registration"].pop("template", None)
+    if (registered is None) != (template is None) or groups["registration"]:
+        raise ProductError(f"The product {rest['name']!r} holds a registration that is not whole.")
     owners = {*dictionary.ids(), *map(int, groups["picture"])}
     owners.update(*(part.owners for part in (wholes, strengths) if part))
     if owners - ids:
@@ -373,6 +384,7 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
         window=Window.from_dict(rest.pop("window", {})),
         wholes=wholes,
         strengths=strengths,
+        registration=None if template is None else Registration.from_state(registered, template),
         roi=masks.get("roi"),
         ignore=masks.get("ignore"),
         **rest,

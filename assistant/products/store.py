@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assistant.errors import AuditError, ProductError, unknown_name
@@ -97,6 +97,8 @@ class ProductStore:
     def held(self, name: str) -> Iterator[None]:
         """While the block runs, no other thread or process changes the product of that name through this class.
 
+        Nothing is left of it where there is no such product then.
+
         ProductError where another change goes on for more than `LONGEST_WAIT` seconds.
         """
         from filelock import FileLock, Timeout
@@ -113,6 +115,11 @@ class ProductStore:
         try:
             yield
         finally:
+            if not self.path(
+                name
+            ).exists():  # whoever waits for the lock sees that its file went, and makes another
+                with suppress(OSError):
+                    Path(lock.lock_file).unlink()
             lock.release()
 
     def load(self, name: str) -> Product:

@@ -26,7 +26,8 @@ class ReferenceRow:
 class ProductRow:
     """A product in short; one whose file cannot be read has an `error` and no numbers.
 
-    `aligned`: its parts lie alike in all pictures; `alike`: its pictures are alike as wholes. `window`: black and
+    `registered`: its parts are brought to the pose of the first reference; `aligned`: they lie alike in all
+    pictures then, or anyhow; `alike`: its pictures are alike as wholes. `window`: black and
     white of its pictures, None where they have 8 bits or are each scaled by itself. `expected_rate` of good parts
     is expected above the threshold, `upper_rate` is what counting promises at most with 90 % confidence, and
     `missing` more good parts let it promise the target.
@@ -46,6 +47,7 @@ class ProductRow:
     upper_rate: float | None = None
     missing: int | None = None
     aligned: bool = False
+    registered: bool = False
     alike: bool = False
     tiles: int = 1
     memory: str = "nearest"
@@ -104,6 +106,7 @@ def _short(product: Product) -> dict[str, Any]:
         "upper_rate": evidence.upper_rate,
         "missing": parts_missing(evidence),
         "aligned": product.aligned,
+        "registered": product.registration is not None,
         "alike": product.alike,
         "tiles": product.tiles,
         "memory": product.memory,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor
 
 from assistant.adapters.dictionary import Dictionary, coreset, merge
@@ -186,14 +187,16 @@ class Teacher:
             if wrong := next((d for d in product.known.defects if d.digest.startswith(digest)), None):
                 known = f"{picture.name} is known as a defect, {wrong.label!r}"
                 raise ProductError(f"{known}; remove that first, its id is {wrong.id}.")
-            features = detector.encode(memory_views(picture.pixels, product.views), product.tiles)
-            if asks and is_far(product.calibration, score := detector.score(features[0], product).value):
+            pixels, pose = detector.bring(picture.pixels, product.tiles, product.registration)
+            features = detector.encode(memory_views(pixels, product.views), product.tiles)
+            first = replace(features[0], pose=pose)
+            if asks and is_far(product.calibration, score := detector.score(first, product).value):
                 far.append((score, picture.name))
             patches = merge(detector.tokens(f, product.scoring) for f in features)
             memory = with_room(memory, patches[..., 0].numel())
             memory.add(number, patches)
             digests[number] = digest
-            shown = shrink(picture.pixels, detector.backbone, product.tiles)
+            shown = shrink(pixels, detector.backbone, product.tiles)
             kept = draw({**kept, number: shown}, digests)
             references = (*references, reference_of(number, picture, digest))
             changes.append(Change(_now(), "good", number, picture.name))
@@ -223,8 +226,8 @@ class Teacher:
             same = next((d for d in known.defects if d.digest == digest), None)
             if same and same.label == label:
                 continue
-            (features,) = self.detector.encode([picture.pixels], product.tiles)
-            patches = self._patches_of(product, features, place)
+            (features,) = self.detector.encode_brought([picture.pixels], product.tiles, product.registration)
+            patches = self._patches_of(product, features, place, (picture.width, picture.height))
             known = known.without(same.id) if same else known
             extent = 0.0 if place is None else round(float(place.mean()) ** 0.5, 6)
             known = known.with_example(KnownDefect(number, picture.name, label, digest, extent), patches)
@@ -232,10 +235,17 @@ class Teacher:
             number += 1
         return self._follow(product, *changes, known=known)
 
-    def _patches_of(self, product: Product, features: Features, place: Tensor | None) -> Tensor:
+    def _patches_of(
+        self, product: Product, features: Features, place: Tensor | None, size: tuple[int, int]
+    ) -> Tensor:
         tokens = self.detector.tokens(features, product.scoring)[0]
         anomaly = self.detector.score(features, product).map
         distance = product.dictionary.lookup(tokens)
+        if place is not None and features.pose:
+            shown = features.pose.forth(place.numpy(), size, (2 * tokens.shape[0], 2 * tokens.shape[1]))
+            if not shown.any():
+                raise ProductError("The mask of a defect lies beside the part, where nothing is looked at.")
+            place = torch.from_numpy(shown)
         where = None if place is None else fit_mask(place, *tokens.shape[:2]).to(anomaly.device) > 0
         limit = product.calibration.threshold
         least = EXTENT * limit if float(anomaly.max()) > limit else float("inf")

@@ -13,10 +13,10 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from assistant.detection.drift import RARE, DriftTest, is_odd_run
+from assistant.detection.drift import CHANGED, RARE, DriftTest, has_drifted, is_odd_run
 from assistant.errors import HistoryError
 from assistant.inspection import Inspection
 from assistant.language.wording import count
@@ -32,8 +32,6 @@ MOST_STREAMS = 500
 
 PATIENCE = 1.0
 """Seconds for which an inspection waits for others that ask the history, before it goes on without."""
-
-CHANGED = "the camera, the light or the lot has changed; check before you believe single verdicts"
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,8 @@ class StreamState:
 class _Followed:
     """A stream with its test, the id of the last part it knows, and when an alarm was raised.
 
-    Of the parts of this run, `rare` of `seen` have a p-value of `RARE` at most.
+    Of the parts of this run, `rare` of `seen` have a p-value of `RARE` at most. `times`: when parts were made at
+    which a change may have begun.
     """
 
     stream: Stream
@@ -91,22 +90,31 @@ class _Followed:
     since: str | None = None
     seen: int = 0
     rare: int = 0
+    times: dict[int, str] = field(default_factory=dict)
 
     def add(self, p: float, created: str | None) -> None:
         before = self.test.alarms
         self.test.add(p)
         if self.test.alarms > before:
             self.since = created
+        self.times[self.test.parts] = created or ""
+        self.times = {part: self.times[part] for part in self.test.begins & self.times.keys()}
+
+    @property
+    def began(self) -> str:
+        """When the change began that an alarm holds for, "" where that is not known."""
+        return self.times.get(self.test.alarm.began, "") if self.test.alarm else ""
 
 
 class DriftWatch:
     """Follows streams of parts as they are inspected, by the history where they are kept, else by itself.
 
+    `keeps`: whether the history gets what is seen here; where it does not, a stream goes on from what it holds.
     Safe to share between threads. What is inspected while the history is away has no notice.
     """
 
-    def __init__(self, history: History | None = None) -> None:
-        self._history = history
+    def __init__(self, history: History | None = None, *, keeps: bool = True) -> None:
+        self._history, self._keeps = history, keeps and history is not None
         self._streams: OrderedDict[tuple[str, str], _Followed] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -122,13 +130,31 @@ class DriftWatch:
             state = _state_of(followed)
             followed.seen += 1
             followed.rare += inspection.p_value <= RARE
-            if self._history is None:
+            if not self._keeps:
                 followed.add(inspection.p_value, inspection.created)
         except HistoryError:
             return inspection
         finally:
             self._lock.release()
         return replace(inspection, notices=(*inspection.notices, state.sentence)) if state.drifted else inspection
+
+    def warned(self, inspection: Inspection) -> Inspection:
+        """An inspection of before, with a notice where the limits have stopped fitting its stream by then.
+
+        Nothing is counted. For whoever asks about it: an alarm tells of parts that came before it, too.
+        """
+        stream = stream_of(inspection)
+        if stream is None or has_drifted(inspection.notices) or not self._lock.acquire(timeout=PATIENCE):
+            return inspection
+        try:
+            followed = self._follow(stream)
+            state, began = _state_of(followed), followed.began
+        except HistoryError:
+            return inspection
+        finally:
+            self._lock.release()
+        since = state.drifted and (inspection.created or "")[:19] >= began[:19]  # to the second
+        return replace(inspection, notices=(*inspection.notices, state.sentence)) if since else inspection
 
     def states(self, product: Product | ProductRow) -> list[StreamState]:
         """The streams of a product by its limits of now, by group; HistoryError where they cannot be read."""

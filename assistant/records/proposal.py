@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assistant.detection.calibration import Calibration
+from assistant.detection.check_set import CheckSet
 from assistant.detection.prior import Prior
 from assistant.detection.production_limits import calibrate_production
 from assistant.inspection import Inspection
@@ -105,6 +106,12 @@ def propose_from_history(history: History, product: Product, prior: Prior | None
     """As `propose`, from the newest parts that a history holds; those signed off as defective are left out."""
     parts = judged_alike(product, recent_inspections(history, product))
     return propose(product, parts, prior, signed_parts(history, product)[1])
+
+
+def check_signed(history: History, product: Product, escape_cost: float, prior: Prior | None = None) -> CheckSet:
+    """A check set of the parts that are signed off in a history; CalibrationError where a kind has none."""
+    good, bad = signed_parts(history, product)
+    return CheckSet.of(product.calibration, good, bad, escape_cost, prior)
 
 
 def judged_alike(product: Product, inspections: Iterable[Inspection]) -> list[Inspection]:

@@ -132,8 +132,13 @@ class Labelled:
     @property
     def path(self) -> Path | None:
         """The picture, where it still lies there."""
-        path = self.kept.inspection.path  # a relative one was so to a folder that nobody knows any more
-        return Path(path) if os.path.isabs(path) and os.path.isfile(path) else None
+        return lies_at(self.kept.inspection)
+
+
+def lies_at(inspection: Inspection) -> Path | None:
+    """Where the picture of a kept inspection still lies; None where it is gone, or never had a place."""
+    path = inspection.path  # a relative one was so to a folder that nobody knows any more
+    return Path(path) if os.path.isabs(path) and os.path.isfile(path) else None
 
 
 def labels_of(history: History, product: Product) -> Iterator[Labelled]:

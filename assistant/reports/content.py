@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from assistant.inspection import UNRATED, Evidence, Inspection, rank_unrated
+from assistant.products.pairs import draw_pairs, find_product
+from assistant.products.product import Product
 from assistant.records.agreement import Agreement, SignOff, agreement_of, current, describe
 from assistant.records.entries import KeptInspection, Turn
 from assistant.reports.pictures import Picture
@@ -31,12 +33,15 @@ MOST_VALUES = 12
 BINS = 32
 
 
+Pairs: TypeAlias = Mapping[str, Picture]
+
+
 @dataclass(frozen=True, eq=False)
 class Entry:
     """One inspection of a report: `picture` is its overlay, `original` the picture without it, where there is one.
 
     `turns` is the conversation, or a function that fetches it when the inspection is shown in full. `sign_offs` is
-    what people decided.
+    what people decided. `pairs` are regions beside good parts, by their ids, or a function that draws them.
     """
 
     inspection: Inspection
@@ -44,6 +49,12 @@ class Entry:
     turns: Sequence[Turn] | Callable[[], Sequence[Turn]] = ()
     original: Picture = None
     sign_offs: Sequence[SignOff] = ()
+    pairs: Pairs | Callable[[], Pairs] = field(default_factory=dict)
+
+    @property
+    def beside(self) -> Pairs:
+        """The pairs, drawn."""
+        return self.pairs() if callable(self.pairs) else self.pairs
 
     @property
     def signed(self) -> SignOff | None:
@@ -247,14 +258,22 @@ class Lot:
         )
 
 
-def entry_of(history: History, kept: KeptInspection) -> Entry:
-    """An inspection of a history, whose preview and conversation are fetched where they are shown."""
+def entry_of(history: History, kept: KeptInspection, load: Callable[[str], Product] | None = None) -> Entry:
+    """An inspection of a history, whose preview and conversation are fetched where they are shown.
+
+    `load` gives products by name, whose good parts are shown beside regions where the picture is still there.
+    """
     return Entry(
         kept.inspection,
         partial(history.preview, kept.id) if kept.has_preview else None,
         partial(history.turns, kept.id),
         sign_offs=(kept.sign_off,) if kept.sign_off else (),
+        pairs=partial(_pairs_of, kept.inspection, load) if load else {},
     )
+
+
+def _pairs_of(inspection: Inspection, load: Callable[[str], Product]) -> Pairs:
+    return draw_pairs(inspection, find_product(inspection, load), most=1)
 
 
 def report_lot(
@@ -280,9 +299,13 @@ def report_inspection(
     original: Picture = None,
     lot: str = "",
     sign_offs: Sequence[SignOff] = (),
+    pairs: Pairs | Callable[[], Pairs] | None = None,
 ) -> Report:
-    """The report on one inspection: `picture` is its overlay, `original` is shown beside it, `turns` below."""
-    entry = Entry(inspection, picture, tuple(turns), original, sign_offs)
+    """The report on one inspection: `picture` is its overlay, `original` is shown beside it, `turns` below.
+
+    `pairs` are its regions beside good parts, see `assistant.products.pairs.draw_pairs`.
+    """
+    entry = Entry(inspection, picture, tuple(turns), original, sign_offs, pairs or {})
     is_read = inspection.status == "ok"
     return Report(
         title="Inspection",

@@ -137,9 +137,20 @@ def _entry(entry: Entry, report: Report, folder: Path) -> str:
         bar=_bar(one, report.span),
         numbers="".join(numbers),
         doubt=f'<p class="soft">{doubt}</p>' if doubt else "",
+        pairs=_pairs(entry, side),
         regions=_list(map(_region, one.regions)) or '<span class="soft">none</span>',
         words=_words(entry),
     )
+
+
+def _pairs(entry: Entry, side: int) -> str:
+    """Regions beside the same places on good parts; "" for none."""
+    words = "Region {}, the same place on a good part, and their difference"
+    figures = "".join(
+        _figure(picture, side, Path(), words.format(html.escape(region)))
+        for region, picture in entry.beside.items()
+    )
+    return f'<div class="pairs">{figures}</div>' if figures else ""
 
 
 def _words(entry: Entry) -> str:

@@ -40,6 +40,9 @@ article img { display: block; width: 100%; max-height: 20rem; object-fit: contai
 .single { grid-template-columns: 19rem 1fr; } .single .figures { grid-column: 1 / -1; display: flex; gap: 1rem;
   margin-bottom: 1rem; } .single .figures > * { flex: 1 1 0; min-width: 0; }
 .single img { max-height: 34rem; }
+.pairs { grid-column: 1 / -1; order: 1; display: flex; flex-wrap: wrap; gap: .75rem; margin-top: .75rem; }
+.pairs > * { flex: 0 1 28rem; } .pairs img { max-height: none; }
+.single .pairs { order: 0; margin: 0 0 1rem; }
 .numbers svg { display: block; width: 11rem; height: 1.6rem; margin: .4rem 0 .2rem; }
 .numbers ul { margin: 0; padding: 0; list-style: none; } .numbers li { margin-bottom: .4rem; }
 .soft { color: var(--soft); font-size: .875rem; }
@@ -85,6 +88,7 @@ $unread
 ENTRY = Template("""<article class="$kind">
 <h3><span class="badge $verdict">$label</span> <bdi>$name</bdi></h3>
 <div class="figures">$figures</div>
+$pairs
 <div class="numbers">$bar<dl>$numbers</dl>$doubt<h4>Regions</h4>$regions</div>
 <div class="words">$words</div>
 </article>""")

@@ -134,6 +134,7 @@ def _draw_entry(sheet: Sheet, entry: Entry, report: Report) -> None:
     else:
         _draw_beside(sheet, one, as_jpeg(entry.picture, THUMBNAIL_SIDE), report.span)
     _draw_regions(sheet, one.regions[_BESIDE:], MARGIN, WIDTH)
+    _draw_pairs(sheet, entry)
     _draw_words(sheet, entry)
 
 
@@ -188,6 +189,17 @@ def _draw_large(sheet: Sheet, entry: Entry) -> None:
         sheet.image(io.BytesIO(jpeg), x, top, wide, tall)
         x += wide + 6
     sheet.set_y(top + max(tall for _, tall in sizes) + 3)
+
+
+def _draw_pairs(sheet: Sheet, entry: Entry) -> None:
+    """Regions beside the same places on good parts."""
+    for picture in entry.beside.values():
+        if jpeg := as_jpeg(picture, SIDE):
+            wide, tall = _fit(jpeg, 120.0, 60.0)
+            sheet.need(tall + 3)
+            top = sheet.get_y()
+            sheet.image(io.BytesIO(jpeg), MARGIN, top, wide, tall)
+            sheet.set_y(top + tall + 3)
 
 
 def _fit(jpeg: bytes | None, wide: float, tall: float) -> tuple[float, float]:

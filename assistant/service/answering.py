@@ -36,9 +36,8 @@ class Answerer:
     ) -> Prompt:
         """The prompt of a question; only a picture that was sent is looked at: an upload names no file here."""
         if picture is not None and len(inspections) == 1:
-            explainer = self.inspector.explainer
-            product = self.inspector.product_of(inspections[0]) if explainer else None
-            return prompt_for(explainer, inspections, question, history, picture, language, product)
+            explainer, product_of = self.inspector.explainer, self.inspector.product_of
+            return prompt_for(explainer, inspections, question, history, picture, language, product_of)
         spoken = pick_language(language) if language else None
         return Prompt(question, tuple(Subject(one) for one in inspections), tuple(history), spoken)
 

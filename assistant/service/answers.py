@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +18,7 @@ from assistant.language.explainer import Prompt
 from assistant.service.access import Operator, Served
 from assistant.service.bodies import Json, read_json
 from assistant.service.documents import takes_json
-from assistant.service.inspections import find_kept
+from assistant.service.inspections import find_kept, look_up
 from assistant.service.problems import Problem, failure_response, problem_response
 from assistant.service.schemas import AskBody
 from assistant.service.state import Service
@@ -55,6 +55,8 @@ async def ask(request: Request, service: Served, caller: Operator) -> StreamingR
     if not body.question.strip():
         raise Problem(422, "The question is empty")
     inspections = [(await find_kept(service, id)).inspection for id in body.inspections]
+    with suppress(Problem):  # the records do not answer: what is known is answered from
+        inspections = await look_up(service, lambda: [service.drift.warned(one) for one in inspections])
     if body.picture is not None and len(inspections) != 1:
         raise Problem(422, "A picture belongs to a question about a single inspection")
     prompt = await run_in_threadpool(_prompt, service, sent, inspections)

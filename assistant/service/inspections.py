@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +16,8 @@ from starlette.concurrency import run_in_threadpool
 
 from assistant.errors import LooktwiceError
 from assistant.inspection import EARLIER_NAMES, Inspection, Outcome, present_name, rank_unrated
+from assistant.products.pairs import draw_pairs
+from assistant.products.product import Product
 from assistant.products.summary import ProductRow
 from assistant.records import entries
 from assistant.records.agreement import SignOff
@@ -47,7 +51,8 @@ async def inspect(request: Request, response: Response, service: Served, caller:
     """Inspect one or more pictures; one that cannot be read becomes a row with status "error"."""
     upload = await read_upload(request, InspectOptions, InspectBody, service.settings.most_pictures)
     warnings = [_RENAMED] if upload.options.mode in EARLIER_NAMES else []
-    inspections = await _watch(service, await _inspect(request, service, upload), upload.options.group)
+    found, pairs = await _inspect(request, service, upload)
+    inspections = await _watch(service, found, upload.options.group)
     lot = upload.options.lot
     ids = await run_in_threadpool(lambda: [service.records.add(row, lot) for row in inspections])
     for row in inspections:
@@ -57,7 +62,8 @@ async def inspect(request: Request, response: Response, service: Served, caller:
     if warnings:
         response.headers["Warning"] = ", ".join(warnings)
     fresh = (
-        row_of(id, row, lot, False if row.product else None) for id, row in zip(ids, inspections, strict=True)
+        row_of(id, row, lot, False if row.product else None, pairs=drawn)
+        for id, row, drawn in zip(ids, inspections, pairs, strict=True)
     )
     return InspectionRows(inspections=list(fresh))
 
@@ -125,9 +131,12 @@ def row_of(
     lot: str | None,
     outdated: bool | None = None,
     sign_off: SignOff | None = None,
+    pairs: Mapping[str, str] | None = None,
 ) -> InspectionRow:
     """An inspection as it is sent; ValidationError for one that no version can have made."""
     beside = {"id": id, "lot": lot, "outdated": outdated, "sign_off": vars(sign_off) if sign_off else None}
+    if pairs:
+        beside["pairs"] = dict(pairs)
     return InspectionRow.model_validate(inspection.to_dict() | beside)
 
 
@@ -150,8 +159,10 @@ def _any_row_of(kept: StoredInspection, states: Mapping[str, ProductRow]) -> Ins
         return row_of(kept.id, unread, None)
 
 
-async def _inspect(request: Request, service: Service, upload: Upload[InspectOptions]) -> list[Inspection]:
-    """One Inspection a picture, named as the pictures are."""
+async def _inspect(
+    request: Request, service: Service, upload: Upload[InspectOptions]
+) -> tuple[list[Inspection], list[dict[str, str]]]:
+    """One Inspection a picture, named as the pictures are, and its regions beside good parts where asked for."""
     options, pictures = upload.options, upload.pictures["pictures"]
     product = await run_in_threadpool(service.products.get, options.product) if options.product else None
     arguments = InspectArguments(
@@ -172,8 +183,22 @@ async def _inspect(request: Request, service: Service, upload: Upload[InspectOpt
         raise busy("Too many pictures are waiting") from None
     results = await wait_for_all(request, futures)
     rows = iter(_settle(results, [len(some) for some in files if some]))
-    named = [_named(picture, None if picture.fault else next(rows)) for picture in pictures]
-    return rank_unrated(named)  # pictures of other requests were looked at in the same call
+    found = [None if picture.fault else next(rows) for picture in pictures]
+    named = [_named(picture, row) for picture, row in zip(pictures, found, strict=True)]
+    pairs: list[dict[str, str]] = [{} for _ in found]
+    if options.pairs and product:
+        pairs = await run_in_threadpool(lambda: [_encode_pairs(row, product) if row else {} for row in found])
+    return rank_unrated(named), pairs  # pictures of other requests were looked at in the same call
+
+
+def _encode_pairs(inspection: Inspection, product: Product) -> dict[str, str]:
+    """The regions of a picture beside good parts: PNG files in base64, by their ids."""
+    encoded = {}
+    for region, drawn in draw_pairs(inspection, product).items():
+        file = io.BytesIO()
+        drawn.save(file, "PNG")
+        encoded[region] = base64.b64encode(file.getvalue()).decode()
+    return encoded
 
 
 def _check(arguments: InspectArguments) -> None:

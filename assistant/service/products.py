@@ -219,6 +219,7 @@ def _learn(service: Service, caller: Caller, upload: Upload[LearnOptions]) -> Pr
             tiles=options.tiles,
             memory=options.memory,
             aligned=options.aligned,
+            registered=options.registered,
             roi=_mask(upload.one("roi")),
             ignore=_mask(upload.one("ignore")),
             target_false_alarm=options.target_false_alarm,

@@ -107,6 +107,7 @@ class InspectOptions(WindowOptions):
     zero_shot_limits: bool = False
     lot: Lot | None = None
     group: Annotated[Lot | None, Field(description="A word for the camera, the light or the lot.")] = None
+    pairs: Annotated[bool, Field(description="Whether regions come beside good parts, as pictures.")] = False
 
 
 class InspectBody(InspectOptions):
@@ -195,6 +196,14 @@ _REGION = {
     "position": "left",
     "severity": "moderate",
     "defect_types": [],
+    "reference": {
+        "id": 2,
+        "name": "good.png",
+        "digest": "3f9a0c51",
+        "box": [44, 56, 76, 90],
+        "distance": 0.52,
+        "moved": [4, 0],
+    },
 }
 _EVIDENCE = {
     "method": "conformal",
@@ -246,7 +255,8 @@ class InspectionRow(BaseModel):
     One with the verdict "unrated" has a score and no limits; `rank` is its place among those of the request and
     their number, 1 being the strangest, and `evidence.origin` says what to do for a decision. `outdated`: the
     product has other limits now; null without a product, or where it is gone. `sign_off` is what a person decided,
-    and changes nothing else.
+    and changes nothing else. `pairs`, where they were asked for, are PNG files in base64 by the ids of regions:
+    the region, the same place on a good part, and their difference.
     """
 
     model_config = _given(_INSPECTION)
@@ -280,6 +290,7 @@ class InspectionRow(BaseModel):
     rank: tuple[int, int] | None = None
     window: Window | None = None
     group: str = ""
+    pairs: dict[str, str] = {}
 
 
 class InspectionRows(BaseModel):

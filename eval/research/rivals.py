@@ -1,10 +1,11 @@
-"""Ours beside anomalib's PatchCore and PaDiM on the same features, references and pictures.
+"""Ours beside anomalib's PatchCore and PaDiM and rivals that are restated here, on the same features and pictures.
 
     python -m assistant.eval.research.rivals export OUT elpv:mono DIR ... # pictures and our own scores
     PYTHON -P eval/research/rivals_anomalib.py OUT # theirs, in an environment of its own
-    python -m assistant.eval.research.rivals report OUT # both in one table
+    python -m assistant.eval.research.rivals restated OUT # RAD, MH-PatchCore and SuperADD
+    python -m assistant.eval.research.rivals report OUT # all in one table
 
-All three go on where they were stopped. This module knows nothing of how a rival works or of any metric.
+All go on where they were stopped. This module knows nothing of how a rival works or of any metric.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
+from skimage.measure import block_reduce
 
 from assistant.commands import console
 from assistant.errors import LooktwiceError
 from assistant.eval.benchmark import SIDE
 from assistant.eval.datasets import Dataset, open_datasets
+from assistant.eval.metrics import verdict_rates
 from assistant.eval.research.rivals_anomalib import (
     TIMED,
     Job,
@@ -37,19 +40,26 @@ from assistant.eval.research.rivals_anomalib import (
     write_run,
 )
 from assistant.eval.research.rivals_report import OURS, report_rivals, to_markdown
+from assistant.eval.research.rivals_restated import SIDE as SIDE_OF_MAPS
+from assistant.eval.research.rivals_restated import SuperAdd, make_rivals
 from assistant.images.geometry import to_picture
 from assistant.images.load import load_image
 from assistant.models.cache import bundle_folder
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
+    from assistant.models.backbone import Backbone
     from assistant.products.product import Product
 
 SCHEMA = 1
 SHOTS = (1, 2, 4, 8)
 PRELOAD = ("assistant.inspector", "openvino", "safetensors.torch")
 
-app = typer.Typer(add_completion=False, help="Ours beside PatchCore and PaDiM of anomalib.")
+LISTED = {"reference": "references", "test": "labels"}
+COARSE = 64
+"""Maps of the rivals that are restated here are kept at this many pixels a side."""
+
+app = typer.Typer(add_completion=False, help="Ours beside PatchCore, PaDiM, RAD, MH-PatchCore and SuperADD.")
 
 
 def export_rivals(
@@ -165,6 +175,41 @@ def _score(inspector: Inspector, dataset: Dataset, folder: Path, shots: Sequence
         write_run(run_path(folder, OURS, *draw), into, onto)
 
 
+def score_restated(backbone: Backbone, folder: Path, shots: Sequence[int], seeds: int) -> None:
+    """Score and map an exported set by every rival that is restated here; a run that is there is not repeated.
+
+    `runs/superadd-K-SEED.rates.json` has the overkill and escape at SuperADD's own limit, from two references on.
+    """
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    last = "superadd_all"
+    missing = [d for d in itertools.product(shots, range(seeds)) if not run_path(folder, last, *d).is_file()]
+    if not missing:
+        return
+    names = [f"{kind}/{i}" for kind in ("reference", "test") for i in range(len(index[LISTED[kind]]))]
+    seen = {}
+    with console.progress(f"{folder.name}, features", len(names)) as step:
+        for name, planes in read_pictures(folder, names).items():
+            seen[name] = [layer[0].float() for layer in backbone.encode_image(planes[None]).layers]
+            step.advance()
+    with console.progress(f"{folder.name}, restated", len(missing)) as step:
+        for shot, seed in missing:
+            references = [seen[f"reference/{i}"] for i in index["draws"][seed][:shot]]
+            for name, rival in make_rivals(references).items():
+                found = [rival.see(seen[f"test/{i}"]) for i in range(len(index["labels"]))]
+                if name == last and shot > 1:
+                    limit = SuperAdd.limit(references)
+                    called = ["defect" if float(one.map.max()) > limit else "good" for one in found]
+                    rates = verdict_rates(index["labels"], called)
+                    write_json(
+                        folder / "runs" / f"superadd-{shot}-{seed}.rates.json",
+                        {"overkill": rates.overkill, "escape": rates.escape},
+                    )
+                small = [block_reduce(one.map.numpy(), SIDE_OF_MAPS // COARSE, np.mean) for one in found]
+                maps = small if index["outlined"] else []
+                write_run(run_path(folder, name, shot, seed), [one.score for one in found], maps)
+            step.advance()
+
+
 def time_ours(job: Job) -> Timing:
     """Time an inspection from the tensor to the score and the full map; runs in a process of its own."""
     before = peak_memory()
@@ -193,6 +238,7 @@ def export(
     datasets: Annotated[list[str], typer.Argument(help="As for `looktwice eval`.")],
     limit: Annotated[int, typer.Option(help="Test pictures a set at most.")] = 160,
     seeds: Annotated[int, typer.Option(help="Draws of references.")] = 5,
+    shots: Annotated[list[int] | None, typer.Option(help="References: --shots 1 --shots 4.")] = None,
     bundle: str = "pocket",
 ) -> None:
     """Write the pictures for the rivals, and score and time ours."""
@@ -200,14 +246,26 @@ def export(
 
     inspector = Inspector.from_pretrained(bundle, device="cpu")
     found = open_datasets(datasets)
-    export_rivals(inspector, found, out, seeds=seeds, limit=limit)
+    wanted = tuple(shots or SHOTS)
+    export_rivals(inspector, found, out, shots=wanted, seeds=seeds, limit=limit)
     folders = sorted(path.parent for path in out.glob("*/index.json"))
     jobs = [
         (path, Job(out, folder, None, k))
-        for folder, k in itertools.product(folders, SHOTS)
+        for folder, k in itertools.product(folders, wanted)
         if not (path := time_path(folder, OURS, k)).is_file()
     ]
     time_methods(time_ours, jobs, PRELOAD)
+
+
+@app.command()
+def restated(out: Path) -> None:
+    """Score the rivals that are restated here on every exported set."""
+    from assistant.models.backbone import Backbone
+
+    settings = json.loads((out / "settings.json").read_text(encoding="utf-8"))
+    backbone = Backbone.load(settings["bundle"], device="cpu")
+    for path in sorted(out.glob("*/index.json")):
+        score_restated(backbone, path.parent, settings["shots"], settings["seeds"])
 
 
 @app.command()

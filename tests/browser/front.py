@@ -112,9 +112,9 @@ class Front:
         """What it has said so far."""
         return (self.folder / "server.log").read_text()
 
-    def part(self, name: str, number: int, *, defect: bool = False, mark: bool = False) -> str:
-        """The file of a generated drilled plate, `mark`ed with chalk or not."""
-        pixels = draw_part(EXAMPLES[0], number, defect).copy()
+    def part(self, name: str, number: int, *, defect: bool = False, mark: bool = False, light: float = 1.0) -> str:
+        """The file of a generated drilled plate, `mark`ed with chalk or not, in so much of the usual light."""
+        pixels = (draw_part(EXAMPLES[0], number, defect) * light).astype("uint8")
         if mark:
             pixels[148:172, 206:262] = (235, 235, 225)
         path = self.folder / "parts" / name

@@ -1,4 +1,4 @@
-"""The pictures of the front end in docs/screens: `python tests/browser/take_screens.py`.
+"""The pictures of the front end in docs/screens: `python tests/browser/take_screens.py [PLACE ...]`.
 
 Each place in use, in light, in dark and on a phone, on generated pictures; needs the pocket bundle and Chromium.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,24 +22,33 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "device_scale_factor": 1},
 }
-PRODUCT = "drilled plate"
+PRODUCT, DIMMED = "drilled plate", "drilled plate at night"
+LAMP = "camera 2"
 COLORS = 192  # of an octree, which keeps rare ones: a line of one colour is one of them
 
 
-def main() -> None:
-    """Take all of them."""
+def main(*wanted: str) -> None:
+    """Take those of some places, such as "history", or all of them."""
     if why := what_is_missing():
         sys.exit(why)
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _front(Path(folder)) as front:
         with open_browser() as browser:
             _prepare(browser, front)
-            for look, how in LOOKS.items():
-                page = browser.new_context(**how).new_page()
-                for place, show in SHOWN.items():
-                    show(page, front)
-                    _take(page, f"{place.lower()}-{look}")
-                page.context.close()
+            _take_all(browser, front, SHOWN, wanted)
+            if not wanted or "drift" in wanted:
+                _let_a_lamp_fail(front)  # last: from here on every place says so
+                _take_all(browser, front, {"Drift": _show_drift}, wanted)
+
+
+def _take_all(browser: Any, front: Front, shown: dict[str, Any], wanted: Sequence[str]) -> None:
+    for look, how in LOOKS.items():
+        page = browser.new_context(**how).new_page()
+        for place, show in shown.items():
+            if not wanted or place.lower() in wanted:
+                show(page, front)
+                _take(page, f"{place.lower()}-{look}")
+        page.context.close()
 
 
 @contextmanager
@@ -67,6 +76,43 @@ def _prepare(browser: Any, front: Front) -> None:
     panel.get_by_role("button", name="Start batch").click()
     expect(page.locator("#standing")).to_contain_text("pictures are done")
     page.close()
+
+
+def _let_a_lamp_fail(front: Front) -> None:
+    """A second product, whose last parts were inspected under less and less light."""
+    references = [front.part(f"night {i:02d}.png", 400 + i) for i in range(12)]
+    front.run("learn", DIMMED, *(word for one in references for word in ("--references", one)))
+    parts = [front.part(f"N-{i:03d}.png", 420 + i, light=1 - 0.01 * i) for i in range(60)]
+    front.run("batch", *parts, "--product", DIMMED, "--group", LAMP)
+
+
+def _show_drift(page: Any, front: Front) -> None:
+    panel = visit(page, front)
+    panel.get_by_role("button", name="Settings").click()
+    panel.get_by_label("Camera or light").fill(LAMP)
+    panel = inspect(page, [front.part("N-061.png", 481, light=0.5)], DIMMED)
+    page.locator("#inspect-drift .drift").wait_for()
+    ask(panel, "What should I do with it?")
+
+
+def _show_sign_off(page: Any, front: Front) -> None:
+    visit(page, front, "Batch")
+    page.locator("#runs button").first.click()
+    page.get_by_label("review", exact=True).check()
+    page.locator("#worst button", has_text="A-205.png").click()
+    picked = page.locator("#picked")
+    picked.locator(".badge").wait_for()
+    picked.locator(".overlay img").first.wait_for()
+    if not picked.get_by_role("button", name="Withdraw").is_visible():
+        for name, what, why in (
+            ("Bo", "defect", "are the holes too far up?"),
+            ("Ann", "good", "measured: they are in place"),
+        ):
+            picked.get_by_label("Your decision: why").fill(why)
+            picked.get_by_label("Your name").fill(name)
+            picked.get_by_role("button", name=f"Sign off as {what}").click()
+            picked.locator(".sign-off b", has_text=why).wait_for()
+        ask(picked, "What should I do?")
 
 
 def _show_inspect(page: Any, front: Front) -> None:
@@ -133,6 +179,7 @@ SHOWN = {
     "What-if": _show_what_if,
     "Check": _show_check,
     "Batch": _show_batch,
+    "Sign-off": _show_sign_off,
     "History": _show_history,
 }
 
@@ -150,4 +197,4 @@ def _take(page: Any, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -54,3 +54,31 @@ def test_sound_parts_say_nothing(run, lamp):
 def test_a_group_is_a_word(run, lamp, command):
     status, _, err = run(command, lamp / "sound", "--product", "cloth", "--group", "x" * 101)
     assert status and "A group has a name of at most 100 printable characters." in err
+
+
+def test_advice_about_a_part_of_a_drifted_product_sends_nothing_on(run, lamp):
+    part = lamp / "sound" / "002.png"
+
+    def advise(*more):
+        status, said, err = run("ask", part, "What shall I do with it?", "--product", "cloth", *more)
+        assert status == 0, err
+        return said
+
+    assert "no longer holds" not in advise()
+    run("inspect", lamp / "dark", "--product", "cloth", "--group", "line 2", "--history")
+    assert "no longer holds" not in advise(), "other parts changed"
+    said = advise("--group", "line 2")
+    assert "The product has drifted, so its limit no longer holds." in said and "et it pass" not in said
+    _, out, err = run("inspect", part, "--product", "cloth", "--group", "line 2")
+    assert "has changed" in json.loads(out)["notices"][-1] and "has changed" in err
+    assert json.loads(run("history", "drift", "cloth", "--json")[1])[0]["parts"] == 120, "nothing of it is kept"
+
+
+def test_an_inspection_of_the_history_is_told_with_what_has_drifted_since(run, lamp, monkeypatch):
+    run("inspect", lamp / "dark", "--product", "cloth", "--history")
+    rows = [json.loads(line) for line in run("history", "list", "--last", "200")[1].splitlines()]
+    first = next(row for row in rows if row["path"].endswith("015.png"))
+    assert not any("has changed" in notice for notice in first["notices"])
+    page = lamp / "one.html"
+    run("history", "show", first["id"], "--report", page)
+    assert "no longer holds" in page.read_text()

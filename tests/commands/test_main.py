@@ -102,7 +102,7 @@ def test_a_learned_product_is_used_listed_and_forgotten(run, folders):
     assert status == 0 and json.loads(out)["product"] == "cloth"
     status, out, _ = run("ask", folders / "new" / "b.png", "Is it defective?", "--product", "cloth")
     assert status == 0 and "verdict" in out
-    assert "cloth" not in run("products", "--remove", "cloth")[1]
+    assert "cloth" not in run("products", "--remove", "cloth", "--yes")[1]
 
 
 def test_a_trained_memory_is_learned_and_used(run, folders, train_lookup):
@@ -190,7 +190,8 @@ def test_masks_and_limits_are_set_anew(run, folders, good):
             ["learn", "x", "--references", "good", "--aligned", "--views", "turns"],
             "either lie alike or at any angle",
         ),
-        (["eval", "mmad", "x", "--memory", "trained"], "leave out --shots, --mode, --views and --memory"),
+        (["eval", "mmad", "x", "--memory", "trained"], "leave out --shots, --mode, --draw, --views and --memory"),
+        (["eval", "x", "--draw", "last"], "drawn at random or first"),
         (["teach", "nothing", "--undo"], "no product"),
         (["teach", "x", "--undo", "--recalibrate"], "one kind of thing at a time"),
         (["teach", "x", "--good", "good", "--label", "y"], "belong to --defect"),

@@ -74,7 +74,7 @@ def test_results_by_an_earlier_state_of_a_product_are_marked(run, inspected):
     assert marks() == {True} and json.loads(run("history", "show", 1)[1])["outdated"] is True
     run("teach", "cloth", "--undo")
     assert marks() == {False}
-    run("products", "--remove", "cloth")
+    run("products", "--remove", "cloth", "--yes")
     assert marks() == {None}
 
 

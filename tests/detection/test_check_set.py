@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 from assistant.detection.calibration import NARROWEST, Calibration, calibrate
 from assistant.detection.check_set import REVIEW_COST, CheckSet, Share, cheapest_limits
+from assistant.detection.prior import Prior
 from assistant.errors import CalibrationError
 from assistant.inspection import Inspection
 
@@ -118,6 +119,14 @@ def test_what_is_recommended_is_kept_with_what_it_rests_on():
     assert Calibration.from_dict(json.loads(json.dumps(kept.to_dict()))) == kept
     moved = kept.at(0.2)  # another target is set by the curve of the good parts that were checked
     assert moved.method == "predictive" and moved.threshold != kept.threshold
+
+
+@pytest.mark.parametrize("prior", [Prior(spread=0.02, freedom=30.0), Prior(spread=0.3, between=2.0)])
+def test_the_curve_of_kept_limits_follows_what_other_products_teach(prior):
+    found = check_set([0.25, 0.26, 0.3, 0.31], [0.9, 1.0, 0.28], prior=prior)
+    kept, curve = found.calibrated, calibrate([0.25, 0.26, 0.3, 0.31], prior=prior)
+    assert [kept.p_value(s) for s in (0.27, 0.4, 0.7)] == [curve.p_value(s) for s in (0.27, 0.4, 0.7)]
+    assert kept.p_value(0.4) != check_set([0.25, 0.26, 0.3, 0.31], [0.9]).calibrated.p_value(0.4)
 
 
 def test_limits_that_nothing_betters_stay():

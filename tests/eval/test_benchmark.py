@@ -148,6 +148,15 @@ def test_each_picture_is_looked_at_once_for_all_draws(dataset: Dataset) -> None:
     assert len(set(oracle.learned)) == 6, "different seeds draw different references"
 
 
+def test_the_first_references_are_those_of_the_folder(dataset: Dataset, tmp_path: Path) -> None:
+    oracle = Oracle(SCORES)
+    run_benchmark(oracle, [dataset], shots=(1, 2), seeds=2, draw="first", out=tmp_path / "first.json")
+    names = [sample.image.name for sample in dataset.train_good]
+    assert oracle.learned == [(names[0],), (names[1],), tuple(names[:2]), tuple(names[2:4])]
+    with pytest.raises(LooktwiceError, match="draw"):
+        run_benchmark(oracle, [dataset], shots=(1, 2), seeds=2, out=tmp_path / "first.json")
+
+
 def test_products_are_learned_as_was_asked(dataset: Dataset) -> None:
     asked: list[LearnConfig] = []
 

@@ -146,6 +146,13 @@ def test_seeds_draw_differently():
 def test_more_references_than_pictures(k):
     with pytest.raises(DatasetError, match="made has 6 good training pictures"):
         made().references(k)
+    with pytest.raises(DatasetError, match="made has 6 good training pictures"):
+        made().consecutive(k)
+
+
+def test_consecutive_references_follow_each_other_and_end_with_the_folder():
+    names = [[s.image.name for s in made(train=7).consecutive(3, number)] for number in range(4)]
+    assert names == [["t0", "t1", "t2"], ["t3", "t4", "t5"], ["t4", "t5", "t6"], ["t4", "t5", "t6"]]
 
 
 def test_limit_keeps_proportions_and_order():

@@ -2,6 +2,7 @@
 
 import html
 import io
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -280,8 +282,8 @@ def test_uploads_of_one_name_are_all_kept_and_strays_go(batches, tmp_path, good)
 
 
 def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, batches):
-    shown = handlers.start([{"path": path} for path in uploads], "", "", False, "<i>L</i>")
-    assert shown[:2] == [None, "all"] and len(shown) == 15
+    shown = handlers.start([{"path": path} for path in uploads], "", "", False, "<i>L</i>", group=" lamp  2")
+    assert shown[:2] == [None, "all"] and len(shown) == 16
     run = shown[2]
     batches.worker.join(30)
     done = handlers.show(run, "all", ())
@@ -294,7 +296,8 @@ def test_the_screen_shows_what_is_done_and_escapes_names(handlers, uploads, batc
     verdicts = [row.inspection.verdict for row in batches.view(run, "all").worst]
     assert re.findall(r'<i class="(\w+)">\1</i><b>', done[7]) == verdicts
     assert "<b>broken.png</b> is not a PNG" in done[8] and "&lt;i&gt;L" in done[9]
-    assert done[10].active is False
+    assert done[10].active is False and not done[11].visible
+    assert {row.inspection.group for row in batches.view(run, "all").worst} == {"lamp 2"}
     same = handlers.show(run, "all", done[1])
     assert same[7] == gr.skip(), "a gallery that would show the same is left alone"
 
@@ -386,7 +389,7 @@ def test_two_visitors_look_at_different_runs(handlers, uploads, batches):
 @pytest.mark.parametrize("data", [None, {}, {"id": ["x"]}, {"id": "'; DROP TABLE looktwice_runs; --"}, []])
 def test_a_run_that_is_not_there_is_one_sentence(handlers, data):
     shown = handlers.open("all", SimpleNamespace(_data=data))
-    assert len(shown) == 13 and shown[0] == "" and ("no run" in shown[2] or shown[2] == batch_show.NO_RUN)
+    assert len(shown) == 14 and shown[0] == "" and ("no run" in shown[2] or shown[2] == batch_show.NO_RUN)
 
 
 def test_files_are_taken_away_from_the_servers_own_folder(handlers, uploads, batches):
@@ -461,6 +464,23 @@ def test_bars_of_a_histogram_stand_on_each_other_to_one_scale():
     assert kind == "defect" and left == same and int(tall) == 78
     assert (int(low), int(high)) == (13, 26)
     assert re.findall(r'class="count"[^>]*>(\d+)<', svg) == ["300"], "of large counts only the largest has room"
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("parts", [12, 60, 400, 5000])
+def test_counts_of_bars_do_not_overlap_on_a_narrow_screen_and_no_bar_is_thin(seed, parts):
+    random = np.random.default_rng(seed)
+    scores = np.exp(random.normal(-1.8, 0.02 + 0.1 * seed, parts)).tolist()
+    svg = draw_histogram({"good": scores}, {"threshold": 0.6, "review": 0.2})
+    narrow, digit = 250, 7.7  # pixels: the least width of a chart, and how wide a digit is
+    widths = [narrow * float(w) / 100 for w in re.findall(r'<rect [^>]*width="([0-9.]+)%"', svg)]
+    assert min(widths) >= 8
+    told = re.findall(r'class="count" x="([0-9.]+)%" y="(\d+)"[^>]*>([0-9,]+)<', svg)
+    assert told
+    boxes = [(narrow * float(x) / 100, int(y), digit * len(text) / 2) for x, y, text in told]
+    for (left, high, half), (right, other, more) in itertools.combinations(boxes, 2):
+        assert right - left >= half + more or abs(high - other) >= 12
+    assert svg.index("<rect") < svg.index('class="threshold"') < svg.index('class="count"')
 
 
 def test_a_listing_is_text_with_a_button_a_row():

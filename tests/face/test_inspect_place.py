@@ -180,8 +180,8 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp
     chats = [chat for _, chat, _ in ResultHandlers(shared).ask("why?", shown)]
     assert [chat[-1]["content"] for chat in chats] == ["One.", 'One. Two.<div class="told">Note.</div>']
     assert [len(chat) for chat in chats] == [3, 3]
-    ((found, _, before, file),) = asked
-    assert (found, Path(file).name) == (shown.inspection, "a.png")
+    ((found, _, before, file, against),) = asked
+    assert (found, Path(file).name, against) == (shown.inspection, "a.png", None)
     assert before == [(words.OPENING, f"a.png [R1] 0: {words.OPENING}")]
     kept = history.turns(shown.kept)
     assert [turn.question for turn in kept] == [words.OPENING, "why?"]
@@ -294,7 +294,7 @@ def test_a_doubtful_good_part_is_taught_by_a_button_of_its_own(shared, stub, pic
 
 def test_limits_of_other_products_decide_only_where_they_are_asked_to(shared, stub, picture):
     path = picture("a.png")
-    InspectHandlers(shared).inspect(uploads(path), None, "", *LOOK, True, Session())
+    InspectHandlers(shared).inspect(uploads(path), None, "", *LOOK, True, "", Session())
     session = inspect(shared, path)
     assert stub.shipped == [True, False] and not session.shipped
 
@@ -499,13 +499,13 @@ def test_a_result_whose_picture_is_gone_shows_its_preview(shared, picture):
 def test_a_failure_and_other_pictures_clear_the_old_result(shared, picture, tmp_path):
     handlers = InspectHandlers(shared)
     path = picture("a.png")
-    values = handlers.inspect(uploads(path), None, "", *LOOK, False, Session())
+    values = handlers.inspect(uploads(path), None, "", *LOOK, False, "", Session())
     assert values[0].results and values[1].inspection.path == "a.png"
     kept = handlers.forget(uploads(path), values[0])
     assert len(kept) == len(values) and all(one == gr.skip() for one in kept)
     gone = handlers.forget(uploads(picture("b.png")), values[0])
     assert not gone[0].results and gone[1] is None and gone[2] == WELCOME
-    failed = handlers.inspect(uploads("/etc/passwd"), None, "", *LOOK, False, values[0])
+    failed = handlers.inspect(uploads("/etc/passwd"), None, "", *LOOK, False, "", values[0])
     assert not failed[0].results and "NO RESULT" in failed[2]
 
 
@@ -550,6 +550,6 @@ def test_a_planted_defect_is_small_and_seen():
 def test_an_example_is_inspected_with_its_own_references(shared, stub):
     pictures, references, product = InspectHandlers(shared).try_example(card(examples.EXAMPLES[1]))
     values = InspectHandlers(shared).inspect(
-        uploads(*pictures), [{"path": path} for path in references], product, *LOOK, False, Session()
+        uploads(*pictures), [{"path": path} for path in references], product, *LOOK, False, "", Session()
     )
     assert len(values[0].results) == 2 and len(stub.learned[0]) == examples.REFERENCES

@@ -53,7 +53,7 @@ def upload(uploads):
 def cloth(place, upload, good):
     """What the page shows after "cloth" was learned from four pictures."""
     given = [upload(good(i), f"good{i}.png") for i in range(4)]
-    return place.learn(SeenProduct(), "cloth", "plain", given, quiet)
+    return place.learn(SeenProduct(), "cloth", "find out", given, quiet)
 
 
 def quiet(fraction, desc):
@@ -105,20 +105,46 @@ def test_a_product_is_learned_kept_and_shown(place, cloth):
     [("", 1, "a name first"), ("a/b", 1, "cannot be a product"), ("cloth", 0, "at least one picture")],
 )
 def test_what_cannot_be_learned_is_one_sentence(place, upload, good, name, count, sentence):
-    update = place.learn(SeenProduct(), name, "plain", [upload(good(0), "a.png")] * count, quiet)
+    update = place.learn(SeenProduct(), name, "find out", [upload(good(0), "a.png")] * count, quiet)
     assert set(update) == {place.view.said} and sentence in said(place, update)
     assert place.shared.inspector.store.names() == []
 
 
+@pytest.mark.parametrize(
+    ("lying", "aligned", "views", "told"),
+    [
+        ("always alike", True, "plain", "Parts lie alike in every picture"),
+        ("at any angle", False, "turns", "Parts may lie at any angle."),
+        ("also mirrored", False, "flips", "Parts may be mirrored."),
+    ],
+)
+def test_how_parts_lie_is_learned_and_told_as_it_was_said(place, upload, good, lying, aligned, views, told):
+    parts = [upload(good(i), f"part {i}.png") for i in range(2)]
+    update = place.learn(SeenProduct(), "cloth", lying, parts, quiet)
+    product = kept(place)
+    assert (product.aligned, product.views) == (aligned, views)
+    assert told in update[place.view.facts] and "anywhere" not in update[place.view.facts]
+    assert told in place.open(SeenProduct(), "cloth")[place.view.facts], "and so it is on another day"
+
+
+def test_a_part_that_stands_before_no_plain_ground_has_no_pose_to_be_found(place, upload, good):
+    for lying, why in (
+        ("at any angle, on plain ground", "before a plain ground"),
+        ("upside down", "how parts lie"),
+    ):
+        update = place.learn(SeenProduct(), "cloth", lying, [upload(good(0), "part.png")], quiet)
+        assert why in said(place, update) and place.shared.inspector.store.names() == []
+
+
 def test_a_name_is_taken_once(place, cloth, upload, good):
-    update = place.learn(SeenProduct(), "cloth", "plain", [upload(good(9), "other.png")], quiet)
+    update = place.learn(SeenProduct(), "cloth", "find out", [upload(good(9), "other.png")], quiet)
     assert "There is a product &#x27;cloth&#x27; already" in said(place, update)
     assert len(kept(place).references) == 4
 
 
 def test_only_uploads_are_learned(place):
     for path in ("/etc/passwd", place.shared.uploads):  # nor all that others uploaded
-        update = place.learn(SeenProduct(), "cloth", "plain", [{"path": path}], quiet)
+        update = place.learn(SeenProduct(), "cloth", "find out", [{"path": path}], quiet)
         assert "Only a picture that was uploaded" in said(place, update)
 
 
@@ -126,7 +152,7 @@ def test_only_uploads_are_learned(place):
 
 
 def test_good_pictures_are_added_and_taken_back(place, cloth, upload, good):
-    added = place.learn(seen(place, cloth), "", "plain", [upload(good(7), "new <b>.png")], quiet)
+    added = place.learn(seen(place, cloth), "", "find out", [upload(good(7), "new <b>.png")], quiet)
     assert len(kept(place).references) == 5
     assert given(added, place.view.choice.undo)["value"].startswith("Undo the good part new")
     before = seen(place, cloth)
@@ -138,7 +164,7 @@ def test_several_good_pictures_are_taken_back_at_once(place, cloth, upload, good
     told = []
     more = [upload(good(i), f"more{i}.png") for i in (7, 8)]
     added = place.learn(
-        seen(place, cloth), "", "plain", more, lambda fraction, desc: told.append((fraction, desc))
+        seen(place, cloth), "", "find out", more, lambda fraction, desc: told.append((fraction, desc))
     )
     assert told == [
         (0, "Learning picture 1 of 2"),
@@ -152,12 +178,12 @@ def test_several_good_pictures_are_taken_back_at_once(place, cloth, upload, good
     broken = {"path": more[0]["path"].replace("more7", "broken")}
     with open(broken["path"], "w") as file:
         file.write("no picture")
-    failed = place.learn(seen(place, back), "", "plain", [more[0], broken], quiet)
+    failed = place.learn(seen(place, back), "", "find out", [more[0], broken], quiet)
     assert "broken.png" in said(place, failed) and SeenProduct.of(kept(place)) == seen(place, cloth)
 
 
 def test_a_known_picture_changes_nothing_and_says_so(place, cloth, upload, good):
-    again = place.learn(seen(place, cloth), "", "plain", [upload(good(0), "again.png")], quiet)
+    again = place.learn(seen(place, cloth), "", "find out", [upload(good(0), "again.png")], quiet)
     assert "Nothing changed" in said(place, again) and len(kept(place).references) == 4
 
 
@@ -165,7 +191,7 @@ def test_pictures_that_are_hardly_good_are_taught_by_a_button_of_their_own(place
     bad = [upload(planted(good(30), 0.4, 0.6)[0], "odd <b>.png")]
     doubt, now = place.view.choice.doubt, seen(place, cloth)
     for _ in range(2):
-        asked = place.learn(now, "", "plain", bad, quiet)
+        asked = place.learn(now, "", "find out", bad, quiet)
         assert given(asked, doubt.form)["visible"] and "odd &lt;b&gt;.png scores" in asked[doubt.line]
         assert "Nothing has changed yet" in asked[doubt.line] and len(kept(place).references) == 4
         now = seen(place, asked)

@@ -59,7 +59,9 @@ def _compare(
         right = record.threshold if value == "threshold" else record.review_threshold
     if operator == "has":
         return str(value) in str(left)
-    if quantity == "verdict" and record.outcome in ("unrated", "error"):
+    if quantity == "verdict" and (
+        record.outcome == "error" or (record.outcome == "unrated" and value in ("good", "defect"))
+    ):
         return None
     if quantity == "place" and left != right and str(right) in str(left).split():
         return None  # "at the top" of what lies in the top left may be called either

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assistant.inspection import Inspection, Region
+from assistant.inspection import GoodPlace, Inspection, Region
 from assistant.language.captioned_pictures import CROPS, MOST, NARROWEST, show
 from assistant.language.explainer import Subject
+from assistant.products.pairs import Pair
 
 
 def region(n, box):
@@ -49,17 +50,6 @@ def test_one_inspection_is_shown_whole_boxed_compared_and_enlarged(pixels, good)
     assert all(picture.mode == "RGB" and max(picture.size) <= 600 for _, picture in views)
     assert views[0][1].size == (600, 450) and views[2][1].size == (160, 160)
     assert np.abs(np.asarray(views[0][1], float) - np.asarray(views[1][1], float)).max() > 100
-
-
-def test_a_region_is_followed_by_its_place_on_a_good_part(pixels, good):
-    shown = subject(pixels, (100, 50, 160, 90), (300, 50, 360, 90))
-    views = show((replace(shown, good={"R2": good(3)}),))
-    assert [caption for caption, _ in views][2:] == [
-        "Region [R1] enlarged, with its surroundings.",
-        "Region [R2] enlarged, with its surroundings.",
-        "The same place on a good part, for [R2].",
-    ]
-    assert (np.asarray(views[-1][1]) == good(3)).all()
 
 
 def test_a_region_is_cut_out_at_full_resolution(pixels):
@@ -105,3 +95,16 @@ def test_a_picture_of_another_inspection_is_a_mistake(good):
         show((Subject(inspection(10, 10), good(1)),))
     with pytest.raises(ValueError, match="shows nothing"):
         show((subject(good(1)),), side=5)
+
+
+def test_a_region_with_a_counterpart_is_shown_beside_it(pixels, good):
+    boxes = [(100, 50, 160, 90), (700, 300, 820, 380)]
+    place = GoodPlace(0, "good.png", "d", boxes[0], 0.4)
+    crop = good(3, 60, 40)
+    pair = Pair("R1", place, crop, good(4, 60, 40), np.ones((40, 60), np.float32), 32, (15, 10, 45, 30))
+    beside = show((replace(subject(pixels, *boxes), pairs=(pair,)),), side=900)
+    alone = show((subject(pixels, *boxes),), side=900)
+    assert len(beside) == len(alone) == 4  # in place of the crop: no further picture takes room
+    assert "[R1]" in beside[2][0] and "good part" in beside[2][0] and "good part" not in beside[3][0]
+    assert beside[2][1].width > 2.5 * beside[2][1].height
+    assert np.array_equal(np.asarray(beside[3][1]), np.asarray(alone[3][1]))

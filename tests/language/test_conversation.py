@@ -219,3 +219,22 @@ def test_pictures_are_read_only_for_an_explainer_that_looks(tmp_path):
 def test_a_plan_is_asked_for_in_the_language_of_the_question():
     *_, last = converse(Told(plan_of()), ask("Wo ist es?"))
     assert last.language == "de" and json.loads(plan_of())["seen"][0]["text"] == last.seen[0].text
+
+
+def test_an_explainer_that_looks_is_shown_the_good_parts_of_the_product(inspector, good, planted):
+    product = inspector.learn("cloth", [good(i) for i in range(3)])
+    spoiled, _ = planted(good(1), 0.6, 0.4)
+    found = inspector.inspect(spoiled, product)
+    picture = Image.fromarray(spoiled)
+    inspector.explainer = told = Told(plan_of())
+    inspector.ask(found, "Why?", picture=picture, product=product)
+    inspector.ask(found, "Why?", picture=picture)  # nothing is kept by that name
+    inspector.save(product)
+    inspector.ask(found, "Why?", picture=picture)
+    inspector.ask([found, found], "Why?")
+    shown = [[pair.region for pair in prompt.subjects[0].pairs] for prompt in told.prompts]
+    strongest = [region.id for region in found.regions[:3]]
+    assert shown == [strongest, [], strongest, []] and strongest
+    told.looks = False
+    inspector.ask(found, "Why?", picture=picture)
+    assert told.prompts[-1].subjects[0].pairs == ()

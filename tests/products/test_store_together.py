@@ -109,3 +109,45 @@ def test_a_change_that_fails_lets_go_of_the_product(store):
         store.change("widget", fail)
     store.change("widget", noted("after"))
     assert store.names() == ["widget"]
+
+
+def hidden(store):
+    return {
+        path.name for path in store.folder.iterdir() if path.name.startswith(".widget") or "other" in path.name
+    }
+
+
+@pytest.mark.parametrize("error", [ProductError("no picture can be read"), KeyboardInterrupt()])
+def test_a_name_that_no_product_has_leaves_no_lock_behind(store, error):
+    def fail():
+        raise error
+
+    with pytest.raises(type(error)):
+        store.learn("other", fail)
+    assert not hidden(store) - {".widget.lock"}
+    with store.held("widget"):
+        store.delete("widget")
+    assert not hidden(store)
+
+
+def test_who_waits_for_a_lock_that_goes_is_still_alone(store):
+    inside, most, done = [], [], []
+
+    def learn(number):
+        def make_one():
+            inside.append(number)
+            most.append(len(inside))
+            threading.Event().wait(0.02)
+            inside.remove(number)
+            raise ProductError("unfit")
+
+        with pytest.raises(ProductError, match="unfit"):
+            store.learn("other", make_one)
+        done.append(number)
+
+    work = [threading.Thread(target=learn, args=(i,)) for i in range(8)]
+    for thread in work:
+        thread.start()
+    for thread in work:
+        thread.join()
+    assert set(most) == {1} and sorted(done) == list(range(8)) and not hidden(store) - {".widget.lock"}

@@ -134,3 +134,29 @@ def test_purging_forgets_the_parts_too(history):
     keep(DriftWatch(history), history, draw(11, 10))
     assert history.purge(CLOCK + timedelta(days=1)) == 10
     assert drift_of(history, WASHER) == []
+
+
+def test_who_asks_about_a_part_is_warned_where_the_change_had_begun_by_then(history):
+    watch = DriftWatch(history)
+    rows = []
+    for minute, p in enumerate(draw(12, 100) + draw(13, 60, 0.1)):
+        made = (CLOCK + timedelta(minutes=minute)).isoformat(timespec="seconds")
+        rows.append(watch.see(replace(part(p), created=made)))
+        history.add(rows[-1])
+    (state,) = drift_of(history, WASHER)
+    alarmed = next(i for i, row in enumerate(rows) if row.notices)
+    for asked in (watch, DriftWatch(history)):
+        warned = [i for i, row in enumerate(rows) if asked.warned(row).notices]
+        assert warned == list(range(160 - state.last, 160)) and warned[0] < alarmed
+        assert asked.warned(rows[-1]) is rows[-1], "it says so already"
+    assert drift_of(history, WASHER) == [state], "asking counts nothing"
+    assert not watch.warned(replace(rows[-1], notices=(), threshold=0.4)).notices, "other limits judged it"
+
+
+def test_a_run_that_is_not_kept_goes_on_from_what_was(history):
+    keep(DriftWatch(history), history, draw(14, 60, 0.1))
+    fresh = DriftWatch(history, keeps=False)
+    assert fresh.see(part(0.5)).notices and drift_of(history, WASHER)[0].parts == 60
+    sound = DriftWatch(history, keeps=False)
+    rows = [sound.see(replace(part(p), group="night")) for p in draw(15, 60, 0.1)]
+    assert not rows[0].notices and rows[-1].notices, "a run is watched by itself, too"

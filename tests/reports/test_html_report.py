@@ -174,3 +174,19 @@ def test_a_large_lot_shows_the_worst_and_lists_the_others(render, make, red, tmp
 def test_a_lot_without_pictures_is_still_a_page(render, broken):
     assert "0 pictures" in render(report_lot([])).words
     assert "1 picture" in render(report_lot([broken])).words
+
+
+def test_regions_stand_beside_good_parts(render, make, region, red):
+    one = make(regions=(region(), region("R2")))
+    drawn = []
+
+    def draw():
+        drawn.append(1)
+        return {"R1": red, '"><script>': red, "R3": None}
+
+    page = render(report_inspection(one, red, pairs=draw))
+    words = [image["alt"] for image in page.named("img") if "good part" in image["alt"]]
+    assert len(words) == 2 and words[0].startswith("Region R1, the same place") and not page.named("script")
+    assert drawn == [1]
+    lot = render(report_lot([Entry(one, red, pairs={"R1": red}), Entry(make("b", 0.6), red)]))
+    assert sum("good part" in image["alt"] for image in lot.named("img")) == 1

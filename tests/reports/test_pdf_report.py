@@ -164,3 +164,16 @@ def test_the_size_is_bounded(render, make, red, tmp_path):
 def test_empty_lots_and_unread_pictures_are_reports_too(render, broken):
     assert "of 0 pictures" in joined(render(report_lot([]))[0])
     assert "This file is empty." in joined(render(report_inspection(broken))[0])
+
+
+def test_regions_stand_beside_good_parts(render, make, region, red):
+    one = make(regions=(region(), region("R2")))
+
+    def pictures(report):
+        return sum(len(page.images) for page in render(report)[1].pages)
+
+    alone = pictures(report_inspection(one, red))
+    assert (
+        pictures(report_inspection(one, red, pairs={"R1": red, "R2": Image.new("RGB", (600, 200))})) == alone + 2
+    )
+    assert pictures(report_lot([Entry(one, red, pairs={"R1": Image.new("RGB", (600, 200))})])) == 2

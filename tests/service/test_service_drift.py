@@ -1,5 +1,7 @@
 """The service notes where limits have stopped fitting: in rows, for a product, in its metrics."""
 
+import json
+
 import numpy as np
 import pytest
 from parcels import png
@@ -69,3 +71,24 @@ def test_a_group_is_a_word(client, files):
 
 def test_a_product_that_is_not_there_has_no_state(client):
     assert client.get("/v1/products/nothing/drift").status_code == 404
+
+
+def advise(client, row):
+    sent = client.post("/v1/ask", json={"inspections": [row["id"]], "question": "What must be done with it?"})
+    return json.loads(sent.text.strip().rsplit("data: ", 1)[1])["text"]
+
+
+@pytest.mark.parametrize("kind", ["memory", "history"])
+def test_advice_follows_a_drift_that_was_found_later(open_client, inspector, good, dark, tmp_path, kind):
+    records = HistoryRecords(History(tmp_path / "history.sqlite")) if kind == "history" else None
+    inspector.save(inspector.learn("lamp", [good(i) for i in range(4)]))
+    client = open_client(records=records)
+    (early,) = send(client, dark[:1], product="lamp")
+    assert "no longer holds" not in advise(client, early)
+    for _ in range(5):
+        last = send(client, dark, product="lamp")[-1]
+    for row in (early, last):
+        assert "The product has drifted, so its limit no longer holds." in advise(client, row)
+    (other,) = send(client, dark[:1], product="lamp", group="line 9")
+    assert "no longer holds" not in advise(client, other)
+    assert client.get(f"/v1/inspections/{early['id']}").json()["notices"] == early["notices"], "it stays as it was"

@@ -1,10 +1,12 @@
 """/v1/inspect and /v1/inspections: pictures in both forms, rows for all of them, and the rows again."""
 
 import base64
+import io
 import json
 
 import pytest
 from parcels import png
+from PIL import Image
 
 from assistant.records.entries import LONGEST_LOT
 from assistant.records.history import History
@@ -233,3 +235,20 @@ def test_the_examples_are_what_the_models_take():
     for model in with_examples:
         for example in model.model_json_schema()["examples"]:
             model.model_validate(example)
+
+
+def test_regions_come_beside_good_parts_where_they_are_asked_for(client, cloth, good, planted):
+    bad = png(planted(good(1), 0.3, 0.6)[0])
+    sent = [("bad.png", bad), ("no.png", b"no picture"), ("good.png", png(good(2)))]
+    asked = rows(send(client, *sent, product=cloth, pairs="true"))
+    assert sorted(asked[0]["pairs"]) == sorted(region["id"] for region in asked[0]["regions"]) != []
+    with Image.open(io.BytesIO(base64.b64decode(asked[0]["pairs"]["R1"]))) as pair:
+        assert pair.format == "PNG" and pair.width > 2.5 * pair.height
+    assert asked[1]["pairs"] == asked[2]["pairs"] == {}
+    plain = rows(send(client, *sent, product=cloth))
+    assert [row["pairs"] for row in plain] == [{}] * 3
+    reference = plain[0]["regions"][0]["reference"]
+    assert reference["id"] == 1 and reference["digest"] and reference["box"] == plain[0]["regions"][0]["box"]
+    kept = client.get(f"/v1/inspections/{plain[0]['id']}").json()
+    assert kept["regions"] == plain[0]["regions"]
+    assert rows(send(client, ("bad.png", bad), pairs="true"))[0]["pairs"] == {}  # nothing to stand beside

@@ -19,7 +19,7 @@ from assistant.adapters.patches import top_mean
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, read_mvtec
 from assistant.eval.research import rivals_anomalib
-from assistant.eval.research.rivals import export_rivals
+from assistant.eval.research.rivals import export_rivals, score_restated
 from assistant.eval.research.rivals_anomalib import (
     Variant,
     run_path,
@@ -182,6 +182,21 @@ def test_both_halves_make_one_table(exported, fake_anomalib):
     assert "| 1 | padim_4 | not a number | not a number | not a number | not a number |" in text
     assert "12 (5) | 300 (200)" in text
     json.dumps(content, allow_nan=False)
+
+
+def test_what_is_restated_here_joins_the_table(exported, inspector):
+    folder = exported / "set_cloth"
+    score_restated(inspector.backbone, folder, SHOTS, SEEDS)
+    content = report_rivals(exported)
+    assert {name.split("_")[0] for name in content["chosen"]} == {"ours", "rad", "mhpatchcore", "superadd"}
+    rows = {(row["method"], row["shots"]): row for row in content["rows"]}
+    for name in ("rad_r1", "mhpatchcore_two", "superadd_all"):
+        assert rows[name, 2]["image_auroc"]["mean"] > 0.7 and 0 <= rows[name, 2]["aupro"]["mean"] <= 1
+    rates = json.loads((folder / "runs" / "superadd-2-0.rates.json").read_text())
+    assert set(rates) == {"overkill", "escape"} and not (folder / "runs" / "superadd-1-0.rates.json").exists()
+    kept = run_path(folder, "rad_r1", 1, 0).stat().st_mtime_ns
+    score_restated(inspector.backbone, folder, SHOTS, SEEDS)
+    assert run_path(folder, "rad_r1", 1, 0).stat().st_mtime_ns == kept
 
 
 def test_the_figures_are_those_of_hand_made_runs(exported):
