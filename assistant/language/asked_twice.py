@@ -33,4 +33,5 @@ def ask_twice(explainer: Explainer, prompt: Prompt, said: Answer) -> tuple[str, 
     led = odds(prompt, LEADING.format(question=prompt.question, side=other))
     if led is None or (led >= 0.5) == (plain >= 0.5):
         return ()
-    return (Wording(prompt.words)(DIFFERS, name=explainer.name),)
+    w = Wording(prompt.words)
+    return (w(DIFFERS, name=explainer.name),)

@@ -6,7 +6,6 @@ from assistant.inspection import Answer, Seen
 from assistant.language.catalogue import Wording
 from assistant.language.plan import ELSEWHERE, WHOLE
 
-CHECKED = "Checked against the record"
 UNCHECKED = "What the model sees itself, not checked"
 SECOND_LOOK = "A second look disagrees. The verdict is unchanged; a person should look."
 ITS_REASON = "It says: “{reason}”"
@@ -14,7 +13,8 @@ ITS_REASON = "It says: “{reason}”"
 
 def head_look(answer: Answer) -> str:
     """What stands above a model's own look, in the language of the answer; "" where it tells nothing."""
-    return Wording(answer.language)(UNCHECKED) if answer.seen else ""
+    w = Wording(answer.language)
+    return w(UNCHECKED) if answer.seen else ""
 
 
 def list_look(answer: Answer) -> list[str]:
