@@ -5,18 +5,20 @@ import io
 import json
 import logging
 
+import numpy as np
 import pytest
 from fake_endpoint import FakeEndpoint, plan_of, speak
 from PIL import Image
 
 from assistant.errors import ExplainerError
-from assistant.inspection import Inspection, Region
+from assistant.inspection import GoodPlace, Inspection, Region
 from assistant.language.abilities import FILE, LADDER, PROBE_SCHEMA, Abilities, recall
 from assistant.language.endpoint import KEY_VARIABLE, Patience
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.openai import OpenAIExplainer
 from assistant.language.plan import plan_schema, read_plan
 from assistant.models.cache import cache_root
+from assistant.products.pairs import Pair
 from assistant.prompts.instruct import CHOICE_RULES, LOOK_RULES, PLAN_RULES
 
 KEY = "sk-very-secret-0123456789"
@@ -52,7 +54,9 @@ def prompt(good):
         width=160,
         height=120,
     )
-    subject = Subject(found, good(1, 160, 120), good(2), {"R1": good(3)})
+    place = GoodPlace(0, "good.png", "d", (10, 10, 60, 40), 0.4)
+    pair = Pair("R1", place, good(3, 60, 40), good(4, 60, 40), np.ones((40, 60), np.float32), 32, (15, 10, 45, 30))
+    subject = Subject(found, good(1, 160, 120), good(2), (pair,))
     return Prompt("Where is it?", (subject,), (("Is it good?", "No, it is not."),))
 
 
@@ -78,7 +82,7 @@ def test_the_request_holds_the_rules_the_pictures_the_question_and_the_schema(se
     assert [m["role"] for m in body["messages"]] == ["system", "user", "assistant", "user"]
     assert system["content"] == PLAN_RULES and "Where is it?" in last["content"] and "it is not" in said["content"]
     urls = [part["image_url"]["url"] for part in first["content"] if part["type"] == "image_url"]
-    assert len(urls) == 5, "picture, boxes, good part, region, and the same place on a good part"
+    assert len(urls) == 4, "picture, boxes, good part, and the region beside the same place on a good part"
     for url in urls:
         head, data = url.split(",")
         assert head == "data:image/jpeg;base64"
