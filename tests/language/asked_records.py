@@ -1,9 +1,11 @@
 """Made records of every kind that a question may be about, by name; they are evidence that no detector made."""
 
+from dataclasses import replace
+
 from assistant.detection.counting import counted_rank, parts_needed, percent, upper_rate
 from assistant.detection.regions import judge_severity
 from assistant.images.geometry import position_of
-from assistant.inspection import UNRATED, WHOLE_DIFFERS, DefectType, Evidence, Inspection, Region
+from assistant.inspection import UNRATED, WHOLE_DIFFERS, DefectType, Evidence, GoodPlace, Inspection, Region
 
 SHARES = "about 12 % of the 40 pictures stand apart (5 to 22 %)"
 DRIFTED = (
@@ -170,6 +172,21 @@ RECORDS = {
         "line/bracket-218.png", status="error", error="bracket-218.png is cut off after 312 bytes."
     ),
     "again": record("bracket-219", 0.887, "defect", region(1, (516, 34, 596, 88), 1.08, 0.0009), p=0.0048),
+    "paired": record(
+        "bracket-221",
+        0.83,
+        "defect",
+        replace(
+            region(1, UPPER, 1.01, 0.0009),
+            reference=GoodPlace(3, "bracket-003.png", "d3", (512, 34, 592, 94), 0.41, (-8, 4)),
+        ),
+        replace(
+            region(2, LOWER, 0.9, 0.003),
+            reference=GoodPlace(1, "bracket-001.png", "d1", (40, 380, 140, 440), 0.66),
+            kind="missing",
+        ),
+        p=0.006,
+    ),
     "camera": record(
         "bracket-220",
         0.7,

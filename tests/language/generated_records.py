@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from assistant.detection.regions import judge_severity
 from assistant.images.geometry import position_of
-from assistant.inspection import UNKNOWN, WHOLE_DIFFERS, DefectType, Inspection, Region
+from assistant.inspection import (
+    MISSING_HERE,
+    UNKNOWN,
+    WHOLE_DIFFERS,
+    DefectType,
+    GoodPlace,
+    Inspection,
+    Region,
+)
 from assistant.language.plan import ALL, ANY, MOST_CANNOT, MOST_FACTS, Fact, Plan, Test, list_ids, plan_schema
 
 LABELS = ("pit", "scratch", "missing label", "good", "R9", "dust, ship it", "刮痕", 'say "yes"')
@@ -25,6 +33,7 @@ NAMES = (
 NOTICES = (
     DRIFTED,
     WHOLE_DIFFERS,
+    MISSING_HERE,
     "it has another size than the references: 640 x 480 pixels, and theirs 1200 x 900",
     "read as 12-bit because its largest value is 4021",
 )
@@ -36,8 +45,8 @@ METHODS = {
 
 
 @st.composite
-def regions(draw, width: int, height: int, rated: bool):
-    """Up to six regions, the highest peak first; one in eight spans the picture."""
+def regions(draw, width: int, height: int, rated: bool, paired: bool):
+    """Up to six regions, the highest peak first; one in eight spans the picture. `paired`: with good places."""
     peaks = sorted(draw(st.lists(st.floats(0.05, 4.0), max_size=6)), reverse=True)
     found = []
     for number, peak in enumerate(peaks, 1):
@@ -68,9 +77,22 @@ def regions(draw, width: int, height: int, rated: bool):
                 position_of(box, width, height),
                 judge_severity(p, share),
                 named,
+                draw(good_places()) if paired else None,
+                draw(st.sampled_from(("strange", "strange", "missing"))) if paired else "strange",
             )
         )
     return tuple(found)
+
+
+@st.composite
+def good_places(draw):
+    """A counterpart on one of the good parts, as far away as it may lie."""
+    x0, y0 = draw(st.integers(0, 400)), draw(st.integers(0, 400))
+    box = (x0, y0, x0 + draw(st.integers(1, 99)), y0 + draw(st.integers(1, 99)))
+    moved = draw(st.tuples(st.integers(-40, 40), st.integers(-40, 40)))
+    return GoodPlace(
+        draw(st.integers(1, 9)), draw(st.sampled_from(NAMES)), "d1", box, draw(st.floats(0, 1)), moved
+    )
 
 
 @st.composite
@@ -112,7 +134,7 @@ def records(draw, names=None):
         evidence=rests,
         width=width,
         height=height,
-        regions=draw(regions(width, height, rated)),
+        regions=draw(regions(width, height, rated, few and draw(st.booleans()))),
         notices=tuple(draw(st.lists(st.sampled_from(NOTICES), max_size=2, unique=True))),
         product=draw(st.sampled_from(("bracket", "lid 2", "always good"))) if few else None,
         references=rests.n if few and method in ("predictive", "conformal") else 4 if few else 0,

@@ -127,6 +127,7 @@ def _plain(sentence: str, records: Sequence[Inspection]) -> str:
         *(PurePath(r.path).stem for r in records),
     }
     names |= {t.name for r in records for region in r.regions for t in region.defect_types}
+    names |= {region.reference.name for r in records for region in r.regions if region.reference}
     names |= {
         name for r in records for name in (r.product, r.bundle, r.weights, r.group, r.error, r.created) if name
     }
@@ -151,6 +152,7 @@ def _faults(
     yield from _false_rarity(sentence, about, words)
     yield from _false_severities(sentence, about, words)
     yield from _false_denials(sentence, about, words)
+    yield from _false_superlatives(sentence, about, words)
     for clause in re.split(r"[;:，；：]|, (?:but|and|so|aber|und|pero|y)\b", sentence):
         word = re.search(words.forbidden, clause, re.IGNORECASE)
         if word and not re.search(words.cannot, clause, re.IGNORECASE):
@@ -159,6 +161,10 @@ def _faults(
         yield from _false_limits(sentence, about)
         yield from _false_comparisons(sentence, about)
         yield from _false_origin(sentence, about)
+        for name in re.findall(r"\b(R\d+)\]?[^;.:]{0,40}?\b(?:missing|absent)\b", sentence):
+            kinds = {region.kind for record in about for region in record.regions if region.id == name}
+            if kinds == {"strange"} and not re.search(words.denies, sentence, re.IGNORECASE):
+                yield f"{name} is not a place where something is missing"
 
 
 _SUPPOSED = (
@@ -293,6 +299,26 @@ def _false_severities(sentence: str, about: list[Inspection], words: Words) -> I
             continue
         if held and ("slight", "moderate", "severe")[told] not in held:
             yield f"{match[1]} is {'/'.join(sorted(held))}"
+
+
+def _false_superlatives(sentence: str, about: list[Inspection], words: Words) -> Iterator[str]:
+    """Regions that are called the largest or the strongest right behind their id, and are not."""
+    if len(about) > 1:
+        return
+    regions = about[0].regions
+    for match in re.finditer(r"(R\d+)\]?((?:(?!R\d|[;:。；]|\.(?!\d)).){0,70})", sentence):
+        called = next((region for region in regions if region.id == match[1]), None)
+        if not called or re.search(words.denies, match[2], re.IGNORECASE):
+            continue
+        after = r")(?! (?:is|ist|es|region is)\b|是|:)"
+        if re.search(f"(?:{words.largest}{after}", match[2], re.IGNORECASE) and called.area < max(
+            r.area for r in regions
+        ):
+            yield f"{called.id} is not the largest"
+        if re.search(f"(?:{words.strongest}{after}", match[2], re.IGNORECASE) and called.peak < max(
+            r.peak for r in regions
+        ):
+            yield f"{called.id} is not the strongest"
 
 
 def _false_denials(sentence: str, about: list[Inspection], words: Words) -> Iterator[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from truth_words import Words
 
 from assistant.detection.counting import parts_missing, parts_needed
-from assistant.inspection import Inspection
+from assistant.inspection import Inspection, Region
 
 PRODUCT = {4, 45, 230, 22, 114, 8, 16, 500, 20, 90, 100, 30, 0.9, 0.02, 0.01, 0.05, 0.1, 0.3, 0.001, 2, 1, 3}
 """Numbers of how the product works, as its pages tell them: parts that promise a rate, rules of severity."""
@@ -63,6 +63,7 @@ def false_numbers(
 ) -> Iterator[str]:
     """Numbers that are none of the records', or not the one that the word before them calls for."""
     known = numbers_of(about, records)
+    known["pixel"] |= _together(sentence, about, lambda region: region.area)
     every = {value for values in known.values() for value in values} | PRODUCT
     echoed = {_read(token, language) for token in NUMBER.findall(asked)}
     sentence = re.sub(words.one_in, " ", sentence, flags=re.IGNORECASE)
@@ -93,9 +94,18 @@ def _percents(
     if not re.search(_OF_PICTURE, sentence[start : end + 40], re.IGNORECASE) or "severe" in sentence:
         wanted = {v for kind in ("share", "rate", "p", "ratio") for v in known[kind]} | _RULES
         return {100 * v for v in wanted} | known["quoted"] | {90.0}
-    ids = re.findall(r"\bR\d+\b", sentence[:start])[-1:]
+    ids = re.findall(r"(?<![A-Za-z])R\d+(?!\d)", sentence[:start])[-1:]
     shares = {r.area_fraction for record in about for r in record.regions if not ids or r.id in ids}
+    shares |= _together(sentence, about, lambda region: region.area_fraction)
     return {100 * v for v in shares | {sum(r.area_fraction for r in record.regions) for record in about}}
+
+
+def _together(sentence: str, about: list[Inspection], size: Callable[[Region], float]) -> set[float]:
+    """What the regions that a sentence names take together, where it names several."""
+    ids = set(re.findall(r"(?<![A-Za-z])R\d+(?!\d)", sentence))
+    return (
+        {float(sum(size(r) for r in record.regions if r.id in ids)) for record in about} if len(ids) > 1 else set()
+    )
 
 
 def numbers_of(about: list[Inspection], records: Sequence[Inspection]) -> dict[str, set[float]]:
@@ -112,6 +122,10 @@ def numbers_of(about: list[Inspection], records: Sequence[Inspection]) -> dict[s
             known["peak"].add(region.peak)
             known["share"].add(region.area_fraction)
             known["pixel"] |= {*region.box, region.area, x1 - x0, y1 - y0, (x0 + x1) / 2, (y0 + y1) / 2}
+            if good := region.reference:
+                known["pixel"] |= {*good.box, *good.moved, *(abs(step) for step in good.moved)}
+                known["pixel"] |= {good.box[2] - good.box[0], good.box[3] - good.box[1]}
+                known["ratio"] |= {good.distance, float(good.id)}
             known["share"] |= {kind.probability for kind in region.defect_types}
         _add_parts(known, record)
         values = [v for v in (*limits.values(), *known["peak"]) if math.isfinite(v) and v]

@@ -34,6 +34,8 @@ class Words:
     forbidden: str
     severities: list[str]
     nothing: str
+    largest: str
+    strongest: str
     unlimited: str
 
 
