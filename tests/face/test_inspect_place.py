@@ -172,7 +172,7 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp
     shown = inspect(shared, picture("a.png")).shown
     asked = []
 
-    def stream(*given):
+    def stream(*given, product=None):
         asked.append(given)
         yield from (Answer("One."), Answer("One. Two.", notices=("Note.",)))
 
@@ -205,7 +205,7 @@ def test_an_answer_that_was_stopped_is_not_kept(stub, picture, tmp_path):
     history = History(tmp_path / "h.sqlite")
     shared = Resources(stub, str(tmp_path), history)
     shown = inspect(shared, picture("a.png")).shown
-    stub.explainer, stub.stream = object(), lambda *_: iter((Answer("One."), Answer("One. Two.")))
+    stub.explainer, stub.stream = object(), lambda *_, **__: iter((Answer("One."), Answer("One. Two.")))
     asked = ResultHandlers(shared).ask("why?", shown)
     next(asked)
     asked.close()
