@@ -155,10 +155,10 @@ def _require_both(good: Sequence[Path], bad: Sequence[Path]) -> None:
 
 def _signed(inspector: Inspector, product: Product, escape_cost: float) -> CheckSet:
     from assistant.commands.kept_limits import read_history
-    from assistant.records.proposal import signed_parts
+    from assistant.records.proposal import check_signed
 
-    good, bad = read_history(lambda history: signed_parts(history, product))
-    return CheckSet.of(product.calibration, good, bad, escape_cost, inspector.teacher.prior())
+    prior = inspector.teacher.prior()
+    return read_history(lambda history: check_signed(history, product, escape_cost, prior))
 
 
 def _write(found: CheckSet, product: Product, out: Path | None, overlays: Path | None) -> None:
