@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from .dictionary import Dictionary
+from .rarity import rarity
 
 MOST = 8
 """References that are asked what a place has: more say the same and take longer."""
@@ -39,11 +40,13 @@ class Absence:
     """What references that lie alike have at each place, and how well they find it in each other.
 
     `grids` [R, h, w, C] are their patches, `usual` [h, w] is how far these are at most from another reference
-    around the place, and `limit` is how much something has to be missing.
+    around the place, `salient` [h, w] how rare they are within their own picture, and `limit` is how much
+    something has to be missing.
     """
 
     grids: Tensor
     usual: Tensor
+    salient: Tensor
     limit: float
     reach: int
 
@@ -62,14 +65,15 @@ class Absence:
         if len(grids) < 2:
             return None
         each = torch.stack(grids)
+        salient = _most(torch.cat([rarity(grid[None].float()) for grid in each]))
         others = [torch.cat([each[:i], each[i + 1 :]]) for i in range(len(each))]
         far = torch.stack([_far(other, grid, reach) for other, grid in zip(others, each, strict=True)])
         limit = LEAST
         for i, grid in enumerate(each):
             usual = _around(torch.cat([far[:i], far[i + 1 :]]).amax(dim=0), reach)
             rest = Dictionary.build({0: others[i].flatten(0, 2)}, len(others[i].flatten(0, 2)), each.device)
-            limit = max(limit, BEYOND * _strength(_missing(far[i], usual, grid, rest, LEAST)))
-        return cls(each, _around(far.amax(dim=0), reach), limit, reach)
+            limit = max(limit, BEYOND * _strength(_missing(far[i], usual, salient, grid, rest, LEAST)))
+        return cls(each, _around(far.amax(dim=0), reach), salient, limit, reach)
 
     def find(self, tokens: Tensor, memory: Dictionary) -> Tensor | None:
         """By how much what references have is missing at each place of a picture's patches [h, w, C]: [h, w].
@@ -79,20 +83,30 @@ class Absence:
         if tokens.shape[:2] != self.usual.shape:
             return None
         own = tokens.to(self.grids.device)
-        found = _missing(_far(self.grids, own, self.reach), self.usual, own, memory, self.limit)
+        far = _far(self.grids, own, self.reach)
+        found = _missing(far, self.usual, self.salient, own, memory, self.limit)
         return found if _strength(found) >= self.limit else None
 
 
 def _far(grids: Tensor, tokens: Tensor, reach: int) -> Tensor:
     """How far what most references [R, h, w, C] have at a place is from all around it in a picture [h, w, C]."""
     found = Dictionary.build({0: tokens}, tokens.shape[0] * tokens.shape[1], tokens.device)
-    each = found.lookup_nearby(grids, reach=reach)
-    return each.sort(dim=0).values[int(FEW * (len(each) - 1))]
+    return _most(found.lookup_nearby(grids, reach=reach))
 
 
-def _missing(far: Tensor, usual: Tensor, tokens: Tensor, memory: Dictionary, least: float) -> Tensor:
-    """By how much `far` [h, w] is beyond what is usual, and beyond how strange the picture is there."""
-    beyond = (far - usual).clamp_min(0)
+def _most(values: Tensor) -> Tensor:
+    """What most references' values [R, h, w] reach."""
+    return values.sort(dim=0).values[int(FEW * (len(values) - 1))]
+
+
+def _missing(
+    far: Tensor, usual: Tensor, salient: Tensor, tokens: Tensor, memory: Dictionary, least: float
+) -> Tensor:
+    """By how much `far` [h, w] is beyond what is usual, and beyond how strange the picture is there.
+
+    Never more than what should be there stands out from its own picture: plain ground is not missed.
+    """
+    beyond = torch.minimum((far - usual).clamp_min(0), salient)
     asked = _around((beyond >= least).float(), 1) > 0
     if not bool(asked.any()):
         return torch.zeros_like(beyond)

@@ -79,6 +79,21 @@ def find_counterpart(
     return Counterpart(*best[1:], held[best[1]].distance(tokens, box, best[2:]))
 
 
+def find_expected(tokens: Tensor, memory: Dictionary, box: Box, among: Collection[int] = ()) -> Counterpart | None:
+    """The counterpart of a box where something is missing: a reference that shows it, at the very same place.
+
+    Of the references that may be chosen, it is the one of the middle distance. None as in `find_counterpart`.
+    """
+    h, w, _ = tokens.shape
+    owners = [owner for owner in memory.ids() if not among or owner in among]
+    held = {owner: one for owner in owners if (one := _Held.of(memory, owner, h, w)) is not None}
+    far = sorted((one.distance(tokens, box, (0, 0)), owner) for owner, one in held.items())
+    if not far:
+        return None
+    distance, owner = far[len(far) // 2]
+    return Counterpart(owner, 0, 0, distance)
+
+
 @dataclass(frozen=True, eq=False)
 class _Held:
     """What the memory holds of one reference: patches [n, C] and the cells (row, column) they lie in."""

@@ -44,6 +44,7 @@ from assistant.products.pairs import find_product
 from assistant.products.product import Product
 from assistant.products.store import ProductStore
 from assistant.products.teaching import Correction, Kind, Teacher
+from assistant.products.ways import Chosen, try_ways
 from assistant.progress import Tell, say_nothing
 
 Pixels: TypeAlias = bytes | Image.Image | NDArray[Any]
@@ -256,6 +257,33 @@ class Inspector:
         known = self.load(product) if isinstance(product, str) else product
         rows = [list(self.inspect(iter(walk_sources(images)), known)) for images in (good, bad)]
         return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, self._prior())
+
+    def choose(
+        self,
+        product: Product | str,
+        good: Pictures,
+        bad: Pictures,
+        *,
+        references: Pictures = (),
+        tell: Tell | None = None,
+    ) -> Chosen:
+        """Which other way to look at a product ranks parts best that are known to be good and bad.
+
+        Views, alignment, tiles and layers are tried on parts held out, see `products.ways`; from eight parts of
+        each kind on. `references`: the product's reference pictures, for more tiles. Nothing is changed. `tell` as
+        in `learn`. CalibrationError where no good or no bad part can be read.
+        """
+        known = self.load(product) if isinstance(product, str) else product
+        given = [iter(walk_sources(images)) for images in (good, bad)]
+        originals = iter(walk_sources(references)) if references else ()
+        return try_ways(
+            self.detector,
+            ready(known, self.detector),
+            *given,
+            references=originals,
+            prior=self._prior(),
+            tell=tell,
+        )
 
     def teach(
         self,

@@ -10,7 +10,7 @@ def spread_numbers(arguments: list[str], option: str = "--shots") -> list[str]:
     return _spread(arguments, (option,), str.isdigit)
 
 
-PATHS = {"teach": ("--good", "--defect"), "check": ("--good", "--bad"), "recalibrate": ("--from",)}
+PATHS = {"teach": ("--good", "--defect"), "check": ("--good", "--bad", "--references"), "recalibrate": ("--from",)}
 """The options of each command that take several paths."""
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assistant.detection.calibration import Calibration
     from assistant.inspector import Inspector
     from assistant.products.product import Product
+    from assistant.products.ways import Chosen
     from assistant.records.history import History
     from assistant.records.what_if import Effect
 
@@ -29,15 +30,28 @@ def keep_limits(inspector: Inspector, seen: Product, limits: Calibration, by: st
     from assistant.records.what_if import describe
 
     def follow(product: Product) -> Product:
-        if product.seal != seen.seal:
-            raise ProductError(f"The product {seen.name!r} was changed meanwhile: do it again.")
-        return inspector.teacher.keep_limits(product, limits, by)
+        return inspector.teacher.keep_limits(_unchanged(product, seen), limits, by)
 
     before, after = inspector.store.change(seen.name, follow, load=inspector.load)
     effect = effect_on(before, after)
     console.say(f"Kept: {limits.evidence.origin}. {describe(effect)}")
     console.say(f"`looktwice teach {seen.name} --undo` takes it back.")
     return effect
+
+
+def keep_way(inspector: Inspector, seen: Product, chosen: Chosen) -> Product:
+    """The product in the way that was chosen, kept as one change that can be undone; errors of `keep_limits`."""
+    _, after = inspector.store.change(
+        seen.name, lambda product: chosen.follow(_unchanged(product, seen)), load=inspector.load
+    )
+    console.say(f"Kept: {chosen.gain.chosen}. `looktwice teach {seen.name} --undo` takes it back.")
+    return after
+
+
+def _unchanged(product: Product, seen: Product) -> Product:
+    if product.seal != seen.seal:
+        raise ProductError(f"The product {seen.name!r} was changed meanwhile: do it again.")
+    return product
 
 
 def read_history(read: Callable[[History], T]) -> T:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from assistant.adapters.counterpart import Counterpart, find_counterpart
+from assistant.adapters.counterpart import Counterpart, find_counterpart, find_expected
 from assistant.detection.good_parts import GoodPart, GoodParts
 from assistant.inspection import GoodPlace, Region
 
@@ -20,8 +20,9 @@ def place_beside(
     """Regions of a picture of `size` (width, height) with their counterparts on good parts.
 
     `tokens` [h, w, C] are its patches, and `reach` is how many cells away a counterpart may lie, None anywhere. It
-    lies on a reference whose picture is kept, so that it can be shown. A reference whose size nobody noted counts
-    as large as the picture; those of a registered product are as large as the frame that they were brought to.
+    lies on a reference whose picture is kept, so that it can be shown; of what is missing, at the same place. A
+    reference whose size nobody noted counts as large as the picture; those of a registered product are as large as
+    the frame that they were brought to.
     """
     good = {part.id: part for part in product.references}
     frame = product.registration.frame if product.registration else None
@@ -29,7 +30,10 @@ def place_beside(
 
     def place(region: Region) -> Region:
         box = _cells(region.box, size, (w, h))
-        found = find_counterpart(tokens, product.dictionary, box, reach, product.pictures)
+        if region.kind == "missing":
+            found = find_expected(tokens, product.dictionary, box, product.pictures)
+        else:
+            found = find_counterpart(tokens, product.dictionary, box, reach, product.pictures)
         part = good.get(found.owner) if found else None
         if found is None or part is None:
             return region

@@ -6,7 +6,7 @@ A part is registered before the tower sees it, so that places can be compared wi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,22 @@ and more, other cookies 0.2 and the glints of round bottles up to 0.5 (docs/memo
 OVERLAP = 0.6
 """And where their shapes share so much: screws without a tip have 0.7."""
 
+TURNED = 8.0  # degrees between two parts from which they lie at different angles
+LARGER = 1.1
+"""Times that a part is seen larger in the frame, along a side, from which bringing it there pays by itself."""
+
+SAMPLE, FIRST = 12, 3
+"""Of a batch, so many pictures are registered with each of so many."""
+
+ENOUGH = 0.75
+"""The share of these that have to be found, for a batch holds defective ones too."""
+
 MARGIN = 0.07
 """What is seen around a part, in its longer sides."""
 
 LONG = 1.3  # times the spread along a part to that across, from which it lies along an axis
 
-NOT_FOUND = "the part was not found in a pose that the references show, so the picture was compared as it lies"
+NOT_FOUND = "the part was not found in a pose that others show, so the picture was compared as it lies"
 """The notice of a picture that could not be brought to the frame."""
 
 
@@ -100,6 +110,12 @@ class Registration:
         pose = self.find(pixels)
         return (pixels, None) if pose is None else (pose.warp(pixels, size), pose)
 
+    def pays(self, poses: Iterable[Pose | None]) -> bool:
+        """Whether it makes a difference to bring pictures in these poses to the frame: turned, or seen larger."""
+        larger = math.sqrt(math.prod(self.picture) / math.prod(self.frame))
+        angles = [(pose.angle - self.home.angle + 180) % 360 - 180 for pose in poses if pose]
+        return larger > LARGER or any(abs(angle) > TURNED for angle in angles)
+
     def look_at(self, mask: Tensor) -> Tensor:
         """A mask [h, w] in [0, 1], drawn on the first reference or a copy of another size, in the frame."""
         scale = mask.shape[1] / self.picture[0]
@@ -152,6 +168,19 @@ def _home(part: Part) -> Pose:
     shift = -(low + middle) * factor
     width, height = (max(1, round(side * factor)) for side in high - low)
     return Pose((width, height), math.degrees(turn), 1.0, (float(shift[0]), float(shift[1])))
+
+
+def register_batch(pictures: Sequence[Pixels]) -> Registration | None:
+    """What brings the pictures of a batch to one pose, by a sample of them; None where they do not register."""
+    sample = pictures[:SAMPLE]
+    best: tuple[int, Registration] | None = None
+    for first in sample[:FIRST]:
+        registration = Registration.of(first)
+        poses = [registration.find(pixels) for pixels in sample] if registration else []
+        found = sum(pose is not None for pose in poses)
+        if registration and len(sample) > 1 and found >= ENOUGH * len(sample) and registration.pays(poses):
+            best = max(best or (0, registration), (found, registration), key=lambda row: row[0])
+    return best[1] if best else None
 
 
 def _try(template: Template, view: View, start: Matrix, steps: int) -> Fit:

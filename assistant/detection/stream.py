@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from assistant.detection.good_parts import GoodParts
 from assistant.detection.judge import Judge
 from assistant.detection.mutual_limits import calibrate_mutual, require_several
 from assistant.detection.near_copies import find_groups
-from assistant.detection.registration import Registration
+from assistant.detection.registration import NOT_FOUND, SAMPLE, Registration, register_batch
 from assistant.detection.scored import Scored
 from assistant.detection.seen_picture import SeenPicture
 from assistant.detection.threads import PictureThreads
@@ -83,15 +84,19 @@ class InspectionStream:
     ) -> Generator[Inspection]:
         """What is found in each picture against all the others, which are read through one window.
 
-        `tell` hears how far the comparing is. LooktwiceError where a single picture can be read.
+        Parts before a plain ground are brought to one pose first, where a sample of them shows that this can be
+        done. `tell` hears how far the comparing is. LooktwiceError where a single picture can be read.
         """
         start = time.perf_counter()
         window, sources = settle_window(sources, window)
         kept: list[Inspection | SeenPicture] = []
         tokens: list[Tensor] = []
         rare: list[Tensor] = []
-        for entries in self._read(sources, [window]):
-            encoded = iter(self._encode(entries, (1, 0, None)))
+        read = self._read(sources, [window])
+        begun = list(islice(read, -(-SAMPLE // self.at_once)))
+        registration = register_batch([e.images[0].pixels for entries in begun for e in entries if e.images])
+        for entries in chain(begun, read):
+            encoded = iter(self._encode(entries, (1, 0, registration)))
             for entry in entries:
                 if not entry.images:
                     kept.append(Inspection(entry.path, "error", entry.error))
@@ -116,7 +121,9 @@ class InspectionStream:
             if isinstance(seen, Inspection):
                 yield seen
             else:
-                yield _timed(self.judge.conclude(seen, next(scored), "mutual", calibration), ms)
+                row = self.judge.conclude(seen, next(scored), "mutual", calibration)
+                lost = registration is not None and seen.pose is None
+                yield _timed(replace(row, notices=(*row.notices, NOT_FOUND)) if lost else row, ms)
 
     def _read(self, sources: Iterable[Source], windows: Sequence[Window]) -> Iterator[list[Entry]]:
         return in_groups(read_ahead(sources, ahead=2 * self.at_once, windows=windows), self.at_once)

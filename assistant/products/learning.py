@@ -115,7 +115,8 @@ def calibrate_again(detector: Detector, product: Product, prior: Prior | None = 
     raw = {} if product.registration else product.pictures
     product = replace(product, references=find_near_copies(product.references, raw))
     kept = {i: expand(picture) for i, picture in product.pictures.items()}
-    pose = product.registration and product.registration.home  # what is kept of references is in the frame
+    # What is kept of references is in the frame.
+    pose = product.registration.home if product.registration else None
     seen = {i: replace(detector.encode([pixels], product.tiles)[0], pose=pose) for i, pixels in kept.items()}
     return _with_limits(detector, product, seen, next(iter(kept.values()), None), prior)
 

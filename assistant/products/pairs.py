@@ -175,12 +175,13 @@ class _Cut:
 
     def at(self, window: Window, size: tuple[int, int], by: tuple[float, float] = (0.0, 0.0)) -> Image.Image:
         """The crop at a window of the kept picture that is moved by so much, in `size` (width, height)."""
-        ends = self.picture.size
-        first, last = (
-            [min(max((window[i + j] + by[j]) * self.grow[j] + self.rim, 0.0), ends[j]) for j in (0, 1)]
-            for i in (0, 2)
-        )
-        return self.picture.resize(size, Image.Resampling.BICUBIC, (*first, *last))
+        (x0, y0), (x1, y1) = (self._place(window[i : i + 2], by) for i in (0, 2))
+        return self.picture.resize(size, Image.Resampling.BICUBIC, (x0, y0, x1, y1))
+
+    def _place(self, point: tuple[float, ...], by: tuple[float, float]) -> tuple[float, float]:
+        """A point of the kept picture that is moved by so much, in the pixels of this one and within it."""
+        x, y = ((point[i] + by[i]) * self.grow[i] + self.rim for i in (0, 1))
+        return min(max(x, 0.0), self.picture.width), min(max(y, 0.0), self.picture.height)
 
 
 def _compare(

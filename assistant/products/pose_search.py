@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from assistant.detection.registration import Registration
@@ -14,12 +13,8 @@ from assistant.products.kept_pictures import Pixels
 MISSED = 0.1
 """The share of references that may lie in no pose that is found."""
 
-TURNED = 8.0  # degrees between two references from which parts lie at different angles
-LARGER = 1.1
-"""Times that a part is seen larger in the frame, along a side, from which bringing it there pays by itself."""
-
 SHAPED = 0.25
-"""The share of a part that changes with the angle, from which a single reference shows how others lie: bottles seen
+"""The share of a part that changes with the angle, from which a single reference shows how others lie: bottles
 from above have 0.15 to 0.21, printed caps 0.31 and more (docs/memory.md)."""
 
 
@@ -56,15 +51,5 @@ class PoseSearch:
         """Whether pictures are to be brought to the frame: all references are found, and it makes a difference."""
         if self.wanted or not self.promising:
             return self.wanted
-        if len(self.poses) == 1:
-            return self._larger() > LARGER and self.registration.template.shaped > SHAPED
-        return self._turned() > TURNED or self._larger() > LARGER
-
-    def _turned(self) -> float:
-        """The largest angle between the first reference and another one, in degrees."""
-        angles = [pose.angle - self.registration.home.angle for pose in self.poses if pose]
-        return max((abs((angle + 180) % 360 - 180) for angle in angles), default=0.0)
-
-    def _larger(self) -> float:
-        registration = self.registration
-        return math.sqrt(math.prod(registration.picture) / math.prod(registration.frame))
+        shown = len(self.poses) > 1 or self.registration.template.shaped > SHAPED
+        return shown and self.registration.pays(self.poses)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from assistant.detection.check_set import CheckSet, Outcome
 from assistant.inspection import Inspection
+from assistant.products.ways import NOW, Chosen
 from assistant.reports.content import Entry, Report, report_lot
 from assistant.reports.pictures import draw_from_file
 from assistant.reports.words import amount
@@ -23,6 +24,21 @@ def describe_check(found: CheckSet) -> Iterator[str]:
         f"{amount(found.better.review_threshold)}: {say_outcome(found.better)}. These limits were chosen on these "
         "very parts, and will do a little worse on others."
     )
+
+
+def describe_choice(chosen: Chosen) -> Iterator[str]:
+    """Which way to look at the product was chosen and why, a sentence each."""
+    gain = chosen.gain
+    if chosen.product is None:
+        yield f"Looked at as now: {gain.reason}."
+    else:
+        low, middle, high = (f"{100 * value:.1f}" for value in (gain.low, gain.gain, gain.high))
+        yield (
+            f"Looked at another way, {gain.chosen}: bad parts score above good ones in "
+            f"{100 * gain.auroc[gain.chosen]:.1f} % of cases, {100 * gain.auroc[NOW]:.1f} % as now; on parts that "
+            f"were held out the gain is {middle} points ({low} to {high} with 90 % confidence)."
+        )
+    yield from chosen.left_out
 
 
 def say_outcome(one: Outcome) -> str:

@@ -20,6 +20,7 @@ from assistant.products.config import LearnConfig
 from assistant.products.product import Product
 from assistant.products.summary import ProductDetail, detail_of
 from assistant.products.teaching import DoubtfulTeaching
+from assistant.products.ways import Chosen
 from assistant.records.proposal import judged_alike, propose
 from assistant.records.what_if import MOST_RECENT, Effect, asked_of, describe, other_limits, what_if
 from assistant.service.access import Engineer, Operator, Served
@@ -158,13 +159,20 @@ async def check_product(id: Name, request: Request, service: Served, caller: Eng
     upload = await read_upload(request, CheckOptions, CheckBody, service.settings.most_pictures)
     good, bad = ([one.named() for one in upload.pictures[kind]] for kind in ("good", "bad"))
     seen = await run_in_threadpool(service.products.get, id)
-    cost = upload.options.escape_cost
+    cost, chosen = upload.options.escape_cost, None
+    if upload.options.choose:
+        chosen = await _do_in_turn(request, service, lambda: service.inspector.choose(seen, good, bad))
+        if upload.options.apply:
+            seen = await _take_way(request, service, caller, seen, chosen)
+        elif chosen.product:
+            seen = chosen.product
     found = await _do_in_turn(request, service, lambda: service.inspector.check(seen, good, bad, cost))
     kept = None
     if upload.options.apply and found.better.limits != found.now.limits:
         by = f"by {len(found.good)} good and {len(found.bad)} bad parts"
         kept = await _keep(request, service, caller, seen, found.calibrated, by)
-    return CheckRow.model_validate(found.to_dict() | {"kept": kept})
+    choice = chosen.to_dict() if chosen else None
+    return CheckRow.model_validate(found.to_dict() | {"choice": choice, "kept": kept})
 
 
 @router.post(
@@ -257,6 +265,20 @@ async def _keep(
         return service.inspector.teacher.keep_limits(product, limits, by)
 
     return (await _change(request, service, caller, seen.name, keep)).effect
+
+
+async def _take_way(request: Request, service: Service, caller: Caller, seen: Product, chosen: Chosen) -> Product:
+    """The product in the way that was chosen for `seen`; Problem where that has changed since."""
+    if chosen.product is None:
+        return seen
+
+    def take(product: Product) -> Product:
+        if product.seal != seen.seal:
+            raise Problem(409, f"The product {seen.name!r} was changed meanwhile: ask again")
+        return chosen.follow(product)
+
+    await _change(request, service, caller, seen.name, take)
+    return await run_in_threadpool(service.products.get, seen.name)
 
 
 async def _recent(service: Service, product: Product) -> list[Inspection]:

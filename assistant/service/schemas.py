@@ -127,6 +127,7 @@ class LearnOptions(WindowOptions):
     tiles: Annotated[int, Field(ge=1, le=4)] = 1
     memory: Literal["nearest", "trained"] = "nearest"
     aligned: bool | None = None
+    registered: bool | None = None
 
 
 class LearnBody(LearnOptions):
@@ -315,6 +316,7 @@ _SUMMARY = {
     "upper_rate": 0.438,
     "missing": 41,
     "aligned": False,
+    "registered": False,
     "alike": True,
     "tiles": 1,
     "memory": "nearest",

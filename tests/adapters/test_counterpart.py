@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from assistant.adapters.counterpart import SHORTLIST, find_counterpart
+from assistant.adapters.counterpart import SHORTLIST, find_counterpart, find_expected
 from assistant.adapters.dictionary import Dictionary
 
 
@@ -86,3 +86,16 @@ def test_references_of_another_shape_are_compared_by_their_share_of_the_picture(
     part = made[0].repeat_interleave(2, dim=0).repeat_interleave(2, dim=1)  # the same at twice the grid
     found = find_counterpart(part, memory_of(made), (10, 10, 18, 18))
     assert (found.owner, abs(found.down) <= 1, abs(found.right) <= 1) == (0, True, True)
+
+
+def test_what_is_missing_is_shown_by_a_reference_of_the_middle_at_the_same_place():
+    ground = normalize(torch.ones(16, 20, 24) + 0.05 * grids(1)[0], dim=-1)
+    made = [ground.clone() for _ in range(4)]
+    for number, reference in enumerate(made[1:], start=1):
+        reference[4:7, 4:7] = grids(1, seed=5)[0, 4:7, 4:7]
+        if number == 3:
+            reference[4:7, 4:7] *= -1  # an odd one
+    found = find_expected(ground, memory_of(made), (4, 4, 7, 7))
+    assert found.owner in (1, 2) and (found.down, found.right) == (0, 0)
+    assert find_expected(ground, memory_of(made), (4, 4, 7, 7), among=(0,)).owner == 0
+    assert find_expected(ground, memory_of([g.flatten(0, 1) for g in made]), (4, 4, 7, 7)) is None

@@ -1,9 +1,13 @@
 """What a person does about limits on the page: signs parts off, tries other limits, checks, and keeps some."""
 
 import re
+from contextlib import closing
 
 import pytest
-from front import choose, go, numbers, upload, visit
+from front import ask, choose, go, inspect, numbers, upload, visit
+
+from assistant.records.entries import Query
+from assistant.records.history import History
 
 try:
     from playwright.sync_api import expect
@@ -49,6 +53,46 @@ def test_a_part_is_signed_off_in_a_batch_and_the_decision_stands_in_the_history(
     opened.get_by_role("button", name="Withdraw").click()
     expect(opened.locator(".sign-off")).to_contain_text("withdrawn by Bo")
     expect(page.locator("#kept tr", has_text="P-04.png")).not_to_contain_text("signed off")
+
+
+@pytest.fixture(scope="module")
+def dimmed(front):
+    """A product whose last 120 parts scored as one that was inspected under a lamp that gave out."""
+    references = [front.part(f"ref {i}.png", 700 + i) for i in range(4)]
+    front.run("learn", "dim plate", *(word for one in references for word in ("--references", one)))
+    front.run("inspect", front.part("D-00.png", 720, light=0.4), "--product", "dim plate", "--history")
+    with closing(History(front.folder / "history.sqlite")) as history:
+        (row,) = history.search(Query(product="dim plate")).rows
+        for _ in range(119):
+            history.add(row.inspection)
+    return "dim plate"
+
+
+@pytest.mark.timeout(900)  # with the products that it needs first
+def test_a_product_that_drifted_has_a_banner_until_its_limits_are_others(page, front, plate, dimmed):
+    dim, sound = dimmed, plate
+    panel = visit(page, front)
+    banner = page.locator("#inspect-drift")
+    choose(panel, "Product", dim)
+    expect(banner.get_by_role("alert")).to_have_count(1)
+    expect(banner).to_contain_text(f"The limits of {dim} may no longer fit")
+    expect(banner).to_contain_text("score higher than its")
+    choose(panel, "Product", sound)
+    expect(banner).to_be_hidden()
+    panel = inspect(page, [front.part("fresh.png", 790)], dim)
+    said = ask(panel, "What should I do with it?")
+    assert "its limit no longer holds" in said and "et it pass" not in said
+    go(page, "History")
+    expect(page.locator("#history-drift").get_by_role("alert")).to_have_count(1)
+    panel = open_product(page, front, dim, "Good pictures")
+    expect(page.locator("#teach-drift")).to_contain_text("add good parts of today")
+    panel.get_by_label("10 %", exact=True).check()
+    panel.get_by_role("button", name="Keep this target").first.click()
+    expect(page.locator("#teach-said")).to_contain_text("Target kept")
+    expect(page.locator("#teach-drift")).to_be_hidden()
+    visit(page, front, "History")
+    expect(page.locator("#kept button").first).to_be_visible()
+    expect(page.locator("#history-drift")).to_be_hidden()
 
 
 def test_the_line_is_moved_by_keyboard_and_nothing_is_kept_until_it_is_said(page, front, lot):

@@ -42,6 +42,35 @@ def test_a_picture_that_is_clicked_in_a_batch_opens_its_inspection_and_leads_bac
     expect(picked).to_be_hidden()
 
 
+def test_a_region_stands_beside_the_same_place_of_a_good_part_here_and_in_the_history(open_page, front, plate):
+    part = front.part("one hole less.png", 37, defect=True)
+    front.run("inspect", part, "--product", plate, "--history")
+    page = open_page(**PHONE)
+    visit(page, front)
+    inspect(page, [part], plate)
+    _check_pairs(page, page.locator("#inspect-place .block.beside"))
+    expect(page.locator("#inspect-place .block.beside h4").first).to_contain_text("beside reference")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    go(page, "History")
+    rows = page.locator("#kept button", has_text="one hole less.png")
+    expect(rows).to_have_count(2)
+    rows.last.click()  # the older one, whose picture is there
+    _check_pairs(page, page.locator("#opened .block.beside"))
+
+
+def _check_pairs(page, beside):
+    """Three pictures for each region, side by side, as large as each other, and nothing wider than the screen."""
+    expect(beside).to_be_visible()
+    boxes = [one.bounding_box() for one in beside.locator("section").first.locator("img").all()]
+    assert len(boxes) == 3 and beside.locator("img").count() % 3 == 0
+    assert len({(round(one["y"]), round(one["height"])) for one in boxes}) == 1 and boxes[0]["height"] > 60
+    assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shown = beside.locator("section").first.locator("img")
+    pixels = [shown.nth(i).evaluate("one => one.naturalWidth") for i in range(3)]
+    assert min(pixels) > 20
+
+
 def test_on_a_phone_the_verdict_is_in_view_after_an_inspection(open_page, front, plate):
     page = open_page(**PHONE)
     visit(page, front)

@@ -102,10 +102,42 @@ def test_limits_of_unlabelled_parts_are_shown_and_kept_with_yes(run, folders, so
     assert kept.undo().save(folders / "undone.safetensors").read_bytes() == before
 
 
+def test_another_way_is_tried_said_and_kept_only_where_asked(run, folders, monkeypatch):
+    """Two ways are tried, and a stub says which ranks better; everything else is the real thing."""
+    from assistant.detection import held_out
+    from assistant.products import ways
+
+    def mirrored(scores, now):
+        found = held_out.choose_way(scores, now)
+        return replace(found, chosen="mirrored", best="mirrored", gain=0.1, low=0.02, high=0.18)
+
+    every = ways.ways_of
+    monkeypatch.setattr(ways, "ways_of", lambda *given: list(every(*given))[:2])
+    given = ["--good", folders / "good" / "0.png", "--bad", folders / "bad", "--choose"]
+    before = stored()
+    status, out, err = run("check", "cloth", *given)
+    row = json.loads(out)["choice"]
+    assert status == 0 and (row["chosen"], row["good"], row["bad"]) == ("as now", 1, 3)
+    assert "too few to choose by" in err and "More tiles were not tried" in err and stored() == before
+    monkeypatch.setattr(ways, "choose_way", mirrored)
+    status, out, err = run("check", "cloth", *given, "--references", folders / "ref")
+    row = json.loads(out)
+    assert set(row["choice"]["auroc"]) == {"as now", "mirrored"} and not row["choice"]["left_out"]
+    assert "the gain is 10.0 points (2.0 to 18.0" in err and "--apply keeps this way and these limits" in err
+    assert status == 0 and stored() == before and run("check", "cloth", *given, "--apply")[0] == 0
+    kept = ProductStore().load("cloth")
+    assert kept.views == "flips" and kept.calibration.threshold == row["recommended"]["threshold"]
+    assert kept.history[-1].name == "mirrored, by 1 good and 3 bad parts"
+    assert run("teach", "cloth", "--undo")[0] == 0 and stored() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
         (["check", "cloth"], "--good and --bad"),
+        (["check", "cloth", "--from-history", "--choose"], "--choose tries parts"),
+        (["check", "cloth", "--good", "good", "--choose"], "both kinds"),
+        (["check", "cloth", "--good", "good", "--bad", "bad", "--references", "ref"], "--references belongs"),
         (["check", "cloth", "--good", "good"], "both kinds"),
         (["check", "cloth", "--good", "good", "--bad", "bad", "--from-history"], "--from-history"),
         (["check", "cloth", "--good", "good", "--bad", "bad", "--out", "good/0.png"], "ends in"),

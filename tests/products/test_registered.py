@@ -141,3 +141,21 @@ def test_one_picture_is_compared_with_registered_and_plain_products_at_once(insp
     [rows] = inspector.inspect_many([picture], [product, None, plain])
     alone = [inspector.inspect([picture], p)[0].score for p in (product, None, plain)]
     assert [row.score for row in rows] == alone
+
+
+def test_pictures_of_a_batch_are_brought_to_one_pose_before_they_score_each_other(inspector):
+    marked, place = draw_part(140, seed=70, mark=(95.0, 140.0))
+    pictures = [draw_part(47 * i, i % 5, -i % 7, seed=i)[0] for i in range(7)] + [marked]
+    other = Image.new("RGB", (SIDE, SIDE), (180, 178, 170))
+    ImageDraw.Draw(other).ellipse([90, 90, 210, 210], fill=(70, 80, 110))
+    rows = inspector.inspect([*pictures, np.asarray(other)], mode="mutual")
+    assert [NOT_FOUND in row.notices for row in rows] == [False] * 8 + [True]
+    unmarked = inspector.inspect([*pictures[:7], draw_part(140, seed=70)[0]], mode="mutual")[7]
+    more = rows[7].anomaly_map - unmarked.anomaly_map
+    y, x = np.unravel_index(int(more.argmax()), more.shape)
+    assert np.hypot(x - place[0], y - place[1]) < 40
+
+
+def test_a_batch_without_a_part_before_a_ground_is_left_as_it_is(inspector, good):
+    rows = inspector.inspect([good(i) for i in range(4)], mode="mutual")
+    assert not any(NOT_FOUND in row.notices for row in rows)

@@ -38,6 +38,26 @@ def test_a_check_shows_what_is_wrong_and_changes_nothing_unless_asked(client, cl
     assert inspector.load(cloth).undo().calibration.threshold == before["threshold"]
 
 
+def test_other_ways_are_tried_where_asked_and_kept_with_apply(client, cloth, known, inspector, monkeypatch):
+    from assistant.detection import held_out
+    from assistant.products import ways
+
+    def mirrored(scores, now):
+        return replace(held_out.choose_way(scores, now), chosen="mirrored")
+
+    every = ways.ways_of
+    monkeypatch.setattr(ways, "ways_of", lambda *given: list(every(*given))[:2])
+    asked = f"/v1/products/{cloth}/check"
+    row = client.post(asked, files=known, data={"choose": "true"}).json()
+    assert row["choice"]["chosen"] == "as now" and "too few" in row["choice"]["reason"]
+    assert client.post(asked, files=known).json()["choice"] is None
+    monkeypatch.setattr(ways, "choose_way", mirrored)
+    assert client.post(asked, files=known, data={"choose": "true"}).json()["choice"]["chosen"] == "mirrored"
+    assert inspector.load(cloth).views == "plain"
+    assert client.post(asked, files=known, data={"choose": "true", "apply": "true"}).status_code == 200
+    assert inspector.load(cloth).views == "flips"
+
+
 def test_a_check_needs_both_kinds_and_an_engineer(open_client, cloth, known, keys):
     ring, operator, _ = keys
     client = open_client()
