@@ -173,7 +173,7 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp
     asked = []
 
     def stream(*given, product=None):
-        asked.append(given)
+        asked.append((*given, product))
         yield from (Answer("One."), Answer("One. Two.", notices=("Note.",)))
 
     stub.explainer, stub.stream = object(), stream
