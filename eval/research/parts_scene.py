@@ -42,7 +42,8 @@ class Pose:
         line = (np.arange(side, dtype=np.float32) + 0.5) * 2 / side - 1
         across, along = np.meshgrid(line - np.float32(self.right), line - np.float32(self.down))
         cos, sin = np.float32(np.cos(self.angle) / self.scale), np.float32(np.sin(self.angle) / self.scale)
-        return cos * across + sin * along, cos * along - sin * across
+        turned = cos * across + sin * along, cos * along - sin * across
+        return turned[0].astype(np.float32), turned[1].astype(np.float32)
 
     def frame(self, x: float, y: float) -> tuple[float, float]:
         """Where a place of the part is in the frame: right and down of its middle, in half sides."""
@@ -192,7 +193,7 @@ def _page(text: str) -> Array:
     page = Image.new("L", (side, side))
     font = ImageFont.load_default(side / len(text))
     ImageDraw.Draw(page).text((side / 2, side / 2), text, fill=255, font=font, anchor="mm", stroke_width=1)
-    return np.asarray(page, np.float32) / 255
+    return (np.asarray(page, np.float32) / 255).astype(np.float32)
 
 
 def light(surface: Surface, session: Session, random: Random) -> Array:
