@@ -600,7 +600,8 @@ def test_an_explainers_words_are_checked_and_it_sees_the_picture(inspector, good
     try:
         *_, last = inspector.stream(row, "What is the score?", picture=pixels)
         assert last == inspector.ask(row, "What is the score?", picture=pixels)
-        assert last.source == "liar" and last.notices and "12345" not in last.text and "verdict is" in last.text
+        assert "liar" in last.source and last.notices and "12345" not in last.whole and "The score is" in last.text
+        assert not any("12345" in line.text for line in last.seen)
         assert (inspector.explainer.seen[0].picture == pixels).all()
     finally:
         inspector.explainer = None

@@ -96,8 +96,14 @@ def how_rarity(w: Wording, i: Inspection) -> Sentences:
 def how_regions(w: Wording, i: Inspection) -> Sentences:
     """What a region and its severity are."""
     return [
-        w("A region is one connected place where the map exceeds the limit; [R1] has the highest peak."),
-        w("Slight, moderate and severe say how far its peak lies beyond the limit, not how dangerous it is."),
+        w(
+            "A region is one connected place where the map exceeds the limit; "
+            "they are numbered from the highest peak down."
+        ),
+        w(
+            "Slight, moderate and severe follow from a region's share of the picture and how rare its peak is, "
+            "not from danger."
+        ),
     ]
 
 
@@ -173,7 +179,12 @@ def how_limits(w: Wording, i: Inspection) -> Sentences:
 
 def how_severity(w: Wording, i: Inspection) -> Sentences:
     """What a severity is."""
-    return [w("Slight, moderate and severe say how far its peak lies beyond the limit, not how dangerous it is.")]
+    return [
+        w(
+            "Slight, moderate and severe follow from a region's share of the picture and how rare its peak is, "
+            "not from danger."
+        )
+    ]
 
 
 def how_teach(w: Wording, i: Inspection) -> Sentences:

@@ -120,6 +120,11 @@ def tell_total(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences
     area, share = sum(r.area for r in chosen), percent(sum(r.area_fraction for r in chosen))
     if len(chosen) == 1:
         return _quieten(w, i, [_measure(w, i, chosen[0]), _box(w, chosen[0])])
+    if len(chosen) < len(i.regions):
+        amount = w("{share} of the picture", share=share)
+        named = name_some(w, [refer(r) for r in chosen])
+        said = w("{regions} together have {amount}.", regions=named, amount=amount)
+        return _quieten(w, i, [said, *(_measure(w, i, r) for r in chosen[:LISTED])])
     said = w(
         "Together the {n} regions cover {area} px, {share} of the picture.", n=len(chosen), area=area, share=share
     )
@@ -127,7 +132,7 @@ def tell_total(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences
 
 
 def tell_comparison(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences:
-    """Regions beside each other: which is the largest, and which the strongest."""
+    """Regions beside each other: of all, which is the largest, and which the strongest; of some, what each is."""
     if not chosen:
         return tell_none(w, i)
     if len(chosen) == 1 < len(i.regions):  # one alone is compared with all
@@ -135,6 +140,9 @@ def tell_comparison(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sent
     if len(chosen) == 1:
         only = w("There is one region only: {region}.", region=refer(chosen[0]))
         return [only, _measure(w, i, chosen[0]), _grade(w, i, chosen[0])]
+    if len(chosen) < len(i.regions):
+        each = [one(w, i, r) for one in (_measure, _grade) for r in chosen[:LISTED]]
+        return _quieten(w, i, each)
     large = max(chosen, key=lambda r: r.area)
     strong = max(chosen, key=lambda r: r.peak)
     gaps = {"area": large.area, "peak": number(strong.peak), "large": refer(large), "strong": refer(strong)}
@@ -185,7 +193,11 @@ def _quieten(w: Wording, i: Inspection, said: Sentences) -> Sentences:
     """Sentences about regions, the first of which says so where the verdict calls nothing a defect."""
     if i.verdict not in ("good", "unrated"):
         return said
-    calm = w("The verdict is {verdict}; strangest place: {said}", verdict=verdict_word(w, i.verdict), said=said[0])
+    calm = w(
+        "The verdict is {verdict}; merely strange: {said}",
+        verdict=verdict_word(w, i.verdict),
+        said=said[0],
+    )
     return [calm, *said[1:]]
 
 

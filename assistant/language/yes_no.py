@@ -49,6 +49,8 @@ def run_test(w: Wording, test: Test, rows: Numbered) -> Outcome:
     several = len(rows) > 1
     if several and (test.quantity in ("rank", "verdict") or test.subject in (ALL, ANY)):
         return _test_several(w, test, rows)
+    if several and str(test.value).partition(".")[0] in {f"P{n}" for n, _ in rows}:
+        return _test_across(w, test, rows)
     number_, i = _picture_of(test, rows)
     if i.status == "error":
         return Outcome(None, tell_verdict(w, i))
@@ -94,6 +96,24 @@ def _test_several(w: Wording, test: Test, rows: Numbered) -> Outcome:
     return Outcome(holds, tell_tally(w, chosen))
 
 
+def _test_across(w: Wording, test: Test, rows: Numbered) -> Outcome:
+    """A number of one picture, or of a region of it, beside that of another, which may be of another picture."""
+    values, told = [], []
+    for name in (test.subject, str(test.value)):
+        n, i = next(((n, i) for n, i in rows if f"P{n}" == name.partition(".")[0]), rows[0])
+        chosen = [r for r in i.regions if r.id == name.partition(".")[2]]
+        if test.quantity in _MEASURES and chosen:
+            values.append(_MEASURES[test.quantity](chosen[0]))
+            said = w("{region} has {amount}.", region=refer(chosen[0]), amount=_amount(w, test, chosen))
+        elif test.quantity == "score" and i.status == "ok" and "." not in name:
+            values.append(i.score)
+            said = w("The score is {score}.", score=number(i.score))
+        else:
+            return Outcome(None, tell_tally(w, rows))
+        told.append(w("Picture {n}: {said}", n=n, said=said))
+    return Outcome(COMPARE[test.operator](*values), told)
+
+
 def _test_rank(w: Wording, test: Test, rows: Numbered) -> Outcome:
     pair = [row for name in (test.subject, str(test.value)) for row in rows if f"P{row[0]}" == name]
     if len(pair) < 2:
@@ -121,6 +141,8 @@ def _test_score(w: Wording, test: Test, i: Inspection) -> Outcome:
     score, _, threshold, review = numbers(i)
     named = {"threshold": (w("threshold"), threshold), "review_threshold": (w("review limit"), review)}
     name, limit = named.get(str(test.value), (w("value"), test.value))
+    if not isinstance(limit, float) and i.verdict != "unrated":
+        return Outcome(None, tell_verdict(w, i))
     if not isinstance(limit, float) or (i.verdict == "unrated" and str(test.value) in named):
         said = w("The score is {score}; without references there is no threshold.", score=number(score))
         return Outcome(None, [said])
@@ -139,9 +161,11 @@ def _test_threshold(w: Wording, test: Test, i: Inspection) -> Outcome:
 
 def _test_p_value(w: Wording, test: Test, i: Inspection) -> Outcome:
     p = numbers(i)[1]
-    if i.verdict == "unrated" or not isinstance(test.value, float):
+    if i.verdict == "unrated":
         return Outcome(None, [w("Which share of good parts would score this high is not known.")])
     told = w("The p-value is {p}.", p=number(p))
+    if not isinstance(test.value, float):
+        return Outcome(None, [told])
     return Outcome(COMPARE[test.operator](p, test.value), [told])
 
 

@@ -214,7 +214,7 @@ def tests(draw, ids):
         st.one_of(
             *([numbers[quantity].map(float)] if quantity in numbers else []),
             *([st.sampled_from(words[quantity])] if quantity in words else []),
-            *([st.sampled_from(others)] if others and quantity in ("area", "pixels", "peak") else []),
+            *([st.sampled_from(others)] if others and quantity in ("area", "pixels", "peak", "score") else []),
         )
     )
     operator = "=" if quantity in ("verdict", "place") else draw(st.sampled_from(("=", "<", ">", "<=", ">=")))

@@ -93,6 +93,7 @@ def _percents(
     any share or rate there is."""
     if not re.search(_OF_PICTURE, sentence[start : end + 40], re.IGNORECASE) or "severe" in sentence:
         wanted = {v for kind in ("share", "rate", "p", "ratio") for v in known[kind]} | _RULES
+        wanted |= _together(sentence, about, lambda region: region.area_fraction)
         return {100 * v for v in wanted} | known["quoted"] | {90.0}
     ids = re.findall(r"(?<![A-Za-z])R\d+(?!\d)", sentence[:start])[-1:]
     shares = {r.area_fraction for record in about for r in record.regions if not ids or r.id in ids}
