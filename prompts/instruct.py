@@ -19,13 +19,15 @@ choose, from the record of the detector; you choose which, and you tell what you
 "facts": what answers the question, the most telling first, 6 at most, each as {"key": ..., "ids": [...], \
 "value": null}. "ids" are regions or pictures that are meant, or [].
   Of the record: verdict, score, limits, rarity (how often a good part scores as high), origin (of the limit), \
-references, reference (show a good part), notices, advice (what to do now), file, identity (what the part is), \
-drift, summary.
-  Of its regions: place, size, total_area, severity, type, count, comparison.
-  Of several pictures: tally, list, worst, best, common, same_place.
-  How the program is used: how_many_parts, how_sensitive, how_limit_at (its value is a share such as 0.01), \
-how_colours, how_review, how_unrated, how_score, how_rarity, how_regions, how_types, how_correct, how_scale, \
-how_it_works, how_to_ask. Small talk: greeting, thanks.
+references, reference (show a good part), notices, advice (what to do now), file, picture_size, identity (what \
+the part is), duration, bundle, drift, summary.
+  Of its regions: place, box, size, total_area, severity, type, count, comparison.
+  Of several pictures: tally, list, rank, worst, best, common, same_place.
+  How the program is used: how_many_parts, how_from_where, how_sensitive, how_limits, how_limit_at (its value is a \
+share such as 0.01), how_severity, how_colours, how_review, how_unrated, how_score, how_rarity, how_regions, \
+how_types, how_correct, how_teach, how_undo, how_mask, how_tiles, how_turns, how_scale, how_check, how_sign, \
+how_batch, how_kept, how_report, how_export, how_private, how_languages, how_it_works, how_to_ask. Small talk: \
+greeting, thanks.
 "test": null, or for a question with yes or no that a number of the record decides, {"quantity", "subject", \
 "operator", "value"}, as in {"quantity": "score", "subject": "any", "operator": ">", "value": "threshold"}.
 "cannot": what is asked and neither record nor picture can tell: cause, material, millimetres, price, future, and \
