@@ -23,8 +23,8 @@ references, reference (show a good part), notices, advice (what to do now), file
 the part is), duration, bundle, drift, summary.
   Of its regions: place, box, size, total_area, severity, type, count, comparison.
   Of several pictures: tally, list, rank, worst, best, common, same_place.
-  How the program is used: how_many_parts, how_from_where, how_sensitive, how_limits, how_limit_at (its value is a \
-share such as 0.01), how_severity, how_colours, how_review, how_unrated, how_score, how_rarity, how_regions, \
+  How the program is used: how_many_parts, how_from_where, how_sensitive, how_limits, how_limit_at (its value is \
+a share such as 0.01), how_severity, how_colours, how_review, how_unrated, how_score, how_rarity, how_regions, \
 how_types, how_correct, how_teach, how_undo, how_mask, how_tiles, how_turns, how_scale, how_check, how_sign, \
 how_batch, how_kept, how_report, how_export, how_private, how_languages, how_it_works, how_to_ask. Small talk: \
 greeting, thanks.
