@@ -104,7 +104,7 @@ Aligned = Annotated[
 Registered = Annotated[
     bool | None,
     typer.Option(
-        "--registered/--not-registered",
+        "--registered/--unregistered",
         help="Bring each part to the pose of the first reference; found out by default.",
     ),
 ]

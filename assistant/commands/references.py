@@ -30,7 +30,7 @@ def learn_product(
     with console.progress(f"Learning {name}", 1) as bar:
         product = inspector.learn(name, pictures, config, tell=bar.tell)
     if product.registration and config.registered is None:
-        console.say("Parts are brought to the pose of the first reference (--not-registered leaves that out).")
+        console.say("Parts are brought to the pose of the first reference (--unregistered leaves that out).")
     if product.aligned and config.aligned is None:
         console.say("The references lie alike: missing and moved parts count too (--not-aligned leaves that out).")
     if product.alike:

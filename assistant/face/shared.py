@@ -44,6 +44,7 @@ def lay_out_shipped() -> gr.Checkbox:
 def lay_out_group() -> gr.Textbox:
     """Lay out the word for a camera, a light or a lot, whose parts are watched for drift by themselves."""
     return gr.Textbox(
+        value="",  # or whoever calls the page by its API would have to give one
         label="Camera or light (optional)",
         info="A word of yours: what has the same one is watched for drift by itself.",
         max_lines=1,

@@ -72,7 +72,8 @@ def test_one_is_shown_and_reported_with_its_conversation(run, tmp_path):
     status, out, _ = run("show", 1, "--report", tmp_path / "one.html")
     row = json.loads(out)
     assert status == 0 and row["path"] == "/secret/part0.png" and row["lot"] == "L1"
-    assert row["turns"] == [{"question": "Where is it?", "answer": "Nowhere <b>near</b>.", "source": "pocket"}]
+    told = {"question": "Where is it?", "answer": "Nowhere <b>near</b>.", "source": "pocket"}
+    assert row["turns"] == [{**told, "seen": [], "disagrees": ""}]
     page = (tmp_path / "one.html").read_text()
     assert "Where is it?" in page and "Nowhere &lt;b&gt;near" in page and "data:image/jpeg" in page
 
