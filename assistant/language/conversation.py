@@ -6,6 +6,7 @@ none.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +19,7 @@ from assistant.language.asked_twice import ask_twice
 from assistant.language.catalogue import Wording, pick_language
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
 from assistant.language.good_part import good_part
-from assistant.language.listening import Heard, listen
+from assistant.language.listening import TELL_AFTER, Heard, listen
 from assistant.language.planned_answer import by_rules, read_answer
 from assistant.language.pointers import History
 from assistant.products.pairs import SHOWN, pairs_of
@@ -47,18 +48,20 @@ def converse(explainer: Explainer | None, prompt: Prompt) -> Iterator[Answer]:
         return
     fitted, w = fit(prompt, explainer), Wording(prompt.words)
     cut = (w(CUT),) if fitted.question != prompt.question else ()
-    shown, heard = None, Heard("")
+    shown, heard, told = None, Heard(""), time.monotonic()
     with closing(cast(Any, listen(explainer, fitted))) as all_heard:
         for heard in all_heard:
             if heard.ended or len(heard.text) > LONGEST:
                 break
-            if heard.waiting:
+            grown = None if heard.waiting else read_answer(heard.text, prompt, explainer, ended=False)
+            if grown and grown != shown:
+                shown, told = replace(grown, notices=grown.notices + cut), time.monotonic()
+                yield shown
+            elif heard.waiting or time.monotonic() - told >= TELL_AFTER:  # what is written may show nothing yet
+                told = time.monotonic()
                 yield replace(
                     shown or Answer(""), notices=(w(WAITING, name=explainer.name),), source=explainer.name
                 )
-            elif (grown := read_answer(heard.text, prompt, explainer, ended=False)) and grown != shown:
-                shown = replace(grown, notices=grown.notices + cut)
-                yield shown
     final = read_answer(heard.text, prompt, explainer)
     if final is None:
         failure = heard.failed or w(SAID_NOTHING, name=explainer.name)
