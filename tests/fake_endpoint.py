@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PLAN = {
@@ -99,6 +100,20 @@ def speak(*pieces, **how):
     def script(handler):
         handler.begin()
         handler.say(*pieces, **how)
+
+    return script
+
+
+def go_on(what, *first):
+    """A script that says the first pieces, then does something again and again until nobody listens."""
+
+    def script(handler):
+        handler.begin()
+        if first:
+            handler.say(*first, ended="", done=False)
+        while not handler.server.gone.is_set():
+            what(handler)
+            time.sleep(0.05)
 
     return script
 

@@ -130,9 +130,10 @@ class Judge:
         """The inspection with regions of what is missing, where parts lie alike."""
         reach = self.detector.reach_of(product, features)
         absence = self._absences.of(product.dictionary, reach) if reach is not None else None
-        tokens = self.detector.tokens(features, product.scoring)[0]
-        missing = absence.find(tokens, product.dictionary) if absence else None
-        if absence is None or missing is None:
+        if absence is None:
+            return found
+        missing = absence.find(self.detector.tokens(features, product.scoring)[0], product.dictionary)
+        if missing is None:
             return found
         if product.looked_at is not None:
             missing = missing * fit_mask(product.looked_at, *missing.shape).to(missing.device)

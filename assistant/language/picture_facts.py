@@ -26,10 +26,10 @@ def tell_verdict(w: Wording, i: Inspection) -> Sentences:
         return [w("The verdict is unrated: without references no decision can be made."), *for_a_decision(w)]
     score, _, threshold, review = numbers(i)
     if i.verdict == "review" and any(notice.startswith(NOTHING_SHOWN) for notice in i.notices):
-        shown = [w("The verdict is review, since nothing in the picture can be inspected.")]
+        shown = [w("The verdict is review: nothing in the picture can be inspected, so it is not called good.")]
         return [*shown, *(w("Note: {notice}.", notice=plain(n, 600).rstrip(".")) for n in i.notices[:1])]
     if i.verdict == "review" and MISSING_HERE in i.notices:
-        return [w("The verdict is review, since something that good parts have is missing.")]
+        return [w("The verdict is review: something that good parts have is missing, so it is not called good.")]
     said = [w("The verdict is {verdict}: {relation}.", verdict=verdict_word(w, i.verdict), relation=relate(w, i))]
     if i.verdict != ("defect" if score > threshold else "review" if score > review else "good"):
         said.append(w("These numbers do not agree with the verdict in the record, so have it checked."))

@@ -169,11 +169,6 @@ def read_plan(said: str | Mapping[str, Any], records: Sequence[Inspection]) -> P
     )
 
 
-def check_plan(plan: Plan, records: Sequence[Inspection]) -> Plan:
-    """A plan that was made here, once more against its schema; PlanError where it does not fit."""
-    return read_plan(to_dict(plan), records)
-
-
 def to_dict(plan: Plan) -> dict[str, Any]:
     """The plan as its JSON; `read_plan` reverses it."""
     return {

@@ -17,7 +17,6 @@ from assistant.language.plan import MOST_CANNOT, MOST_FACTS, Fact, Key, Plan, Re
 from assistant.language.pointers import (
     History,
     Pointed,
-    last_cited,
     point_at_pictures,
     point_at_regions,
     read_position,
@@ -204,7 +203,8 @@ def _with_regions(
         return _Part((_fact("type", ids), _fact("place", ids)))
     if key in ("", "summary", "count", "verdict") and ids and pointed.explicit:
         earlier = _earlier(table, i, history) if key == "" else ()
-        return _Part(tuple(_fact(one, ids) for one in earlier or ("place", "size", "severity")))
+        kind = ("type",) if any(r.kind == "missing" and r.id in ids for r in i.regions) else ()
+        return _Part(tuple(_fact(one, ids) for one in earlier or (*kind, "place", "size", "severity")))
     if not key and ids:
         earlier = _earlier(table, i, history)
         return _Part(tuple(_fact(one, ids) for one in earlier)) if earlier else _unknown()
@@ -390,6 +390,3 @@ def _join(parts: Sequence[_Part]) -> Plan:
     leading = [fact for facts in asked_facts for fact in facts[:1]]
     facts = tuple(dict.fromkeys([*leading, *(fact for facts in asked_facts for fact in facts)]))
     return Plan(facts[:MOST_FACTS], test, cannot[:MOST_CANNOT])
-
-
-__all__ = ["last_cited", "plan_answer", "read_form", "split_clauses"]

@@ -47,9 +47,10 @@ class Outcome:
 def run_test(w: Wording, test: Test, rows: Numbered) -> Outcome:
     """What a test comes to, over the numbered pictures that it is about."""
     several = len(rows) > 1
-    if several and (test.quantity in ("rank", "verdict") or test.subject in (ALL, ANY)):
+    across = str(test.value).partition(".")[0] in {f"P{n}" for n, _ in rows}
+    if several and (test.quantity in ("rank", "verdict") or (test.subject in (ALL, ANY) and not across)):
         return _test_several(w, test, rows)
-    if several and str(test.value).partition(".")[0] in {f"P{n}" for n, _ in rows}:
+    if several and across:
         return _test_across(w, test, rows)
     number_, i = _picture_of(test, rows)
     if i.status == "error":
@@ -88,7 +89,8 @@ def _test_several(w: Wording, test: Test, rows: Numbered) -> Outcome:
         n, i = chosen[0]
         told = run_test(w, Test(test.quantity, ALL, test.operator, test.value), [(n, i)])
         return Outcome(told.holds, [w("Picture {n}: {said}", n=n, said=line) for line in told.said[:1]])
-    each = [run_test(w, Test(test.quantity, ALL, test.operator, test.value), [row]).holds for row in chosen]
+    inside = ANY if test.subject == ANY else ALL
+    each = [run_test(w, Test(test.quantity, inside, test.operator, test.value), [row]).holds for row in chosen]
     if test.subject == ANY:
         holds = True if True in each else None if None in each else False
     else:
@@ -98,6 +100,8 @@ def _test_several(w: Wording, test: Test, rows: Numbered) -> Outcome:
 
 def _test_across(w: Wording, test: Test, rows: Numbered) -> Outcome:
     """A number of one picture, or of a region of it, beside that of another, which may be of another picture."""
+    if test.subject in (ALL, ANY):
+        return Outcome(None, tell_tally(w, rows))
     values, told = [], []
     for name in (test.subject, str(test.value)):
         n, i = next(((n, i) for n, i in rows if f"P{n}" == name.partition(".")[0]), rows[0])
@@ -204,16 +208,27 @@ def _test_region_number(w: Wording, test: Test, i: Inspection) -> Outcome:
         )
         return Outcome(holds, [told])
     if test.subject == ANY or test.quantity == "peak":
-        chosen = [max(chosen, key=measure)] if test.operator in (">", ">=") else [min(chosen, key=measure)]
+        return _test_each(w, test, chosen, test.value)
     total = sum(map(measure, chosen))
-    told = w(
-        "{regions} together have {amount}.",
-        regions=name_some(w, [refer(r) for r in chosen]),
-        amount=_amount(w, test, chosen),
-    )
-    if len(chosen) == 1:
-        told = w("{region} has {amount}.", region=refer(chosen[0]), amount=_amount(w, test, chosen))
+    told = _told_of_one(w, test, chosen[0])
+    if len(chosen) > 1:
+        names = name_some(w, [refer(r) for r in chosen])
+        told = w("{regions} together have {amount}.", regions=names, amount=_amount(w, test, chosen))
     return Outcome(COMPARE[test.operator](total, test.value), [told])
+
+
+def _test_each(w: Wording, test: Test, chosen: Sequence[Region], value: float) -> Outcome:
+    """Whether any of some regions has a number, or each of them; told by the region that decides it."""
+    measure = _MEASURES[test.quantity]
+    held = [r for r in chosen if COMPARE[test.operator](measure(r), value)]
+    holds = bool(held) if test.subject == ANY else len(held) == len(chosen)
+    deciding = held if holds else [r for r in chosen if r not in held]
+    most = max if (test.operator in (">", ">=")) == (test.subject == ANY) else min
+    return Outcome(holds, [_told_of_one(w, test, most(deciding, key=measure))])
+
+
+def _told_of_one(w: Wording, test: Test, region: Region) -> str:
+    return w("{region} has {amount}.", region=refer(region), amount=_amount(w, test, [region]))
 
 
 def _test_severity(w: Wording, test: Test, i: Inspection) -> Outcome:
@@ -255,12 +270,15 @@ def _test_severity(w: Wording, test: Test, i: Inspection) -> Outcome:
 
 
 def _test_place(w: Wording, test: Test, i: Inspection) -> Outcome:
-    """Whether a region lies at a position; of parts that are good nothing stands out anywhere."""
+    """Whether a region lies at a position; what lies there without standing out is told, without yes or no."""
     position = str(test.value)
     gaps = {"place": place_word(w, position)}
     if i.verdict == "unrated":
         return Outcome(None, tell_count(w, i))
-    if i.verdict == "good":
+    if i.verdict == "good" and test.subject in (ALL, ANY):
+        if there := [r for r in i.regions if spans(r, i) or r in at_position(i, position)]:
+            told = [w("{region} lies {place}.", region=refer(r), place=where(w, r, i)) for r in there]
+            return Outcome(None, [*tell_count(w, i), *told])
         return Outcome(
             False, [w("Nothing stands out {place}; the verdict is good.", **gaps), *tell_count(w, i)[1:]]
         )

@@ -88,23 +88,14 @@ class Pair:
         return colorize(self.difference, (0.0, float(self.scale)))
 
 
-def pair_of(
-    inspection: Inspection, region: Region, product: Product | None, picture: Source | None = None
-) -> Pair | None:
-    """The pair of a region, on `picture` or what was judged.
-
-    None where it has no reference, or `product` no longer keeps that one's picture. ImageError where the picture
-    is gone or has changed, as in `Inspection.picture`.
-    """
-    if region.reference is None or product is None:
-        return None
-    return _pair(_Part.of(inspection.picture(picture).pixels, product), region, region.reference, product)
-
-
 def pairs_of(
     inspection: Inspection, product: Product | None, picture: Source | None = None, most: int | None = None
 ) -> list[Pair]:
-    """The pairs of an inspection's regions, at most of so many, the strongest first; those that there are."""
+    """The pairs of an inspection's regions on `picture` or what was judged, the strongest first, `most` at most.
+
+    None of a region without a reference, or whose reference's picture `product` no longer keeps. ImageError where
+    the picture is gone or has changed, as in `Inspection.picture`.
+    """
     regions = [region for region in inspection.regions[:most] if region.reference]
     if product is None or not regions:
         return []

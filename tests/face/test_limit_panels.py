@@ -18,21 +18,10 @@ from assistant.face.session import Session, inspect_pictures, stream_chat
 from assistant.face.shared import Resources
 from assistant.face.teach_layout import lay_out_view
 from assistant.face.teach_steps import ProductEditor, SeenProduct
-from assistant.records.history import History
 
 
 def quiet(fraction, desc):
     """Take the place of a progress display."""
-
-
-@pytest.fixture
-def shared(inspector, good, tmp_path):
-    """A page with a product "cloth"."""
-    history = History(tmp_path / "history.sqlite")
-    inspector.save(inspector.learn("cloth", [good(i) for i in range(4)]))
-    (tmp_path / "uploads").mkdir()
-    yield Resources(inspector, str(tmp_path / "uploads"), history)
-    history.close()
 
 
 @pytest.fixture

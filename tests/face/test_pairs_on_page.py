@@ -17,19 +17,7 @@ from assistant.face.kept import KeptHandlers
 from assistant.face.pairs import show_pairs
 from assistant.face.result import cleared, filled, write_shown
 from assistant.face.session import Session, inspect_pictures
-from assistant.face.shared import Resources
 from assistant.face.words import show_regions
-from assistant.records.history import History
-
-
-@pytest.fixture
-def shared(inspector, good, tmp_path):
-    """A page with a product "cloth"."""
-    history = History(tmp_path / "history.sqlite")
-    inspector.save(inspector.learn("cloth", [good(i) for i in range(4)]))
-    (tmp_path / "uploads").mkdir()
-    yield Resources(inspector, str(tmp_path / "uploads"), history)
-    history.close()
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ def holds(test: Sequence[object], records: Sequence[Inspection]) -> bool | None:
     """Whether a test [quantity, subject, operator, value] is true of the records; None where nobody can say.
 
     A subject is "" or an id, "R1", "P2" or "P2.R1", else "all" or "any" of the regions, or of the pictures where
-    the quantity is one of pictures. `area` is in percent of the picture, and "" of it all regions together.
+    the quantity is one of pictures. `area` is in percent of the picture; `area` and `pixels` of "" and of "all"
+    are sums.
     """
     quantity, subject, operator, value = test
     if subject in ("all", "any"):
-        picked = _picked(str(quantity), records)
+        picked = _picked(str(quantity), str(subject), records)
         found = [_compare(one, record, str(quantity), str(operator), value, records) for one, record in picked]
         if not found or None in found:
             return None
@@ -30,8 +31,8 @@ _OF_REGIONS = ("area", "pixels", "peak", "severity", "place", "type", "known")
 _SEVERITY = ("slight", "moderate", "severe")
 
 
-def _picked(quantity: str, records: Sequence[Inspection]) -> list[tuple[Region | None, Inspection]]:
-    if quantity in _OF_REGIONS:
+def _picked(quantity: str, subject: str, records: Sequence[Inspection]) -> list[tuple[Region | None, Inspection]]:
+    if quantity in _OF_REGIONS and not (quantity in ("area", "pixels") and subject == "all"):
         return [(region, record) for record in records for region in record.regions]
     return [(None, record) for record in records]
 
@@ -102,5 +103,6 @@ def _value(quantity: str, region: Region | None, record: Inspection) -> object:
         "references": record.references,
         "notice": " ".join(record.notices),
         "area": 100 * sum(r.area_fraction for r in record.regions),
+        "pixels": sum(r.area for r in record.regions),
         "notices": len(record.notices),
     }.get(quantity)

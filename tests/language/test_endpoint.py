@@ -5,7 +5,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from fake_endpoint import FakeEndpoint, speak
+from fake_endpoint import FakeEndpoint, go_on, speak
 
 from assistant.errors import ExplainerError
 from assistant.language.endpoint import KEY_VARIABLE, LARGEST, Endpoint, EndpointError, Patience, Wait
@@ -253,18 +253,6 @@ def test_an_empty_answer_one_that_was_only_thought_and_a_refusal_are_none(serve)
     assert "declined" in complaint(serve(lambda handler: handler.json(refusal)))
 
 
-def endless(what, first=()):
-    def script(handler):
-        handler.begin()
-        if first:
-            handler.say(*first, ended="", done=False)
-        while not handler.server.gone.is_set():
-            what(handler)
-            time.sleep(0.05)
-
-    return script
-
-
 @pytest.mark.parametrize(
     ("what", "first", "patience", "words"),
     [
@@ -281,7 +269,7 @@ def endless(what, first=()):
     ],
 )
 def test_nobody_waits_for_ever_and_is_told_what_happened(serve, what, first, patience, words):
-    server = serve(endless(what, first))
+    server = serve(go_on(what, *first))
     start = time.monotonic()
     assert words in complaint(server, patience=patience)
     assert time.monotonic() - start < 2
@@ -298,7 +286,7 @@ def test_an_answer_without_end_is_cut_off(serve):
 
 
 def test_closing_ends_the_connection(serve):
-    server = serve(endless(lambda h: h.say("on ", ended="", done=False)))
+    server = serve(go_on(lambda h: h.say("on ", ended="", done=False)))
     pieces = ask(server)
     assert next(pieces).text == "on " and not server.gone.is_set()
     pieces.close()

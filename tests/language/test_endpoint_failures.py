@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_endpoint import FakeEndpoint, plan_of, speak
+from fake_endpoint import FakeEndpoint, go_on, plan_of, speak
 from test_conversation import DEFECT, GROOVE, ask, by_rules
 
 from assistant.language.conversation import converse
@@ -44,18 +44,6 @@ def write(text):
     def script(handler):
         handler.begin()
         handler.wfile.write(text)
-
-    return script
-
-
-def go_on(what, *first):
-    def script(handler):
-        handler.begin()
-        if first:
-            handler.say(*first, ended="", done=False)
-        while not handler.server.gone.is_set():
-            what(handler)
-            time.sleep(0.05)
 
     return script
 

@@ -6,7 +6,7 @@ import pytest
 from asked_records import RECORDS
 
 from assistant.language.facts import render
-from assistant.language.plan import Fact, Plan, Test, check_plan
+from assistant.language.plan import Fact, Plan, Test, read_plan, to_dict
 from assistant.language.plan_choice import TokenTrie, read_line, to_line, write_line
 
 DEFECT = next(i for i in RECORDS.values() if i.verdict == "defect" and len(i.regions) > 1)
@@ -34,7 +34,7 @@ def test_any_scores_make_a_plan_that_fits_and_can_be_worded(records):
         trie = TokenTrie(model.encode, model.read)
         trie.begin(model.read([]))
         plan = write_line(records, trie.choose)
-        assert check_plan(plan, records) == plan
+        assert read_plan(to_dict(plan), records) == plan
         assert render(plan, records).text
         assert read_line(to_line(plan), records) == plan
 

@@ -5,7 +5,7 @@ import time
 import pytest
 from asked_records import RECORDS
 
-from assistant.language.plan import Test, check_plan
+from assistant.language.plan import Test, read_plan, to_dict
 from assistant.language.question_tables import read_language
 from assistant.language.rules import CLAUSES, plan_answer, read_form, split_clauses
 
@@ -176,7 +176,7 @@ def lines(table):
 def test_a_question_finds_its_fact(key, question):
     plan = plan_answer([DEFECT], question)
     assert plan.facts[0].key == key and not plan.test and not plan.cannot, plan
-    assert check_plan(plan, [DEFECT]) == plan
+    assert read_plan(to_dict(plan), [DEFECT]) == plan
 
 
 @pytest.mark.parametrize(("reason", "question"), lines(UNTOLD))

@@ -1,5 +1,7 @@
 """Whatever plan fits the schema, over whatever records, in four languages: what is worded is true."""
 
+from dataclasses import replace
+
 import pytest
 from asked_records import RECORDS
 from computed_truth import holds
@@ -11,7 +13,7 @@ from truth_words import LANGUAGES
 
 from assistant.detection.counting import parts_needed
 from assistant.language.facts import render
-from assistant.language.plan import Fact, Plan, Test, check_plan
+from assistant.language.plan import Fact, Plan, Test, read_plan, to_dict
 
 FORMS = ("short", "short", "sentence", "long", "plain", "word", "table", "json")
 CALM = {
@@ -31,7 +33,7 @@ def echoed(plan):
 def check(data, language):
     """Draws a plan and looks at how it is told."""
     lot = data.draw(lots())
-    plan = check_plan(data.draw(plans(lot)), lot)
+    plan = read_plan(to_dict(data.draw(plans(lot))), lot)
     form = data.draw(st.sampled_from(FORMS))
     answer = render(plan, lot, language, form)
     if form == "json":
@@ -94,3 +96,43 @@ def test_a_region_is_compared_with_the_one_of_the_other_picture():
     assert render(Plan(test=test), lot).text.startswith("Yes") and holds(list(vars(test).values()), lot)
     test = Test("score", "P1", ">", "P2")
     assert render(Plan(test=test), lot).text.startswith("No") and not holds(list(vars(test).values()), lot)
+
+
+def two_regions(**changes):
+    regions = tuple(replace(r, peak=peak) for r, peak in zip(RECORDS["paired"].regions, (0.9, 0.4), strict=False))
+    assert len(regions) == 2
+    return replace(RECORDS["paired"], regions=regions, **changes)
+
+
+@pytest.mark.parametrize(
+    ("subject", "operator", "value", "opens_with"),
+    [("all", ">", 0.5, "No"), ("any", ">", 0.5, "Yes"), ("all", "<", 0.5, "No"), ("any", "<", 0.5, "Yes")],
+)
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_each_region_of_each_picture_is_looked_at(subject, operator, value, opens_with, pictures):
+    lot = [two_regions()] * pictures
+    test = Test("peak", subject, operator, value)
+    assert render(Plan(test=test), lot).text.startswith(opens_with)
+    assert holds(list(vars(test).values()), lot) == (opens_with == "Yes")
+
+
+def test_where_a_region_of_a_good_part_lies_is_told_without_yes_or_no():
+    record = two_regions(verdict="good", score=0.0)
+    there, other = record.regions[0].position, "bottom right"
+    assert other not in {r.position for r in record.regions}
+    said = render(Plan(test=Test("place", "any", "=", there)), [record])
+    assert opens(said.whole) == "" and "Nothing stands out" in said.whole and "[R1]" in said.whole
+    assert render(Plan(test=Test("place", "any", "=", other)), [record]).text.startswith("No")
+    assert render(Plan(test=Test("place", "R1", "=", there)), [record]).text.startswith("Yes")
+    assert render(Plan(test=Test("place", "R1", "=", other)), [record]).text.startswith("No")
+
+
+def test_all_pictures_beside_one_of_them_stay_open():
+    lot = [RECORDS["single"], RECORDS["defect"]]
+    for subject in ("all", "any"):
+        assert opens(render(Plan(test=Test("score", subject, "=", "P1")), lot).whole) == ""
+
+
+def test_a_file_name_that_reads_yes_is_no_answer():
+    record = replace(RECORDS["paired"], path="yes.png")
+    assert opens(render(Plan((Fact("file"),)), [record]).whole) == ""

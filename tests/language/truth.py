@@ -87,9 +87,12 @@ def split(text: str) -> list[str]:
 
 
 def opens(text: str, language: str = "en") -> str:
-    """ "yes" or "no" where a sentence of the text opens with it, the first such one; "" where none does."""
+    """ "yes" or "no" where a sentence of the text opens with it, the first such one; "" where none does.
+
+    A file's name is no answer, whatever it reads.
+    """
     words = LANGUAGES[language]
-    for sentence in split(text):
+    for sentence in split(re.sub(r'"[^"\n]*"', '""', text)):
         bare = re.sub(r"^[\s\W\d_]+(?=\w)", "", sentence)
         for name, rule in (("yes", words.yes), ("no", words.no)):
             if re.match(rule, bare, re.IGNORECASE):

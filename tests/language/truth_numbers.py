@@ -169,7 +169,11 @@ def _cue(before: str, language: str) -> str:
         for match in re.finditer(rule, before, re.IGNORECASE)
         if len(re.findall(r"[\u4e00-\u9fff]", before[match.end() :])) <= 2
         and len(before[match.end() :].split()) <= 3
-        and not re.search(r"\b(?:by|and|pictures?|um|und|y|por)\b|[;:]\s*\w|times", before[match.end() :])
+        and not re.search(
+            r"\b(?:by|and|pictures?|um|und|bild(?:er)?|y|por|imagen|imágenes)\b|图|[;:]\s*\w|times",
+            before[match.end() :],
+            re.IGNORECASE,
+        )
     ]
     if not found:
         return ""

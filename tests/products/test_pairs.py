@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from assistant.errors import ImageError
 from assistant.inspection import Inspection, Region
-from assistant.products.pairs import SCALES, draw_pair, draw_pairs, find_product, pair_of, pairs_of
+from assistant.products.pairs import SCALES, draw_pair, draw_pairs, find_product, pairs_of
 
 
 def scene(seed, side=128):
@@ -51,9 +51,15 @@ def place_on(product, number, **changes):
                      | changes)  # fmt: skip
 
 
+def only(pairs):
+    """The pair of the only region, None where it has none."""
+    assert len(pairs) <= 1
+    return pairs[0] if pairs else None
+
+
 def pair(product, pixels, box=BOX, number=0, **changes):
     found = judged(pixels, product, place_on(product, number, **changes), box)
-    return pair_of(found, found.regions[0], product, Image.fromarray(pixels))
+    return only(pairs_of(found, product, Image.fromarray(pixels)))
 
 
 def inside(found):
@@ -129,14 +135,14 @@ def test_there_is_none_where_the_reference_is_not_what_it_was(product):
     assert pair(dataclasses.replace(product, pictures={}), pixels) is None
     found = judged(pixels, product, None)
     assert pairs_of(found, product, Image.fromarray(pixels)) == []
-    assert pair_of(found, found.regions[0], None) is None
+    assert only(pairs_of(found, None)) is None
 
 
 def test_a_picture_that_is_gone_is_said_and_draws_nothing(product, tmp_path):
     found = judged(scene(1), product, place_on(product, 0))
     found = dataclasses.replace(found, path=str(tmp_path / "gone.png"))
     with pytest.raises(ImageError):
-        pair_of(found, found.regions[0], product)
+        pairs_of(found, product)
     assert draw_pairs(found, product) == {}
 
 
@@ -168,7 +174,7 @@ def test_deep_pictures_are_compared_through_the_window_of_the_product(inspector,
     found = inspector.inspect([tmp_path / "3.png"], product)[0]
     regions = judged(scene(1), product, place_on(product, 0)).regions
     again = Inspection.from_json(dataclasses.replace(found, regions=regions).to_json())
-    near = pair_of(again, again.regions[0], product)
+    near = only(pairs_of(again, product))
     assert again.window and near.difference[~inside(near)].mean() < 8 < 40 < near.difference[inside(near)].mean()
 
 
@@ -182,7 +188,7 @@ def test_a_turned_part_is_shown_in_the_pose_of_its_reference(inspector, angle):
     box = tuple(round(v) for v in (x - 12, y - 12, x + 12, y + 12))
     beside = place_on(product, 0, box=(0, 0, 9, 9), moved=(0, 0))
     region = Region("R1", box, 100, 0.01, 0.5, "center", "slight", reference=beside)
-    near = pair_of(dataclasses.replace(found, regions=(region,)), region, product)
+    near = only(pairs_of(dataclasses.replace(found, regions=(region,)), product))
     mask = inside(near)
     assert near.difference[mask].max() > 80 and near.difference[mask].mean() > 2 * near.difference[~mask].mean()
     width, height = product.registration.frame
