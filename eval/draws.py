@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from assistant.detection.calibration import Calibration
+from assistant.detection.registration import Registration
 from assistant.errors import LooktwiceError
 from assistant.files import write_atomically
 from assistant.images.reading import read_ahead
@@ -83,26 +84,28 @@ def measure_draws(
     bad: Sequence[Any] = (),
     plan: Mapping[int, int] = PLAN,
 ) -> Iterator[Draw]:
-    """Draws of references from `pictures`, good ones in the order in which they were taken; each is encoded once.
+    """Draws of references from `pictures`, good ones in the order in which they were taken.
 
-    `good` are other good pictures to score; by default, those of `pictures` that were not drawn. LooktwiceError
-    for a picture that cannot be read.
+    Each picture is encoded once, and again for every product that brings its parts to a pose of its own. `good` are
+    other good pictures to score; by default, those of `pictures` that were not drawn. LooktwiceError for a picture
+    that cannot be read.
     """
     known = _encode(inspector, pictures)
     others = None if good is None else _encode(inspector, good[:OTHERS])
     defects = _encode(inspector, bad[:OTHERS])
     for n, consecutive, number, places in draw_places(len(pictures), plan):
         made = inspector.learn("draw", [pictures[i] for i in places])
-        left = (
-            [known[i] for i in evenly([i for i in range(len(pictures)) if i not in places])]
-            if others is None
-            else others
-        )
+        beside = evenly([i for i in range(len(pictures)) if i not in places])
+        left = [known[i] for i in beside] if others is None else others
+        seen = defects
+        if made.registration:
+            shown = [pictures[i] for i in beside] if good is None else good[:OTHERS]
+            left, seen = (_encode(inspector, group, made.registration) for group in (shown, bad[:OTHERS]))
 
-        def score(seen: Iterable[Features], made: Any = made) -> tuple[float, ...]:
-            return tuple(inspector.detector.score(features, made).value for features in seen)
+        def score(rows: Iterable[Features], made: Any = made) -> tuple[float, ...]:
+            return tuple(inspector.detector.score(features, made).value for features in rows)
 
-        yield Draw(product, n, consecutive, number, made.calibration, score(left), score(defects))
+        yield Draw(product, n, consecutive, number, made.calibration, score(left), score(seen))
 
 
 def read_draws(path: Path) -> list[Draw]:
@@ -123,10 +126,12 @@ def evenly(items: Sequence[T], most: int = OTHERS) -> list[T]:
     return [items[i] for i in np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)]
 
 
-def _encode(inspector: Inspector, pictures: Sequence[Any]) -> list[Features]:
+def _encode(
+    inspector: Inspector, pictures: Sequence[Any], registration: Registration | None = None
+) -> list[Features]:
     found = []
     for entry in read_ahead(pictures):
         if entry.image is None:
             raise LooktwiceError(f"A picture cannot be used: {entry.error}")
-        found += inspector.detector.encode([entry.image.pixels])
+        found += inspector.detector.encode_brought([entry.image.pixels], 1, registration)
     return found

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assistant.commands import console
 from assistant.detection.built_in import BuiltInLimits, merge_sources, user_limits
@@ -24,20 +23,15 @@ from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
 from assistant.eval.draws import measure_draws, read_draws, write_draws
 from assistant.eval.prior_fit import fit_prior
-from assistant.images.reading import in_groups, read_ahead
+from assistant.images.reading import read_ahead
 from assistant.images.sources import find_images
 from assistant.inspector import Inspector
-
-if TYPE_CHECKING:
-    from assistant.products.product import Product
 
 MOST = 60
 """Pictures taken of a group, at most, so that no group outvotes the others."""
 
 FEWEST = 12
 """A group of fewer teaches nothing about spread."""
-
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,7 @@ def measure_limits(
     zero_shot: list[float] = []
     for group in groups:
         drawn = _draw(group.pictures, most, seed)
-        zero_shot += [float(row[0]) for row in score_table(inspector, drawn[:count], [None])]
+        zero_shot += zero_shot_scores(inspector, drawn[:count])
         if tell:
             tell(f"{group.name}: {count} pictures, median zero-shot score {np.median(zero_shot[-count:]):.4g}.")
     return BuiltInLimits(
@@ -134,19 +128,17 @@ def measure_prior(
     return fit_prior(draws) if draws else Prior()
 
 
-def score_table(
-    inspector: Inspector, pictures: Iterable[Any], products: Sequence[Product | None]
-) -> Iterator[Scores]:
-    """For each picture, its raw scores [P] against each of P products, None being zero-shot.
+def zero_shot_scores(inspector: Inspector, pictures: Iterable[Any]) -> Iterator[float]:
+    """The raw score of each picture with nothing known of its product. LooktwiceError for one that is unreadable.
 
-    The limits that `Inspector.inspect_many` needs for its verdicts are what is being measured here, so this
-    asks the detector. LooktwiceError for a picture that cannot be read.
+    The limits that `Inspector.inspect` needs for its verdicts are what is being measured here, so this asks the
+    detector.
     """
-    for entries in in_groups(read_ahead(pictures), 4):
-        if bad := next((entry for entry in entries if entry.image is None), None):
-            raise LooktwiceError(f"A good picture cannot be used: {bad.error}")
-        for features in inspector.detector.encode([e.image.pixels for e in entries if e.image]):
-            yield np.array([inspector.detector.score(features, product).value for product in products])
+    for entry in read_ahead(pictures):
+        if entry.image is None:
+            raise LooktwiceError(f"A good picture cannot be used: {entry.error}")
+        (features,) = inspector.detector.encode([entry.image.pixels])
+        yield inspector.detector.score(features, None).value
 
 
 def _datasets(spec: str) -> list[Dataset]:

@@ -205,13 +205,11 @@ def sample(planes: Plane, matrix: Matrix, side: int, stride: int = 1) -> Plane:
     """
     _, h, w = planes.shape
     count = -(-side // stride)
-    # From [-1, 1] over the result to points of the square, and from points of the planes to [-1, 1] over them.
-    shift = (stride * (count - 1) + 1) / 2
-    half = stride * count / 2
-    out = np.array([[half, 0, shift], [0, half, shift], [0, 0, 1]])
-    into = np.array([[2 / w, 0, -1], [0, 2 / h, -1]])
-    theta = torch.from_numpy(into @ np.vstack([np.vstack([matrix, [0, 0, 1]]) @ out])).float()[None]
-    grid = torch.nn.functional.affine_grid(theta, [1, 1, count, count], align_corners=False)
+    places = (np.arange(count) * stride + 0.5).astype(np.float32)
+    # From points of the square to [-1, 1] over the planes.
+    into = (np.array([[2 / w, 0, -1], [0, 2 / h, -1]]) @ np.vstack([matrix, [0, 0, 1]])).astype(np.float32)
+    along, down = places[:, None] * into[:, 0], places[:, None] * into[:, 1] + into[:, 2]
+    grid = torch.from_numpy(down[:, None] + along[None])[None]
     found: Plane = torch.nn.functional.grid_sample(
         torch.from_numpy(np.ascontiguousarray(planes))[None], grid, align_corners=False
     )[0].numpy()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_parts import draw_part
 
 from assistant.errors import LooktwiceError
 from assistant.eval.draws import draw_places, measure_draws, read_draws, write_draws
@@ -44,3 +45,16 @@ def test_a_picture_that_cannot_be_read_stops_with_a_sentence(inspector: Any, goo
     broken.write_bytes(b"nothing")
     with pytest.raises(LooktwiceError, match="A picture cannot be used"):
         next(measure_draws(inspector, "cloth", [good(0), broken, good(1)], plan=PLAN))
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_parts_of_a_registered_product_are_scored_in_its_pose(inspector: Any, beside: bool) -> None:
+    pictures = [draw_part(angle, 3, -4, seed=angle)[0] for angle in (0, 40, 95, 170, 220, 300)]
+    others, bad = pictures[4:], [draw_part(130, 0, 5, seed=9, mark=(110, 150))[0]]
+    good = others if beside else None
+    plan = {4: 1}
+    draw = next(d for d in measure_draws(inspector, "lever", pictures, good, bad, plan) if d.consecutive)
+    product = inspector.learn("lever", pictures[:4])
+    assert product.registration is not None
+    rows = inspector.inspect([*others, *bad], product)
+    assert (*draw.good, *draw.bad) == pytest.approx([row.score for row in rows], rel=1e-5)
