@@ -86,9 +86,9 @@ def measure_draws(
 ) -> Iterator[Draw]:
     """Draws of references from `pictures`, good ones in the order in which they were taken.
 
-    Each picture is encoded once, and again for every product that brings its parts to a pose of its own. `good` are
-    other good pictures to score; by default, those of `pictures` that were not drawn. LooktwiceError for a picture
-    that cannot be read.
+    Each picture is encoded once, and again for every product that brings its parts to a pose of its own. `good`
+    are other good pictures to score; by default, those of `pictures` that were not drawn. LooktwiceError for a
+    picture that cannot be read.
     """
     known = _encode(inspector, pictures)
     others = None if good is None else _encode(inspector, good[:OTHERS])
