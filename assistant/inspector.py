@@ -256,7 +256,8 @@ class Inspector:
         """
         known = self.load(product) if isinstance(product, str) else product
         rows = [list(self.inspect(iter(walk_sources(images)), known)) for images in (good, bad)]
-        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, self._prior())
+        prior = self._prior().of(known.registration is not None)
+        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, prior)
 
     def choose(
         self,

@@ -37,8 +37,8 @@ T = TypeVar("T")
 class Draw:
     """References of one product, the calibration that rests on them, and scores against them.
 
-    `consecutive`: they lie one after the other. `good`: scores of good pictures that are none of them; `bad`,
-    those of defective ones, none where nothing was asked about them.
+    `consecutive`: they lie one after the other. `registered`: parts are brought to one pose. `good`: scores of
+    good pictures that are none of them; `bad`, those of defective ones, none where nothing was asked about them.
     """
 
     product: str
@@ -48,6 +48,7 @@ class Draw:
     calibration: Calibration
     good: tuple[float, ...]
     bad: tuple[float, ...] = ()
+    registered: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict."""
@@ -83,18 +84,19 @@ def measure_draws(
     good: Sequence[Any] | None = None,
     bad: Sequence[Any] = (),
     plan: Mapping[int, int] = PLAN,
+    registered: bool | None = None,
 ) -> Iterator[Draw]:
     """Draws of references from `pictures`, good ones in the order in which they were taken.
 
     Each picture is encoded once, and again for every product that brings its parts to a pose of its own. `good`
-    are other good pictures to score; by default, those of `pictures` that were not drawn. LooktwiceError for a
-    picture that cannot be read.
+    are other good pictures to score; by default, those of `pictures` that were not drawn. `registered` as in
+    `LearnConfig`. LooktwiceError for a picture that cannot be read.
     """
     known = _encode(inspector, pictures)
     others = None if good is None else _encode(inspector, good[:OTHERS])
     defects = _encode(inspector, bad[:OTHERS])
     for n, consecutive, number, places in draw_places(len(pictures), plan):
-        made = inspector.learn("draw", [pictures[i] for i in places])
+        made = inspector.learn("draw", [pictures[i] for i in places], registered=registered)
         beside = evenly([i for i in range(len(pictures)) if i not in places])
         left = [known[i] for i in beside] if others is None else others
         seen = defects
@@ -105,7 +107,8 @@ def measure_draws(
         def score(rows: Iterable[Features], made: Any = made) -> tuple[float, ...]:
             return tuple(inspector.detector.score(features, made).value for features in rows)
 
-        yield Draw(product, n, consecutive, number, made.calibration, score(left), score(seen))
+        lie = made.registration is not None
+        yield Draw(product, n, consecutive, number, made.calibration, score(left), score(seen), lie)
 
 
 def read_draws(path: Path) -> list[Draw]:

@@ -106,18 +106,20 @@ def measure_prior(
     most: int = MOST,
     tell: Callable[[str], None] | None = None,
     kept: Path | None = None,
+    registered: bool = False,
 ) -> Prior:
     """What groups that are one product, of at least `FEWEST` pictures, teach; the default where there are none.
 
-    The first `most` pictures of each count, in the order in which they were taken. `kept`: a file of draws, to
-    which each group's are added; what is in it is not measured again.
+    `registered`: their parts are brought to one pose, else they are seen as they lie. The first `most` pictures
+    of each count, in the order in which they were taken. `kept`: a file of draws, to which each group's are added;
+    what is in it is not measured again.
     """
     draws = read_draws(kept) if kept else []
     known = {draw.product for draw in draws}
     for group in groups:
         if not group.one_product or len(group.pictures) < FEWEST or group.name in known:
             continue
-        draws += measure_draws(inspector, group.name, group.pictures[:most])
+        draws += measure_draws(inspector, group.name, group.pictures[:most], registered=registered)
         if kept:
             write_draws(kept, draws)
         if tell:
@@ -164,18 +166,22 @@ def write_limits(
     most: int = MOST,
     *,
     prior_only: bool = False,
+    registered: bool = False,
     draws: Path | None = None,
 ) -> Path:
     """Measure a bundle's limits on `GROUP=SPEC` groups and write them, by default as the user's own.
 
-    `prior_only`: the zero-shot scores stay as they are. `draws`: a file in which draws are kept, so that a run
+    `prior_only`: the zero-shot scores stay as they are. `registered`: so does the prior, and only what products
+    teach whose parts are brought to one pose is measured. `draws`: a file in which draws are kept, so that a run
     that was stopped goes on. Same errors as `good_pictures` and `measure_limits`.
     """
     inspector = Inspector.from_pretrained(bundle)
     groups = good_pictures(specs)
-    if prior_only:
-        prior = measure_prior(inspector, groups, most=most, tell=console.say, kept=draws)
-        limits = replace(inspector.limits, prior=prior)
+    if prior_only or registered:
+        prior = measure_prior(inspector, groups, most=most, tell=console.say, kept=draws, registered=registered)
+        known = inspector.limits
+        plain, brought = (known.prior, prior) if registered else (prior, known.prior.registered)
+        limits = replace(known, prior=replace(plain, registered=brought))
     else:
         limits = measure_limits(inspector, groups, most=most, tell=console.say)
     path = limits.save(out or user_limits(bundle))
@@ -183,7 +189,9 @@ def write_limits(
     console.say(
         f"{limits.source}: at 5 %, zero-shot threshold {made.threshold:.4g}, review {made.review_threshold:.4g}."
     )
-    console.say(
-        f"Prior: {', '.join(f'{k} {v:g}' for k, v in asdict(limits.prior).items())}. Written to {path.name}."
-    )
+    for name, one in (("Prior", limits.prior), ("Prior of registered parts", limits.prior.registered)):
+        if one:
+            told = {k: v for k, v in asdict(one).items() if k != "registered"}
+            console.say(f"{name}: {', '.join(f'{k} {v:g}' for k, v in told.items())}.")
+    console.say(f"Written to {path.name}.")
     return path

@@ -128,6 +128,10 @@ def limits(
         bool,
         typer.Option(help="Measure only what products teach about few references, and keep the zero-shot scores."),
     ] = False,
+    registered: Annotated[
+        bool,
+        typer.Option(help="Measure only what products teach whose parts are brought to one pose."),
+    ] = False,
     draws: Annotated[
         Path | None, typer.Option(help="A .json file that keeps what was measured, so that a stopped run goes on.")
     ] = None,
@@ -140,7 +144,7 @@ def limits(
     targets.check_target("--draws", draws, targets.RESULTS)
     check_outputs({"--out": out, "--draws": draws}, {}, [], [])
     with targets.written(out, ".json") as file:
-        path = write_limits(groups, bundle, file, prior_only=prior_only, draws=draws)
+        path = write_limits(groups, bundle, file, prior_only=prior_only, registered=registered, draws=draws)
     console.say_written({"--out": out or path})
 
 

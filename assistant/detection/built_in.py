@@ -81,8 +81,8 @@ def load_limits(bundle: str, weights: str) -> BuiltInLimits:
         row = json.loads(source.read_text(encoding="utf-8"))
         if row.pop("schema") != SCHEMA:
             raise ValueError("another schema")
-        read = {"zero_shot": tuple(row["zero_shot"]), "prior": Prior(**row["prior"]), "own": source == mine}
-        limits = BuiltInLimits(**{**row, **read})
+        read = {"zero_shot": tuple(row["zero_shot"]), "prior": Prior.from_dict(row["prior"])}
+        limits = BuiltInLimits(**{**row, **read}, own=source == mine)
     except (ValueError, TypeError, KeyError) as error:
         raise CalibrationError(f"The limits of the bundle {bundle!r} are damaged; measure them again.") from error
     if limits.weights != weights:

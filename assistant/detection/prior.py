@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Prior:
     From a single reference, its changed views tell where other good parts lie: their mean log-score is drawn to
     `usual` so far that `pull` of the difference is left, and parts lie `gap` above, with a deviation of
     `gap_spread` by parts, products and moments.
+
+    `registered`: what products teach whose parts are brought to one pose; None where nobody measured it.
     """
 
     spread: float = 0.1
@@ -28,7 +32,18 @@ class Prior:
     gap_spread: float = 0.2
     pull: float = 0.5
     usual: float = -1.1
+    registered: Prior | None = None
 
     def __post_init__(self) -> None:
         if min(self.spread, self.weight, self.freedom, self.gap_spread) <= 0 or self.between < 0:
             raise ValueError("spreads, weight and freedom of a prior are positive, and between is not negative")
+
+    def of(self, registered: bool) -> Prior:
+        """The prior of products whose parts are brought to one pose, or not; the same where one was measured."""
+        return self.registered if registered and self.registered else replace(self, registered=None)
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Prior:
+        """Rebuild from `dataclasses.asdict`; ValueError or TypeError for numbers that make no sense."""
+        inner = row.get("registered")
+        return cls(**{**row, "registered": cls.from_dict(inner) if inner else None})

@@ -187,6 +187,7 @@ def _with_limits(
         strengths=_find_strengths(detector, product, apart),
         trained=detector.trained_for(product),
     )
+    prior = (prior or Prior()).of(product.registration is not None)
     scores, jittered = _score_references(detector, product, seen, first)
     thinned, target = _score_thinned(detector, product, seen), product.calibration.target
     groups = [[scores[i].value for i in group if i in scores] for group in product.groups.values()]

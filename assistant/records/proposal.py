@@ -93,6 +93,7 @@ def propose(
     read = {_same(one): one for one in inspections if one.verdict in VERDICTS and one.product == product.name}
     parts = [one for key, one in read.items() if key not in bad]
     scores = [one.score for one in parts]
+    prior = (prior or Prior()).of(product.registration is not None)
     found = calibrate_production(scores, target=product.calibration.target, prior=prior)
     edges = np.geomspace(max(1e-9, min(scores)), max(scores) * (1 + 1e-9), BINS + 1)
     counts, _ = np.histogram(scores, edges)
@@ -111,6 +112,7 @@ def propose_from_history(history: History, product: Product, prior: Prior | None
 def check_signed(history: History, product: Product, escape_cost: float, prior: Prior | None = None) -> CheckSet:
     """A check set of the parts that are signed off in a history; CalibrationError where a kind has none."""
     good, bad = signed_parts(history, product)
+    prior = (prior or Prior()).of(product.registration is not None)
     return CheckSet.of(product.calibration, good, bad, escape_cost, prior)
 
 

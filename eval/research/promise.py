@@ -55,10 +55,13 @@ class Rates:
 
 
 def leave_out(draws: Sequence[Draw], target: float) -> list[Calibration]:
-    """For each draw, limits whose prior was fitted on all other products."""
-    products = {draw.product for draw in draws}
-    priors = {name: fit_prior([draw for draw in draws if draw.product != name]) for name in products}
-    return [refit(draw.calibration, priors[draw.product], target) for draw in draws]
+    """For each draw, limits whose prior was fitted on all other products whose parts are registered as its are."""
+    kinds = {(draw.product, draw.registered) for draw in draws}
+    priors = {
+        (name, kind): fit_prior([draw for draw in draws if draw.product != name and draw.registered == kind])
+        for name, kind in kinds
+    }
+    return [refit(draw.calibration, priors[draw.product, draw.registered], target) for draw in draws]
 
 
 def summarise(draws: Sequence[Draw], limits: Sequence[Calibration]) -> dict[tuple[int, bool], dict[str, Rates]]:

@@ -19,7 +19,9 @@ def shipped(tmp_path, monkeypatch):
 
 @pytest.fixture
 def limits():
-    return BuiltInLimits("toy", "abc", "59 good pictures of 2 kinds (a, b)", SCORES, Prior(spread=0.2))
+    return BuiltInLimits(
+        "toy", "abc", "59 good pictures of 2 kinds (a, b)", SCORES, Prior(spread=0.2, registered=Prior())
+    )
 
 
 def test_limits_are_found_again_as_they_were(shipped, limits):
@@ -54,6 +56,7 @@ def test_missing_limits_say_what_helps(shipped):
         lambda row: row.update(extra=1),
         lambda row: row.update(prior={"spread": -1.0}),
         lambda row: row.update(prior={"width": 1.0}),
+        lambda row: row.update(prior={"registered": {"spread": 0.0}}),
     ],
 )
 def test_damaged_limits_are_refused_in_one_sentence(shipped, limits, spoil):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_parts import draw_part
 from PIL import Image
 
 from assistant.detection.built_in import BuiltInLimits, load_limits
@@ -126,4 +128,22 @@ def test_the_prior_alone_leaves_the_zero_shot_scores(
     category(tmp_path / "set" / "cloth", good, 12)
     out = write_limits([f"cloth={tmp_path}/set/cloth"], "tiny-cnn", tmp_path / "l.json", prior_only=True)
     after = json.loads(out.read_text())
-    assert after["zero_shot"] == pytest.approx(before.zero_shot) and Prior(**after["prior"]) != before.prior
+    assert after["zero_shot"] == pytest.approx(before.zero_shot)
+    assert Prior.from_dict(after["prior"]) != before.prior
+
+
+def test_what_registered_parts_teach_is_kept_beside_the_rest(
+    tmp_path: Path, inspector: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("assistant.eval.limits.Inspector.from_pretrained", lambda bundle: inspector)
+    plain = Prior(gap=0.7)
+    before = BuiltInLimits("tiny-cnn", inspector.backbone.digest, "things", (0.1,) * 40, plain)
+    monkeypatch.setitem(inspector.__dict__, "limits", before)
+    category(tmp_path / "set" / "lever", lambda i: draw_part(23.0 * i, i % 7, -(i % 5), seed=i)[0], 12)
+    specs, kept = [f"lever={tmp_path}/set/lever"], tmp_path / "draws.json"
+    out = write_limits(specs, "tiny-cnn", tmp_path / "l.json", registered=True, draws=kept)
+    draws = read_draws(kept)
+    assert draws and all(draw.registered for draw in draws)
+    after = json.loads(out.read_text())["prior"]
+    assert Prior.from_dict(after) == replace(plain, registered=fit_prior(draws))
+    assert "registered parts" in capsys.readouterr().err

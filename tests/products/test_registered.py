@@ -7,8 +7,11 @@ import pytest
 from drawn_parts import SIDE, draw_part
 from PIL import Image, ImageDraw
 
+from assistant.detection.built_in import BuiltInLimits
+from assistant.detection.prior import Prior
 from assistant.detection.registration import NOT_FOUND
 from assistant.errors import ProductError
+from assistant.eval.prior_fit import refit
 from assistant.inspector import Inspector
 from assistant.products.product import Product
 
@@ -159,3 +162,17 @@ def test_pictures_of_a_batch_are_brought_to_one_pose_before_they_score_each_othe
 def test_a_batch_without_a_part_before_a_ground_is_left_as_it_is(inspector, good):
     rows = inspector.inspect([good(i) for i in range(4)], mode="mutual")
     assert not any(NOT_FOUND in row.notices for row in rows)
+
+
+def test_limits_of_registered_parts_rest_on_what_such_products_teach(backbones, references):
+    taught = Prior(gap=0.9, between=0.1, registered=Prior(gap=0.05, between=0.7))
+    inspector = Inspector(backbones["tiny-cnn"])
+    inspector.__dict__["limits"] = BuiltInLimits(
+        "tiny-cnn", inspector.backbone.digest, "things", (0.1,) * 40, taught
+    )
+    for count in (1, 4):
+        for registered, prior in ((True, taught.registered), (False, taught)):
+            made = inspector.learn("lever", references[:count], registered=registered).calibration
+            assert made == refit(made, prior) and made != refit(made, taught.of(not registered))
+    plain = replace(taught, registered=None)
+    assert taught.of(True) == taught.registered and taught.of(False) == plain and plain.of(True) == plain
