@@ -38,12 +38,12 @@ SLOPE = 0.15
 Numbers = NDArray[np.float64]
 
 
-def fit_prior(draws: Sequence[Draw]) -> Prior:
-    """The prior that draws of several products teach; what they say nothing about stays as in `START`.
+def fit_prior(draws: Sequence[Draw], start: Prior = START) -> Prior:
+    """The prior that draws of several products teach; what they say nothing about stays as in `start`.
 
     References that are nearly one picture count as one.
     """
-    prior = START
+    prior = start
     if several := [draw for draw in draws if draw.calibration.n > 1 and draw.good]:
         prior = _fit_fall(prior, several)
         prior = _fit_spread(prior, several)

@@ -143,7 +143,8 @@ def test_what_registered_parts_teach_is_kept_beside_the_rest(
     specs, kept = [f"lever={tmp_path}/set/lever"], tmp_path / "draws.json"
     out = write_limits(specs, "tiny-cnn", tmp_path / "l.json", registered=True, draws=kept)
     draws = read_draws(kept)
-    assert draws and all(draw.registered for draw in draws)
-    after = json.loads(out.read_text())["prior"]
-    assert Prior.from_dict(after) == replace(plain, registered=fit_prior(draws))
+    assert {draw.references for draw in draws} == {2, 4, 10} and all(draw.registered for draw in draws)
+    after = Prior.from_dict(json.loads(out.read_text())["prior"])
+    assert after == replace(plain, registered=fit_prior(draws, plain))
+    assert after.registered and after.registered.gap == 0.7, "a single reference is judged as before"
     assert "registered parts" in capsys.readouterr().err
