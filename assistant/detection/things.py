@@ -16,6 +16,7 @@ from scipy import ndimage
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
 
 SMOOTH = 1.0  # pixels of a view
 WIDE = 41  # pixels of a view across which light changes, and no thing does
@@ -59,7 +60,7 @@ class Pieces:
         areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
         return cls(labels, areas.astype(np.float64), cut[1:])
 
-    def boxes(self, chosen: Mask) -> list[tuple[int, int, int, int]]:
+    def boxes(self, chosen: Mask) -> list[Box]:
         """The boxes (x0, y0, x1, y1) of chosen pieces [n]."""
         found = ndimage.find_objects(self.labels)
         return [(x.start, y.start, x.stop, y.stop) for (y, x), is_one in zip(found, chosen, strict=True) if is_one]
@@ -152,7 +153,7 @@ class Found:
 
     count: int
     sure: bool
-    boxes: tuple[tuple[int, int, int, int], ...]
+    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from assistant.errors import ProductError
 from assistant.images.pose import Pose
 
 LONGEST_NAME = 40
-MOST_EXPECTED = 1000
+MOST_EXPECTED = 500
+MOST_ZONES = 20
 MOST_NUMBERS = 400  # of an outline
 LEAST_SIDE = 8  # pixels of a zone, below which nothing in it can be counted
 
@@ -111,3 +113,28 @@ class Zone:
         ImageDraw.Draw(shown).polygon(places, fill=1)
         found: NDArray[np.bool_] = np.asarray(shown, dtype=bool)
         return found
+
+    def check_within(self, size: tuple[int, int]) -> None:
+        """ProductError where it reaches beyond the picture of `size` (width, height) that it is drawn on."""
+        x0, y0, x1, y1 = self.bounds
+        if x0 < 0 or y0 < 0 or x1 > size[0] or y1 > size[1]:
+            raise ProductError(
+                f"The zone {self.name!r} reaches beyond the first reference, which has {size[0]} x {size[1]} pixels."
+            )
+
+
+def read_zones(given: Sequence[Zone | str] | str) -> tuple[Zone, ...]:
+    """Zones as they are or in words, of which one text may hold several with semicolons between them.
+
+    ProductError for what is no zone, two of one name, or more than `MOST_ZONES`.
+    """
+    rows = [given] if isinstance(given, str) else given
+    zones: list[Zone] = []
+    for row in rows:
+        zones += [row] if isinstance(row, Zone) else map(Zone.read, filter(str.strip, row.split(";")))
+    names = [zone.name for zone in zones]
+    if len(set(names)) < len(names):
+        raise ProductError("Two zones have the same name.")
+    if len(zones) > MOST_ZONES:
+        raise ProductError(f"A product has at most {MOST_ZONES} zones in which things are counted.")
+    return tuple(zones)
