@@ -38,6 +38,13 @@ Outcome = Literal["good", "review", "defect", "unrated", "error"]
 Severity = Literal["slight", "moderate", "severe", "unrated"]
 Kind = Literal["strange", "missing", "count"]
 
+TOLD_KINDS: dict[Kind, str] = {
+    "strange": "",
+    "missing": "something is missing here",
+    "count": "not the expected number here",
+}
+"""What is said of a region by its kind, "" for nothing."""
+
 UNRATED = (
     "nothing is known of this product: give one to a few good parts as references, or inspect a whole lot together"
 )
@@ -102,8 +109,9 @@ class Region:
     where the picture is. `defect_types` is ranked, labels of known defects first, and empty where there is none
     and the image tower cannot tell types apart. `reference` is its counterpart on a good part, None where there
     is no product, or its memory does not say where patches lie. `kind` is "missing" where parts lie alike and what
-    good parts have there is nowhere around, while what is there is found elsewhere on them, or where a counted thing
-    is not in its place; "count" is a zone, or a thing in it, whose number is not the expected one; else "strange".
+    good parts have there is nowhere around, while what is there is found elsewhere on them, or where a counted
+    thing is not in its place; "count" for a zone, or a thing in it, whose number is not the expected one; else
+    "strange".
     """
 
     id: str
@@ -213,8 +221,8 @@ class Inspection:
     "unrated", limits and `p_value` are NaN, null in JSON, and `evidence.origin` says what to do. `rank` is then
     (place, of how many) among the unrated pictures of a finished run, 1 being the strangest.
 
-    `counts` are those of the zones in which a number of things is expected, left out of the JSON where there is none.
-    A wrong one makes a defect, whatever the score is, since that is a rule that somebody stated; one that cannot be
+    `counts` are those of the zones in which a number of things is expected, left out of the JSON where there is
+    none. A wrong one makes a defect, whatever the score is, since somebody stated that rule; one that cannot be
     told is for review.
 
     `coarse_map` is the anomaly map [h, w] float32 on the tower's grid, in the unit of the score; it covers
@@ -407,7 +415,7 @@ class Inspection:
 
 
 def judge_counts(verdict: Verdict, counts: Sequence[Count]) -> Verdict:
-    """A verdict by the score, with what counted zones add: a wrong number is a defect, an untold one for review."""
+    """A verdict by the score, with what zones add: a wrong number is a defect, an untold one for review."""
     if verdict == "unrated":
         return verdict
     if any(count.wrong for count in counts):

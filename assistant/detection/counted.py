@@ -28,7 +28,7 @@ AT_HOME = 0.7
 
 @dataclass(frozen=True)
 class CountedZone:
-    """A zone, the `way` in which things in it are found, and the size (width, height) of the picture it is drawn on.
+    """A zone, the `way` things in it are found, and the size (width, height) of the `picture` it is drawn on.
 
     `places`: the boxes of things in the view, where every reference has one at each; else () and they lie anyhow.
     """
@@ -58,7 +58,8 @@ class CountedZone:
         if registration and pose is None:
             return Counted(unknown, ())
         height, width = pixels.shape[:2]
-        seen = self.zone.seen_from(pose, (width, height), self.picture, registration.home if registration else None)
+        home = registration.home if registration else None
+        seen = self.zone.seen_from(pose, (width, height), self.picture, home)
         found = self.way.find(view_of(self.zone, seen, pixels))
         if not found.sure:
             return Counted(unknown, ((_back(self.zone, seen, None, (width, height)), "count"),))
@@ -119,7 +120,7 @@ def count_zones(
 
 
 def with_counts(found: Inspection, counted: Sequence[Counted], curve_p: Callable[[float], float]) -> Inspection:
-    """An inspection with what was counted: notices, the verdict, and regions where a number is not the expected one.
+    """An inspection with what was counted: notices, the verdict, and regions where a number is wrong.
 
     A region that lies where a thing lacks is of the kind "missing" itself. `curve_p` as in `find_regions`.
     """

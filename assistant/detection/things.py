@@ -1,7 +1,7 @@
 """Alike things in a view of a zone, told from their ground by one plane of its colours and a few levels.
 
-Which plane, which side of a level, and which levels is found out from references, in which so many things are known
-to be: a way counts only where it finds that number in each of them. Nothing of it is trained.
+Which plane, which side of a level, and which levels is found out from references, in which so many things are
+known to be: a way counts only where it finds that number in each of them. Nothing of it is trained.
 """
 
 from __future__ import annotations
@@ -143,7 +143,8 @@ class Level:
         """Whether some piece is neither a thing nor clearly none."""
         a = pieces.areas
         some = (a >= SPECK * self.smallest) & (a < SMALLER * self.smallest)
-        return bool((some | (~pieces.cut & (a > LARGER * self.largest)) | (pieces.cut & self.things(pieces))).any())
+        merged, cut = ~pieces.cut & (a > LARGER * self.largest), pieces.cut & self.things(pieces)
+        return bool((some | merged | cut).any())
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ def _learn(kind: Kind, rows: _Rows, expected: int) -> tuple[int, Way] | None:
 
 
 def _level(value: float, seen: Sequence[Pieces], expected: int) -> Level | None:
-    """A level with the areas of its things; None where it does not show the number in each view, and nothing else."""
+    """A level with the areas of its things; None where it does not show the number in each view alone."""
     whole = [np.sort(pieces.areas[~pieces.cut])[::-1] for pieces in seen]
     if any(len(areas) < expected for areas in whole):
         return None

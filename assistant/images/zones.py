@@ -51,8 +51,8 @@ class Zone:
         if not sized or len(self.outline) > MOST_NUMBERS or not all(map(math.isfinite, self.outline)):
             raise ProductError(f"The zone {self.name!r} is a box of 4 numbers, or 3 corners or more of 2 each.")
         x0, y0, x1, y1 = self.bounds
-        boxed = len(self.outline) == 4 and not (self.outline[0] < self.outline[2] and self.outline[1] < self.outline[3])
-        if boxed or x1 - x0 < LEAST_SIDE or y1 - y0 < LEAST_SIDE:
+        reversed_ = len(self.outline) == 4 and (x0, y0, x1, y1) != self.outline
+        if reversed_ or x1 - x0 < LEAST_SIDE or y1 - y0 < LEAST_SIDE:
             raise ProductError(f"The zone {self.name!r} is empty, reversed or smaller than {LEAST_SIDE} pixels.")
 
     @classmethod
@@ -89,7 +89,9 @@ class Zone:
         finer = min(1.0, APART / math.sqrt(wide * high / self.expected), MOST_SIDE / max(wide, high))
         return max(LEAST_SIDE, round(wide * finer)), max(LEAST_SIDE, round(high * finer))
 
-    def seen_from(self, pose: Pose | None, size: tuple[int, int], first: tuple[int, int], home: Pose | None) -> Pose:
+    def seen_from(
+        self, pose: Pose | None, size: tuple[int, int], first: tuple[int, int], home: Pose | None
+    ) -> Pose:
         """How a picture of `size` (width, height) lies, seen from the zone: a pose whose frame is the zone's box.
 
         `first` is the size of the first reference. Where parts are registered, `pose` and `home` are those of the
@@ -119,7 +121,7 @@ class Zone:
         x0, y0, x1, y1 = self.bounds
         if x0 < 0 or y0 < 0 or x1 > size[0] or y1 > size[1]:
             raise ProductError(
-                f"The zone {self.name!r} reaches beyond the first reference, which has {size[0]} x {size[1]} pixels."
+                f"The zone {self.name!r} reaches beyond the first reference of {size[0]} x {size[1]} pixels."
             )
 
 

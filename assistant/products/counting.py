@@ -19,7 +19,7 @@ from assistant.progress import Tell
 class Counting:
     """What references that come one after the other show in each zone; the zones are drawn on the first of them.
 
-    `registration` is given where pictures are brought to its frame. A reference whose pose is not found shows none.
+    `registration` is given where pictures are brought to its frame; a reference without a pose then shows none.
     """
 
     zones: Sequence[Zone] = ()
@@ -47,6 +47,8 @@ class Counting:
             tell("Counting in the references", i / len(self.zones))
             views = self.views.get(zone.name, [])
             if not views:
-                raise ProductError(f"The zone {zone.name!r} is seen in no reference, for none lies in a known pose.")
+                raise ProductError(
+                    f"The zone {zone.name!r} is seen in no reference, since their poses are unknown."
+                )
             found.append(CountedZone.learn(zone, self.picture, views))
         return tuple(found)

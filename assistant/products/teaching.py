@@ -88,8 +88,8 @@ class Teacher:
         change, with limits worked out once and undone at once: all of them or, where one is unfit, none. For
         defects: `label` is what to call them, and `mask` [H, W], true where a single one is; without one it is
         taken to be where the map of its picture is hottest. A picture that is known already changes nothing.
-        DoubtfulTeaching for a good part that scores far above the limit, see `FAR`, or has another number in a zone
-        than is expected, unless `confirm` is given.
+        DoubtfulTeaching for a good part that scores far above the limit, see `FAR`, or has another number in
+        a zone than is expected, unless `confirm` is given.
         """
         product = fitting(product, self.detector)
         if as_ not in get_args(Kind):

@@ -1,4 +1,4 @@
-"""Things to count, drawn: pills in a blister, loose pills, holes in a plate, screws on a tray, each under any light.
+"""Things to count, drawn: pills in a blister, loose pills, holes in a plate, screws on a tray, in changing light.
 
 They are drawn by formulas and show no real product. A picture has the number that is asked for and, where one has
 to be too few or too many, that; a stain may be added, which is nothing to count.
@@ -28,7 +28,7 @@ SCENES: dict[str, tuple[int, Box]] = {
 
 
 def draw_scene(name: str, random: np.random.Generator, more: int = 0, stain: bool = False) -> Pixels:
-    """A picture [HIGH, WIDE, 3] of a scene with `more` things than belong there, or fewer; KeyError for no scene."""
+    """A picture [HIGH, WIDE, 3] with `more` things than belong there, or fewer; KeyError for no scene."""
     count, zone = SCENES[name][0] + more, SCENES[name][1]
     ground = {"blister": (170, 172, 178), "holes": (150, 152, 155)}.get(name, (58, 60, 66))
     page = Image.new("RGB", (WIDE * OVER, HIGH * OVER), ground)
@@ -91,7 +91,7 @@ def _draw_stain(pen: ImageDraw.ImageDraw, zone: Box, random: np.random.Generator
 def _scatter(
     random: np.random.Generator, zone: Box, count: int, far: float, near: float | None
 ) -> list[tuple[float, float]]:
-    """Places in a zone, no two nearer than `far`; where `near` is given, each second one touches the one before."""
+    """Places in a zone, no two nearer than `far`; with `near`, each second one touches the one before."""
     places: list[tuple[float, float]] = []
     while len(places) < count:
         if near and len(places) % 2:
