@@ -38,7 +38,7 @@ Outcome = Literal["good", "review", "defect", "unrated", "error"]
 Severity = Literal["slight", "moderate", "severe", "unrated"]
 Kind = Literal["strange", "missing", "count"]
 
-TOLD_KINDS: dict[Kind, str] = {
+_TOLD: dict[Kind, str] = {
     "strange": "",
     "missing": "something is missing here",
     "count": "not the expected number here",
@@ -124,6 +124,11 @@ class Region:
     defect_types: tuple[DefectType, ...] = ()
     reference: GoodPlace | None = None
     kind: Kind = "strange"
+
+    @property
+    def told(self) -> str:
+        """What its kind says for people, "" for one that is just strange."""
+        return _TOLD[self.kind]
 
     @property
     def has_type(self) -> bool:

@@ -19,7 +19,6 @@ from assistant.errors import ImageError
 from assistant.images.geometry import to_picture
 from assistant.images.load import Source
 from assistant.images.sources import shown_name
-from assistant.inspection import TOLD_KINDS
 
 if TYPE_CHECKING:  # it shows itself by what stands here
     from assistant.inspection import Inspection, Region
@@ -160,8 +159,8 @@ def _region_table(regions: tuple[Region, ...]) -> str:
     rows = [("region", "where", "severity", "peak", "area", "resembles")]
     for region in regions:
         types = ", ".join(kind.name for kind in region.defect_types)
-        if told := TOLD_KINDS[region.kind]:
-            types = told + (f"; {types}" if types else "")
+        if region.told:
+            types = region.told + (f"; {types}" if types else "")
         numbers = f"{region.peak:#.3g}", f"{100 * region.area_fraction:.2g} %"
         rows.append((region.id, region.position, region.severity, *numbers, types))
     cells = ["".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in rows]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from assistant.errors import ImageError
 from assistant.face.embedded import embed
-from assistant.inspection import TOLD_KINDS, Inspection
+from assistant.inspection import Inspection
 from assistant.language.wording import number
 from assistant.products.pairs import Pair, Pixels, pairs_of
 from assistant.products.product import Product
@@ -54,7 +54,7 @@ def find_pairs(inspection: Inspection, product: Product | None, picture: str | N
 
 def show_pairs(pairs: Sequence[Pair], inspection: Inspection) -> str:
     """The pairs of an inspection as HTML, "" where there are none."""
-    told = {region.id: TOLD_KINDS[region.kind] for region in inspection.regions}
+    told = {region.id: region.told for region in inspection.regions}
     return "".join(_draw(pair, told.get(pair.region, "")) for pair in pairs)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 
 from assistant.detection.counting import parts_missing, percent
-from assistant.inspection import TOLD_KINDS, UNKNOWN, Evidence, Inspection, Region
+from assistant.inspection import UNKNOWN, Evidence, Inspection, Region
 from assistant.language.catalogue import Wording
 from assistant.language.picture_facts import tell_rarity
 from assistant.records.agreement import SignOff
@@ -116,8 +116,8 @@ def name_region(region: Region) -> str:
     named = [kind for kind in region.defect_types[:3] if kind.name != UNKNOWN]
     types = ", ".join(f"{as_name(kind.name)} {100 * kind.probability:.0f}\u00a0%" for kind in named)
     graded = "" if region.severity == "unrated" else f", {region.severity}"
-    told = TOLD_KINDS[region.kind]
-    return f"{region.position}{graded}" + (f"; {told}" if told else "") + (f"; resembles {types}" if types else "")
+    told = f"; {region.told}" if region.told else ""
+    return f"{region.position}{graded}{told}" + (f"; resembles {types}" if types else "")
 
 
 def measure_region(region: Region) -> str:
