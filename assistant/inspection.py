@@ -36,7 +36,14 @@ AskedMode = Literal["auto", "zero-shot", "few-shot", "mutual"]
 Verdict = Literal["good", "review", "defect", "unrated"]
 Outcome = Literal["good", "review", "defect", "unrated", "error"]
 Severity = Literal["slight", "moderate", "severe", "unrated"]
-Kind = Literal["strange", "missing"]
+Kind = Literal["strange", "missing", "count"]
+
+_TOLD: dict[Kind, str] = {
+    "strange": "",
+    "missing": "something is missing here",
+    "count": "not the expected number here",
+}
+"""What is said of a region by its kind, "" for nothing."""
 
 UNRATED = (
     "nothing is known of this product: give one to a few good parts as references, or inspect a whole lot together"
@@ -102,7 +109,9 @@ class Region:
     where the picture is. `defect_types` is ranked, labels of known defects first, and empty where there is none
     and the image tower cannot tell types apart. `reference` is its counterpart on a good part, None where there
     is no product, or its memory does not say where patches lie. `kind` is "missing" where parts lie alike and what
-    good parts have there is nowhere around, while what is there is found elsewhere on them; else "strange".
+    good parts have there is nowhere around, while what is there is found elsewhere on them, or where a counted
+    thing is not in its place; "count" for a zone, or a thing in it, whose number is not the expected one; else
+    "strange".
     """
 
     id: str
@@ -115,6 +124,11 @@ class Region:
     defect_types: tuple[DefectType, ...] = ()
     reference: GoodPlace | None = None
     kind: Kind = "strange"
+
+    @property
+    def told(self) -> str:
+        """What its kind says for people, "" for one that is just strange."""
+        return _TOLD[self.kind]
 
     @property
     def has_type(self) -> bool:
@@ -133,6 +147,28 @@ class Region:
             raise ValueError(f"region {self.id}: no such severity as {self.severity!r}")
         if self.kind not in get_args(Kind):
             raise ValueError(f"region {self.id}: no such kind as {self.kind!r}")
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many alike things lie in a zone that somebody drew, and how many were expected there.
+
+    `counted` is None where it cannot be told.
+    """
+
+    zone: str
+    expected: int
+    counted: int | None
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it is known to be another number than expected."""
+        return self.counted is not None and self.counted != self.expected
+
+    def __str__(self) -> str:
+        if self.counted is None:
+            return f"zone {self.zone!r}: what lies there cannot be counted for sure, {self.expected} expected"
+        return f"zone {self.zone!r}: {self.counted} counted, {self.expected} expected"
 
 
 @dataclass(frozen=True)
@@ -190,6 +226,10 @@ class Inspection:
     "unrated", limits and `p_value` are NaN, null in JSON, and `evidence.origin` says what to do. `rank` is then
     (place, of how many) among the unrated pictures of a finished run, 1 being the strangest.
 
+    `counts` are those of the zones in which a number of things is expected, left out of the JSON where there is
+    none. A wrong one makes a defect, whatever the score is, since somebody stated that rule; one that cannot be
+    told is for review.
+
     `coarse_map` is the anomaly map [h, w] float32 on the tower's grid, in the unit of the score; it covers
     the whole displayed picture of `width` x `height` pixels. `judged` is that picture, while it is held. Both are
     left out of the JSON. Where the picture as a
@@ -225,6 +265,7 @@ class Inspection:
     rank: tuple[int, int] | None = None
     window: Window | None = None
     group: str = ""
+    counts: tuple[Count, ...] = ()
     schema: int = SCHEMA
     coarse_map: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     judged: JudgedPicture | None = field(default=None, compare=False, repr=False)
@@ -330,8 +371,10 @@ class Inspection:
             row["window"] = self.window.to_dict()
         else:
             del row["window"]
-        if not self.group:
-            del row["group"]
+        row["counts"] = [dataclasses.asdict(count) for count in self.counts]
+        for name in ("group", "counts"):
+            if not row[name]:
+                del row[name]
         if self.status == "error":
             row |= dict.fromkeys(_NUMBERS)
         elif self.verdict == "unrated":
@@ -359,6 +402,7 @@ class Inspection:
             Evidence(**evidence | {"method": present_name(evidence["method"])}) if evidence else None
         )
         fields["window"] = Window.from_dict(row["window"]) if row.get("window") else None
+        fields["counts"] = tuple(Count(**count) for count in row.get("counts", ()))
         for name in ("looks_like", "notices"):
             fields[name] = tuple(row.get(name, ()))
         for name in _NUMBERS:
@@ -373,6 +417,15 @@ class Inspection:
     def from_json(cls, line: str) -> Inspection:
         """Rebuild from `to_json`."""
         return cls.from_dict(json.loads(line))
+
+
+def judge_counts(verdict: Verdict, counts: Sequence[Count]) -> Verdict:
+    """A verdict by the score, with what zones add: a wrong number is a defect, an untold one for review."""
+    if verdict == "unrated":
+        return verdict
+    if any(count.wrong for count in counts):
+        return "defect"
+    return "review" if verdict == "good" and any(count.counted is None for count in counts) else verdict
 
 
 def rank_score(score: float, scores: Sequence[float]) -> tuple[int, int] | None:

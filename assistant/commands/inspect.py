@@ -16,6 +16,7 @@ from assistant.commands.options import (
     Aligned,
     BitDepth,
     Bundle,
+    Counts,
     Device,
     ExplainerName,
     Levels,
@@ -73,6 +74,7 @@ def inspect(
     memory: Memory = "nearest",
     bit_depth: BitDepth = None,
     levels: Levels = None,
+    count: Counts = None,
     device: Device = None,
     at_once: Annotated[int, typer.Option("--at-once", min=1, metavar="N", help="Pictures encoded together.")] = 4,
 ) -> None:
@@ -100,7 +102,9 @@ def inspect(
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
     mask, window = read_mask(roi), read_window(bit_depth, levels)
-    config = LearnConfig(views, tiles, memory, aligned, mask, None, false_alarms, None, window, registered)
+    config = LearnConfig(
+        views, tiles, memory, aligned, mask, None, false_alarms, None, window, registered, count or ()
+    )
     inspector = open_inspector(bundle, device, at_once)
     known = find_product(inspector, references, product, config)
     outputs = replace(outputs, product=known)

@@ -108,6 +108,14 @@ Registered = Annotated[
         help="Bring each part to the pose of the first reference; found out by default.",
     ),
 ]
+Counts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--count",
+        metavar="ZONE",
+        help="How many alike things lie in a box of the first reference: pins=8@40,60,300,200.",
+    ),
+]
 Tiles = Annotated[
     int, typer.Option("--tiles", help="Cut pictures into so many tiles a side, 1 to 4, to see small defects.")
 ]

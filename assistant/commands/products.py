@@ -15,6 +15,7 @@ from assistant.commands.options import (
     Aligned,
     BitDepth,
     Bundle,
+    Counts,
     Device,
     Ignore,
     KeptName,
@@ -55,6 +56,7 @@ def learn(
     memory: Memory = "nearest",
     bit_depth: BitDepth = None,
     levels: Levels = None,
+    count: Counts = None,
     replace: Annotated[
         bool,
         typer.Option("--replace", help="Take the place of a product of that name; teach --undo brings it back."),
@@ -68,7 +70,17 @@ def learn(
 
     window = read_window(bit_depth, levels)
     masks = read_mask(roi), read_mask(ignore)
-    config = LearnConfig(views, tiles, memory, aligned, *masks, false_alarms, window=window, registered=registered)
+    config = LearnConfig(
+        views,
+        tiles,
+        memory,
+        aligned,
+        *masks,
+        false_alarms,
+        window=window,
+        registered=registered,
+        counts=count or (),
+    )
     inspector = open_inspector(bundle, device)
     try:
         product = inspector.store.learn(

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from assistant.products.config import LearnConfig
     from assistant.products.product import Product
 
-OF_REFERENCES = ("roi", "aligned", "registered", "views", "tiles", "memory")
+OF_REFERENCES = ("roi", "aligned", "registered", "views", "tiles", "memory", "counts")
 """The options that say how references are learned; a kept product was learned with its own."""
+
+OPTIONS = {"counts": "count"}
+"""How they are called in the shell, where it is otherwise."""
 
 
 def learn_product(
@@ -33,6 +36,8 @@ def learn_product(
         console.say("Parts are brought to the pose of the first reference (--unregistered leaves that out).")
     if product.aligned and config.aligned is None:
         console.say("The references lie alike: missing and moved parts count too (--not-aligned leaves that out).")
+    for zone in product.counted:
+        console.say(f"In the zone {zone.zone.name!r}, {zone.zone.expected} are counted in every reference.")
     if product.alike:
         console.say("The references are alike as whole pictures: one that differs as a whole counts too.")
     if product.window.levels:
@@ -54,5 +59,6 @@ def find_product(
     for name in OF_REFERENCES:
         chosen = getattr(config, name)
         if chosen is not None and (name == "roi" or chosen != getattr(usual, name)):
-            raise LooktwiceError(f"--{name} belongs to --references: a product was learned with its own.")
+            option = OPTIONS.get(name, name)
+            raise LooktwiceError(f"--{option} belongs to --references: a product was learned with its own.")
     return inspector.load(product) if product else None

@@ -15,6 +15,7 @@ from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
 from assistant.detection.config import ScoringConfig
+from assistant.detection.counted import CountedZone
 from assistant.detection.known import KnownDefects
 from assistant.detection.registration import Registration
 
@@ -85,6 +86,10 @@ class GoodParts(Protocol):
     @property
     def registration(self) -> Registration | None:
         """By what a picture is brought to the pose of the references; None: it is compared as it lies."""
+
+    @property
+    def counted(self) -> Sequence[CountedZone]:
+        """The zones in which a number of things is expected."""
 
     @property
     def tiles(self) -> int:

@@ -30,7 +30,7 @@ def place_beside(
 
     def place(region: Region) -> Region:
         box = _cells(region.box, size, (w, h))
-        if region.kind == "missing":
+        if region.kind in ("missing", "count"):
             found = find_expected(tokens, product.dictionary, box, product.pictures)
         else:
             found = find_counterpart(tokens, product.dictionary, box, reach, product.pictures)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from assistant.detection.calibration import Calibration
+from assistant.detection.counted import count_zones, with_counts
 from assistant.detection.detector import Detector
 from assistant.detection.good_parts import GoodParts, fit_mask
 from assistant.detection.good_places import place_beside
@@ -68,6 +69,9 @@ class Judge:
         if product is None:
             return found
         found = self._with_missing(found, features, product, calibration)
+        if product.counted:
+            counted = count_zones(product.counted, seen.judged.get().pixels, seen.pose, product.registration)
+            found = with_counts(found, counted, calibration.curve_p)
         return self._with_references(found, features, product) if found.regions else found
 
     def conclude(

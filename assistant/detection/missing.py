@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -54,26 +54,30 @@ def with_missing(
     limit = min(limit, 0.9 * float(missing.max()))  # the map may have lost a little on its way
     places = find_regions(missing, limit, found.width, found.height, curve_p)
     regions = [
-        replace(one, kind="missing") if any(_share(one, place) for place in places) else one
+        replace(one, kind="missing") if any(share_place(one, place) for place in places) else one
         for one in found.regions
     ]
-    fresh = [place for place in places if not any(_share(one, place) for one in found.regions)]
+    fresh = [place for place in places if not any(share_place(one, place) for one in found.regions)]
     for place in fresh:
-        peak = _peak(found, place.box)
+        peak = peak_in(found, place.box)
         severity = judge_severity(curve_p(peak), place.area_fraction)
         regions.append(replace(place, kind="missing", peak=peak, severity=severity))
-    regions.sort(key=lambda one: -one.peak)
-    numbered = (replace(one, id=f"R{number}") for number, one in enumerate(regions[:MOST], start=1))
     raised = found.verdict == "good"
     return replace(
         found,
-        regions=tuple(numbered),
+        regions=in_order(regions),
         verdict="review" if raised else found.verdict,
         notices=(*found.notices, MISSING_HERE) if raised else found.notices,
     )
 
 
-def _share(one: Region, other: Region) -> bool:
+def in_order(regions: Iterable[Region]) -> tuple[Region, ...]:
+    """Regions from the highest peak down, named so, `MOST` at most."""
+    ordered = sorted(regions, key=lambda one: -one.peak)[:MOST]
+    return tuple(replace(one, id=f"R{number}") for number, one in enumerate(ordered, start=1))
+
+
+def share_place(one: Region, other: Region) -> bool:
     """Whether two regions share most of the smaller one's box."""
     wide = min(one.box[2], other.box[2]) - max(one.box[0], other.box[0])
     tall = min(one.box[3], other.box[3]) - max(one.box[1], other.box[1])
@@ -81,7 +85,7 @@ def _share(one: Region, other: Region) -> bool:
     return wide > 0 and tall > 0 and wide * tall >= SHARED * smaller
 
 
-def _peak(found: Inspection, box: tuple[int, int, int, int]) -> float:
+def peak_in(found: Inspection, box: tuple[int, int, int, int]) -> float:
     """The largest value of an inspection's map within a box."""
     x0, y0, x1, y1 = box
     if found.coarse_map is None:

@@ -54,11 +54,11 @@ def find_pairs(inspection: Inspection, product: Product | None, picture: str | N
 
 def show_pairs(pairs: Sequence[Pair], inspection: Inspection) -> str:
     """The pairs of an inspection as HTML, "" where there are none."""
-    missing = {region.id for region in inspection.regions if region.kind == "missing"}
-    return "".join(_draw(pair, pair.region in missing) for pair in pairs)
+    told = {region.id: region.told for region in inspection.regions}
+    return "".join(_draw(pair, told.get(pair.region, "")) for pair in pairs)
 
 
-def _draw(pair: Pair, missing: bool) -> str:
+def _draw(pair: Pair, told: str) -> str:
     name, distance = html.escape(pair.reference.name), number(pair.reference.distance)
     marked = _mark(pair)
     pictures = (
@@ -67,7 +67,7 @@ def _draw(pair: Pair, missing: bool) -> str:
         (pair.colours, "", f"difference, 0 to {pair.scale} of 255"),
     )
     figures = "".join(_figure(*one) for one in pictures)
-    lacks = ": something is missing here" if missing else ""
+    lacks = f": {told}" if told else ""
     title = f"{pair.region}{lacks} <small>beside {name}, at a distance of {distance}</small>"
     return f'<section><h4>{title}</h4><div class="pair">{figures}</div></section>'
 

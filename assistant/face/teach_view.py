@@ -78,6 +78,8 @@ def show_facts(product: Product) -> str:
         notes.append("The pictures are alike as wholes: one that differs as a whole counts too.")
     if product.roi is not None or product.ignore is not None:
         notes.append("A mask says where to look.")
+    for one in product.counted:
+        notes.append(f"In the zone {one.zone.name!r}, {one.zone.expected} alike things are expected.")
     return f"<h3>{html.escape(product.name)}</h3><dl>{row}</dl><p>{html.escape(' '.join(notes))}</p>"
 
 

@@ -51,6 +51,7 @@ def show_verdict(inspection: Inspection) -> str:
     if not inspection.regions:
         notes.append("No region stands out.")
     notes += [f"Note: {notice}." for notice in inspection.notices]
+    notes += [f"Counted: {one}." for one in inspection.counts if one.counted == one.expected]
     small = "".join(f"<small>{html.escape(note)}</small>" for note in notes)
     badge = f'<span class="badge {verdict}">{verdict.upper()}</span>'
     bar = "" if verdict == "unrated" else show_score(inspection)
@@ -111,7 +112,7 @@ def show_regions(inspection: Inspection) -> list[list[str]]:
     return [
         [
             r.id,
-            f"{r.position}{', missing' if r.kind == 'missing' else ''}",
+            f"{r.position}{f', {r.kind}' if r.kind != 'strange' else ''}",
             f"{r.area} px ({number(100 * r.area_fraction)} %)",
             "" if r.severity == "unrated" else r.severity,
             number(r.peak),

@@ -78,6 +78,8 @@ def _state_region(r: Region) -> str:
     )
     if r.kind == "missing":
         said += ", something is missing there"
+    elif r.kind == "count":
+        said += ", where the number of things is not the expected one"
     elif r.has_type:
         said += f", like {quote(r.defect_types[0].name)} {percent(r.defect_types[0].probability)}"
     elif r.defect_types and r.defect_types[0].name == UNKNOWN:

@@ -11,6 +11,7 @@ from assistant.detection.counting import UNCOUNTED, parts_missing
 from assistant.detection.drift import has_drifted
 from assistant.inspection import MISSING_HERE, NOTHING_SHOWN, Inspection
 from assistant.language.catalogue import Wording
+from assistant.language.region_facts import tell_counts
 from assistant.language.terms import refer, verdict_word
 from assistant.language.wording import Sentences, base_name, number, percent, plain, quote
 
@@ -28,6 +29,10 @@ def tell_verdict(w: Wording, i: Inspection) -> Sentences:
     if i.verdict == "review" and any(notice.startswith(NOTHING_SHOWN) for notice in i.notices):
         shown = [w("The verdict is review: nothing in the picture can be inspected, so it is not called good.")]
         return [*shown, *(w("Note: {notice}.", notice=plain(n, 600).rstrip(".")) for n in i.notices[:1])]
+    if i.verdict == "defect" and score <= threshold and any(one.wrong for one in i.counts):
+        return [w("The verdict is defect: the number in a zone is not the expected one."), *tell_counts(w, i)]
+    if i.verdict == "review" and score <= review and any(one.counted is None for one in i.counts):
+        return [w("The verdict is review: a number cannot be counted for sure."), *tell_counts(w, i)]
     if i.verdict == "review" and MISSING_HERE in i.notices:
         return [w("The verdict is review: something that good parts have is missing, so it is not called good.")]
     said = [w("The verdict is {verdict}: {relation}.", verdict=verdict_word(w, i.verdict), relation=relate(w, i))]

@@ -25,8 +25,24 @@ def tell_none(w: Wording, i: Inspection) -> Sentences:
     return [w("No single region exceeded the limit: the score speaks for the picture as a whole.")]
 
 
+def tell_counts(w: Wording, i: Inspection) -> Sentences:
+    """How many things lie in each zone in which a number is expected."""
+    said = []
+    for one in i.counts:
+        gaps = {"name": quote(one.zone), "expected": one.expected}
+        if one.counted is None:
+            said.append(w("In the zone {name} they cannot be counted for sure, {expected} expected.", **gaps))
+        else:
+            said.append(w("In the zone {name} {n} counted, {expected} expected.", n=one.counted, **gaps))
+    return said
+
+
 def tell_count(w: Wording, i: Inspection, chosen: Sequence[Region] = ()) -> Sentences:
-    """How many regions stand out, by their ids."""
+    """How many regions stand out, by their ids; then how many things lie in zones."""
+    return [*_count_regions(w, i), *tell_counts(w, i)]
+
+
+def _count_regions(w: Wording, i: Inspection) -> Sentences:
     n, names = len(i.regions), name_some(w, [refer(r) for r in i.regions])
     if not n:
         return tell_none(w, i)
@@ -104,6 +120,9 @@ def tell_types(w: Wording, i: Inspection, chosen: Sequence[Region]) -> Sentences
             w("At {regions} something is missing, or has moved.", regions=names),
             w("What good parts have there is nowhere around."),
         ]
+    if counted := [r for r in chosen if r.kind == "count"]:
+        names = name_some(w, [refer(r) for r in counted])
+        return [w("At {regions} the number of things is not the expected one.", regions=names), *tell_counts(w, i)]
     typed = [r for r in chosen if r.has_type]
     if typed:
         return [_name_type(w, typed[0]), w("That is a likeness and no proof."), *_name_more(w, typed)]

@@ -203,7 +203,7 @@ def _with_regions(
         return _Part((_fact("type", ids), _fact("place", ids)))
     if key in ("", "summary", "count", "verdict") and ids and pointed.explicit:
         earlier = _earlier(table, i, history) if key == "" else ()
-        kind = ("type",) if any(r.kind == "missing" and r.id in ids for r in i.regions) else ()
+        kind = ("type",) if any(r.kind != "strange" and r.id in ids for r in i.regions) else ()
         return _Part(tuple(_fact(one, ids) for one in earlier or (*kind, "place", "size", "severity")))
     if not key and ids:
         earlier = _earlier(table, i, history)

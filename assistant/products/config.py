@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args
 
@@ -11,6 +11,7 @@ from assistant.detection.config import ScoringConfig
 from assistant.errors import ProductError
 from assistant.images.views import Views
 from assistant.images.window import Window
+from assistant.images.zones import Zone, read_zones
 from assistant.models.tiles import check_tiles
 from assistant.products.masks import Mask, check_masks
 
@@ -31,6 +32,8 @@ class LearnConfig:
     drawn on a reference: true where to look, true where not to. `target_false_alarm`: the share of good pictures
     that may be called defective, in [1e-6, 0.5]. `scoring`: numbers of the score rule other than the shipped ones.
     `window`: black and white of pictures of more than 8 bits, worked out from the references unless it has levels.
+    `counts`: zones of the first reference in which so many alike things lie, as `Zone`s or in words,
+    "pills=10@40,60,300,200".
 
     ProductError for a choice that makes no sense or does not go with another, CalibrationError for the target.
     """
@@ -45,8 +48,10 @@ class LearnConfig:
     scoring: ScoringConfig | None = None
     window: Window | None = None
     registered: bool | None = None
+    counts: Sequence[Zone | str] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", read_zones(self.counts))
         check_target(self.target_false_alarm)
         check_tiles(self.tiles)
         if self.views not in get_args(Views):
@@ -61,6 +66,11 @@ class LearnConfig:
         if self.registered and (self.views != "plain" or self.memory == "trained"):
             raise ProductError("Parts that are registered lie alike: leave out the views and the trained memory.")
         check_masks(self.roi, self.ignore)
+
+    @property
+    def zones(self) -> tuple[Zone, ...]:
+        """The zones of `counts`."""
+        return tuple(zone for zone in self.counts if isinstance(zone, Zone))
 
     @property
     def may_register(self) -> bool:

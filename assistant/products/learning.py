@@ -30,6 +30,7 @@ from assistant.images.pose import Pose
 from assistant.images.views import jittered_views, memory_views
 from assistant.models.backbone import Features
 from assistant.products.config import LearnConfig
+from assistant.products.counting import Counting
 from assistant.products.kept_pictures import Pixels, draw, expand, shrink
 from assistant.products.masks import check_masks, fit_shape
 from assistant.products.pose_search import PoseSearch
@@ -78,6 +79,7 @@ def learn_product(
     shown, raw, registration = _look_at(detector, pictures, config, tell, count)
     if shown.first is None:
         raise ProductError(f"To learn {name!r}, at least one good picture is needed.")
+    counted = shown.counting.learn(tell)
     seen, digests, aligned = shown.features, dict(enumerate(shown.digests)), config.aligned
     dictionary = Dictionary.build(shown.patches, CAPACITY, device=backbone.runtime.device)
     tell("Scoring each reference without itself", 1.0)
@@ -103,6 +105,7 @@ def learn_product(
         scoring=detector.config,
         window=config.window or Window(),
         registration=registration,
+        counted=counted,
         pictures=draw(shown.kept, digests),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -298,8 +301,12 @@ def find_near_copies(references: Sequence[Reference], pictures: Mapping[int, Ten
 
 @dataclass(eq=False)
 class _Shown:
-    """What is taken of references that come one after the other: by number, and the pixels of the first."""
+    """What is taken of references that come one after the other: by number, and the pixels of the first.
 
+    `counting` holds what zones show in them.
+    """
+
+    counting: Counting = field(default_factory=Counting)
     references: list[Reference] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     features: dict[int, Features] = field(default_factory=dict)
@@ -321,6 +328,7 @@ class _Shown:
         features = detector.encode(memory_views(pixels, config.views), config.tiles)
         self.references.append(reference_of(number, picture, digest))
         self.digests.append(digest)
+        self.counting.take(picture, pose)
         self.features[number] = replace(features[0], pose=pose)
         self.patches[number] = merge(detector.tokens(f) for f in features)
         self.kept[number] = shrink(pixels, detector.backbone, config.tiles)
@@ -369,7 +377,7 @@ def _look_at(
     brings them nearer to each other.
     A copy left in memory would make its picture seem all too good.
     """
-    shown, brought, search = _Shown(), _Shown(), None
+    shown, brought, search = _Shown(Counting(config.zones)), _Shown(), None
     for i, picture in enumerate(pictures):
         tell("Looking at the references", i / count if count else 0.0)
         digest = digest_of(picture.pixels)
@@ -378,6 +386,7 @@ def _look_at(
         if shown.first is None:
             _check_shapes(config, picture)
             first, search = picture, PoseSearch.start(picture.pixels, config)
+            brought.counting = Counting(config.zones, search and search.registration)
         _check_depth(config, first, picture)
         shown.take(detector, config, picture, digest, picture.pixels)
         if search and search.promising:

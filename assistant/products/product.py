@@ -21,6 +21,7 @@ from assistant.adapters.strength import Strengths
 from assistant.adapters.whole import Wholes
 from assistant.detection.calibration import Calibration
 from assistant.detection.config import SHIPPED, ScoringConfig
+from assistant.detection.counted import CountedZone
 from assistant.detection.known import KnownDefects
 from assistant.detection.registration import Registration
 from assistant.errors import ProductError
@@ -100,7 +101,8 @@ class Product:
     behind its limits, "" for none. `window`: black and white of all its pictures, without levels for those of 8
     bits and for a product from before there were windows, whose pictures are each scaled by itself.
     `registration`: by what a picture is brought to the pose of the first reference before anything else, None
-    where it is compared as it lies; memory and `pictures` then hold references as brought. `seal`: a
+    where it is compared as it lies; memory and `pictures` then hold references as brought. `counted`: the zones in
+    which a number of alike things is expected, and how these are found. `seal`: a
     digest of all that is kept, limits and the version of the score rule included, see `check_seal`.
     `past`: the way back.
     """
@@ -131,6 +133,7 @@ class Product:
     trained: str = field(default="", repr=False)
     window: Window = Window()
     registration: Registration | None = field(default=None, compare=False, repr=False)
+    counted: tuple[CountedZone, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -229,6 +232,8 @@ class Product:
         header["capacity"] = self.dictionary.capacity
         if self.window != Window():  # those without one are kept, and sealed, as they always were
             header["window"] = self.window.to_dict()
+        if self.counted:
+            header["counted"] = [zone.to_dict() for zone in self.counted]
         if self.registration:
             header["registration"] = self.registration.settings()
             tensors["registration.template"] = self.registration.tensor()
@@ -382,6 +387,7 @@ def _from_state(header: dict[str, Any], tensors: dict[str, Tensor]) -> Product:
         history=tuple(Change(**row) for row in rest.pop("history")),
         scoring=ScoringConfig.from_dict(rest.pop("scoring")) if "scoring" in rest else SHIPPED,
         window=Window.from_dict(rest.pop("window", {})),
+        counted=tuple(map(CountedZone.from_dict, rest.pop("counted", ()))),
         wholes=wholes,
         strengths=strengths,
         registration=None if template is None else Registration.from_state(registered, template),

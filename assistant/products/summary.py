@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from assistant.detection.counting import parts_missing
 from assistant.images.window import Window
+from assistant.images.zones import Zone
 from assistant.products.product import Change, Product
 
 
@@ -30,7 +31,7 @@ class ProductRow:
     pictures then, or anyhow; `alike`: its pictures are alike as wholes. `window`: black and
     white of its pictures, None where they have 8 bits or are each scaled by itself. `expected_rate` of good parts
     is expected above the threshold, `upper_rate` is what counting promises at most with 90 % confidence, and
-    `missing` more good parts let it promise the target.
+    `missing` more good parts let it promise the target. `counted`: the zones in which a number is expected.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ProductRow:
     memory: str = "nearest"
     views: str = "plain"
     window: Window | None = None
+    counted: tuple[Zone, ...] = ()
     created: str | None = None
     bytes: int = 0
     remarks: tuple[str, ...] = ()
@@ -112,6 +114,7 @@ def _short(product: Product) -> dict[str, Any]:
         "memory": product.memory,
         "views": product.views,
         "window": product.window if product.window != Window() else None,
+        "counted": tuple(one.zone for one in product.counted),
         "created": product.created,
         "bytes": product.nbytes,
         "remarks": product.remarks,

@@ -13,6 +13,7 @@ from torch import Tensor
 from assistant.adapters.dictionary import Dictionary, coreset, merge
 from assistant.detection.calibration import Calibration
 from assistant.detection.config import DESCRIBING
+from assistant.detection.counted import count_zones
 from assistant.detection.detector import Detector
 from assistant.detection.good_parts import fit_mask
 from assistant.detection.known import KnownDefect, choose_patches, copy_of, less
@@ -49,7 +50,9 @@ at ten times, defects beside five of them were taught without a question."""
 
 
 class DoubtfulTeaching(ProductError):
-    """A picture scores so far above the limit that it is hardly a good part; `confirm` teaches it all the same.
+    """A picture is hardly a good part: it scores far above the limit, or something is one too few or too many.
+
+    `confirm` teaches it all the same.
 
     `before` is the product as it is, `after` what it would become.
     """
@@ -85,7 +88,8 @@ class Teacher:
         change, with limits worked out once and undone at once: all of them or, where one is unfit, none. For
         defects: `label` is what to call them, and `mask` [H, W], true where a single one is; without one it is
         taken to be where the map of its picture is hottest. A picture that is known already changes nothing.
-        DoubtfulTeaching for a good part that scores far above the limit, see `FAR`, unless `confirm` is given.
+        DoubtfulTeaching for a good part that scores far above the limit, see `FAR`, or has another number in
+        a zone than is expected, unless `confirm` is given.
         """
         product = fitting(product, self.detector)
         if as_ not in get_args(Kind):
@@ -175,6 +179,7 @@ class Teacher:
 
     def _add_good(self, product: Product, pictures: Iterable[LoadedImage], confirm: bool) -> Product:
         far: list[tuple[float, str]] = []
+        wrong_counts: list[str] = []
         asks = not confirm and not self.is_stale(product)  # limits for something else say nothing of a score
         memory, references, kept = product.dictionary, product.references, product.pictures
         digests = {reference.id: reference.digest for reference in references}
@@ -192,6 +197,9 @@ class Teacher:
             first = replace(features[0], pose=pose)
             if asks and is_far(product.calibration, score := detector.score(first, product).value):
                 far.append((score, picture.name))
+            for seen in count_zones(product.counted, picture.pixels, pose, product.registration):
+                if seen.count.wrong and not confirm:
+                    wrong_counts.append(f"{picture.name}, {seen.count}")
             patches = merge(detector.tokens(f, product.scoring) for f in features)
             memory = with_room(memory, patches[..., 0].numel())
             memory.add(number, patches)
@@ -206,6 +214,8 @@ class Teacher:
         taught = self._follow(product, *changes, dictionary=memory, references=references, pictures=kept)
         if far:
             raise DoubtfulTeaching(_doubt(product, *max(far), len(far) - 1), product, taught)
+        if wrong_counts:
+            raise DoubtfulTeaching(f"A good part has the expected number: {wrong_counts[0]}.", product, taught)
         return taught
 
     def _add_defects(

@@ -36,6 +36,7 @@ COLUMNS = (
     "product",
     "group",
     "references",
+    "counts",
     "region_count",
     "regions",
     "width",
@@ -95,6 +96,7 @@ def flatten(inspection: Inspection) -> dict[str, Any]:
     kept = inspection.to_dict()
     row = {name: kept.get(name) for name in COLUMNS}
     row["rank"] = inspection.standing
+    row["counts"] = "; ".join(map(str, inspection.counts))
     row["region_count"] = len(inspection.regions) if inspection.status == "ok" else None
     row["regions"] = "; ".join(
         f"{region.id} {region.position} {region.severity} {','.join(map(str, region.box))}"

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from assistant.errors import LooktwiceError
-from assistant.inspection import Inspection, Verdict
+from assistant.inspection import Inspection, Verdict, judge_counts
 from assistant.language.wording import count, number, quote
 from assistant.products.product import Product
 from assistant.products.summary import ProductRow
@@ -92,7 +92,8 @@ def what_if(product: Product, other: Judging, inspections: Iterable[Inspection])
     for one in inspections:
         if one.verdict not in VERDICTS or one.product != product.name:
             continue  # nothing was decided, or about something else
-        before, after = product.calibration.verdict(one.score), other.verdict(one.score)
+        by_score = product.calibration.verdict(one.score), other.verdict(one.score)
+        before, after = (judge_counts(verdict, one.counts) for verdict in by_score)
         verdicts[before][after] += 1
         recent += 1
         changed += before != after

@@ -140,6 +140,8 @@ class Report:
             said.append(("Picture size", _values(map(say_size, read))))
         if self.single and read and read[0].evidence:
             said.append(("Origin of the threshold", say_origin(read[0].evidence)))
+        if self.single and read:
+            said.append(("Counted", "; ".join(map(str, read[0].counts))))
         said += [("Model bundle", _values(one.bundle for one in read))]
         said += [("Weights (hash)", _values(one.weights for one in read))]
         said.append(("Inspected", " to ".join(dict.fromkeys(map(say_time, (*times[:1], *times[-1:]))))))

@@ -116,8 +116,8 @@ def name_region(region: Region) -> str:
     named = [kind for kind in region.defect_types[:3] if kind.name != UNKNOWN]
     types = ", ".join(f"{as_name(kind.name)} {100 * kind.probability:.0f}\u00a0%" for kind in named)
     graded = "" if region.severity == "unrated" else f", {region.severity}"
-    kind = "; something is missing here" if region.kind == "missing" else ""
-    return f"{region.position}{graded}{kind}" + (f"; resembles {types}" if types else "")
+    told = f"; {region.told}" if region.told else ""
+    return f"{region.position}{graded}{told}" + (f"; resembles {types}" if types else "")
 
 
 def measure_region(region: Region) -> str:

@@ -232,6 +232,7 @@ def _learn(service: Service, caller: Caller, upload: Upload[LearnOptions]) -> Pr
             ignore=_mask(upload.one("ignore")),
             target_false_alarm=options.target_false_alarm,
             window=options.window,
+            counts=(options.counts,),
         )
         references = [picture.named() for picture in upload.pictures["references"]]
         return service.inspector.learn(options.name, references, config)

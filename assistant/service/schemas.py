@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from assistant.images.window import Window
-from assistant.inspection import AskedMode, Evidence, Mode, Region, Verdict
+from assistant.inspection import AskedMode, Count, Evidence, Mode, Region, Verdict
 from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
 from assistant.products.summary import ProductDetail, ProductRow
 from assistant.records.drift import StreamState
@@ -128,6 +128,10 @@ class LearnOptions(WindowOptions):
     memory: Literal["nearest", "trained"] = "nearest"
     aligned: bool | None = None
     registered: bool | None = None
+    counts: Annotated[
+        str,
+        Field(max_length=8000, description="Zones as in pins=8@40,60,300,200, with semicolons between several."),
+    ] = ""
 
 
 class LearnBody(LearnOptions):
@@ -291,6 +295,7 @@ class InspectionRow(BaseModel):
     rank: tuple[int, int] | None = None
     window: Window | None = None
     group: str = ""
+    counts: list[Count] = []
     pairs: dict[str, str] = {}
 
 
@@ -324,6 +329,7 @@ _SUMMARY = {
     "window": None,
     "created": _TAKEN,
     "bytes": 6_400_000,
+    "counted": [{"name": "pins", "expected": 8, "outline": [40, 60, 300, 200]}],
     "remarks": [],
 }
 

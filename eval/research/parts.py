@@ -117,8 +117,8 @@ def plan_shots(family: Family, train: int = TRAIN, good: int = GOOD, bad: int = 
         yield Shot(f"test/{defect.replace(' ', '_')}/{i // kinds:03d}", 2 + i * (SESSIONS - 2) // bad, defect)
 
 
-def take_shot(name: str, shot: Shot, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.bool_], int]:
-    """One picture [H, W, 3], where its defect shows [H, W], and the quality to save it with."""
+def set_up(name: str, shot: Shot, seed: int = 0) -> tuple[Session, Pose, Random]:
+    """The lot that a picture is of, how its part lies, and what else differs from picture to picture."""
     family = FAMILIES[name]
     root = (seed, zlib.crc32(name.encode()))
     home = np.random.default_rng(root).uniform(-np.pi, np.pi)
@@ -131,6 +131,13 @@ def take_shot(name: str, shot: Shot, seed: int = 0) -> tuple[NDArray[np.uint8], 
         random.normal(0, place),
         family.size * session.zoom * random.normal(1, size),
     )
+    return session, pose, random
+
+
+def take_shot(name: str, shot: Shot, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.bool_], int]:
+    """One picture [H, W, 3], where its defect shows [H, W], and the quality to save it with."""
+    family = FAMILIES[name]
+    session, pose, random = set_up(name, shot, seed)
     streams: list[Any] = [stream.bit_generator.seed_seq for stream in random.spawn(4)]  # type: ignore[attr-defined]
 
     def draw(defect: str) -> NDArray[np.float32]:
