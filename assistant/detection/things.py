@@ -86,11 +86,11 @@ class View:
         if name == "red":
             return red - green
         if name == "yellow":
-            return (red + green) / 2 - blue
+            return np.float32(0.5) * (red + green) - blue
         around, share = np.where(self.inside, self._light, np.float32(0)), self.inside.astype(np.float32)
         for _ in range(2):  # twice a box is nearly a bell
             around, share = ndimage.uniform_filter(around, WIDE), ndimage.uniform_filter(share, WIDE)
-        evened: Plane = self._light - around / np.maximum(share, np.float32(1e-3))
+        evened: Plane = (self._light - around / np.maximum(share, 1e-3)).astype(np.float32, copy=False)
         return evened
 
     @cached_property
@@ -102,7 +102,8 @@ class View:
     @cached_property
     def _light(self) -> Plane:
         red, green, blue = self._colours
-        return (red + green + blue) / 3
+        light: Plane = ((red + green + blue) / 3).astype(np.float32, copy=False)
+        return light
 
     @cached_property
     def edge(self) -> Mask:

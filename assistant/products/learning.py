@@ -386,7 +386,7 @@ def _look_at(
         if shown.first is None:
             _check_shapes(config, picture)
             first, search = picture, PoseSearch.start(picture.pixels, config)
-            brought.counting = Counting(config.zones, search and search.registration)
+            brought.counting = Counting(config.zones, search.registration if search else None)
         _check_depth(config, first, picture)
         shown.take(detector, config, picture, digest, picture.pixels)
         if search and search.promising:
