@@ -113,7 +113,7 @@ Counts = Annotated[
     typer.Option(
         "--count",
         metavar="ZONE",
-        help="How many alike things lie in a box of the first reference: pins=8@40,60,300,200.",
+        help="How many alike things lie in a box: pins=8@4,6,30,20.",
     ),
 ]
 Tiles = Annotated[
