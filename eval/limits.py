@@ -130,6 +130,8 @@ def measure_prior(
                 np.mean(np.array(d.good) > d.calibration.threshold) for d in draws if d.product == group.name
             ]
             tell(f"{group.name}: {len(shares)} draws, {100 * np.mean(shares):.2g} % beyond the limits of today.")
+    if registered:  # several that are nearly one picture count as one
+        draws = [draw for draw in draws if draw.calibration.n > 1]
     return fit_prior(draws, start) if draws else start
 
 

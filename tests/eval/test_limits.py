@@ -15,7 +15,7 @@ from assistant.detection.built_in import BuiltInLimits, load_limits
 from assistant.detection.prior import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import DatasetError
-from assistant.eval.draws import read_draws
+from assistant.eval.draws import read_draws, write_draws
 from assistant.eval.limits import (
     Group,
     good_pictures,
@@ -147,4 +147,8 @@ def test_what_registered_parts_teach_is_kept_beside_the_rest(
     after = Prior.from_dict(json.loads(out.read_text())["prior"])
     assert after == replace(plain, registered=fit_prior(draws, plain))
     assert after.registered and after.registered.gap == 0.7, "a single reference is judged as before"
+    copies = [replace(draw, calibration=replace(draw.calibration, n=1, views=(0.5,))) for draw in draws]
+    write_draws(kept, [*draws, *copies])
+    again = write_limits(specs, "tiny-cnn", tmp_path / "m.json", registered=True, draws=kept)
+    assert again.read_text() == out.read_text(), "nor do copies of one picture teach what a single one shows"
     assert "registered parts" in capsys.readouterr().err
