@@ -419,6 +419,11 @@ class Inspection:
         return cls.from_dict(json.loads(line))
 
 
+def judge_score(score: float, review_threshold: float, threshold: float) -> Verdict:
+    """The verdict by a score and the two limits."""
+    return "defect" if score > threshold else "review" if score > review_threshold else "good"
+
+
 def judge_counts(verdict: Verdict, counts: Sequence[Count]) -> Verdict:
     """A verdict by the score, with what zones add: a wrong number is a defect, an untold one for review."""
     if verdict == "unrated":

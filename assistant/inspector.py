@@ -38,7 +38,7 @@ from assistant.language.explainer import Explainer
 from assistant.models.backbone import Backbone
 from assistant.models.trained_adapter import TrainedAdapter
 from assistant.products.config import LearnConfig
-from assistant.products.learning import fitting, learn_product, ready
+from assistant.products.learning import fitting, learn_product, prior_for, ready
 from assistant.products.masks import Mask
 from assistant.products.pairs import find_product
 from assistant.products.product import Product
@@ -256,8 +256,7 @@ class Inspector:
         """
         known = self.load(product) if isinstance(product, str) else product
         rows = [list(self.inspect(iter(walk_sources(images)), known)) for images in (good, bad)]
-        prior = self._prior().of(known.registration is not None)
-        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, prior)
+        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, prior_for(known, self._prior()))
 
     def choose(
         self,

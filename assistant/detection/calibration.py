@@ -34,7 +34,7 @@ from scipy.special import stdtr, stdtrit
 from assistant.detection.counting import CONFIDENCE, UNCOUNTED, counted_rank, parts_needed, percent, upper_rate
 from assistant.detection.prior import Prior
 from assistant.errors import CalibrationError
-from assistant.inspection import Evidence, Verdict, present_name
+from assistant.inspection import Evidence, Verdict, judge_score, present_name
 
 Method = Literal["conformal", "predictive", "built-in", "mutual", "production", "checked"]
 
@@ -153,9 +153,7 @@ class Calibration:
 
     def verdict(self, score: float) -> Verdict:
         """The decision, by the two limits."""
-        if score > self.threshold:
-            return "defect"
-        return "review" if score > self.review_threshold else "good"
+        return judge_score(score, self.review_threshold, self.threshold)
 
     @property
     def upper_rate(self) -> float:

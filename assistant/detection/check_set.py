@@ -19,7 +19,7 @@ from assistant.detection.calibration import NARROWEST, Calibration, calibrate
 from assistant.detection.counting import CONFIDENCE, percent
 from assistant.detection.prior import Prior
 from assistant.errors import CalibrationError
-from assistant.inspection import Inspection, Verdict, judge_counts
+from assistant.inspection import Inspection, Verdict, judge_counts, judge_score
 
 Truth = Literal["good", "bad"]
 
@@ -171,10 +171,7 @@ class CheckSet:
         """What two limits, that for review and the threshold, would make of the parts."""
 
         def verdict(one: Inspection) -> Verdict:
-            by_score: Verdict = (
-                "defect" if one.score > limits[1] else "review" if one.score > limits[0] else "good"
-            )
-            return judge_counts(by_score, one.counts)
+            return judge_counts(judge_score(one.score, *limits), one.counts)
 
         return self._outcome(name, limits, verdict)
 

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from assistant.detection.template import ROOM, SIDE, Fit, Template, View, chain, cut
+from assistant.detection.template import ROOM, SIDE, Fit, Template, View, cut
 from assistant.images.part import Part
-from assistant.images.pose import Matrix, Pose, invert
+from assistant.images.pose import Matrix, Pose, chain, invert
 
 Pixels = NDArray[np.uint8]
 

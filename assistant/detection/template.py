@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from assistant.images.part import Part, Plane
-from assistant.images.pose import Matrix, invert
+from assistant.images.pose import Matrix, chain, invert
 
 SIDE = 96
 """Of a template, in its own pixels, one of which is about a third of a patch of the tower."""
@@ -221,11 +221,6 @@ def cut(part: Part, unit: float, side: int) -> tuple[Plane, Matrix]:
     half = side / 2
     to_small = np.array([[unit, 0, part.middle[0] - unit * half], [0, unit, part.middle[1] - unit * half]])
     return sample(part.planes, to_small, side), to_small
-
-
-def chain(last: Matrix, first: Matrix) -> Matrix:
-    """The matrix [2, 3] of one move after another."""
-    return last @ np.vstack([first, [0, 0, 1]])
 
 
 def _around_middles(turn: float, half: float, middle: float) -> Matrix:

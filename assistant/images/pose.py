@@ -119,6 +119,11 @@ def invert(matrix: Matrix) -> Matrix:
     return np.hstack([turn, -turn @ matrix[:, 2:]])
 
 
+def chain(last: Matrix, first: Matrix) -> Matrix:
+    """The matrix [2, 3] of one move after another."""
+    return last @ np.vstack([first, [0, 0, 1]])
+
+
 def _carry(
     values: NDArray[np.float32],
     size: tuple[int, int],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from assistant.errors import ProductError
-from assistant.images.pose import Pose
+from assistant.images.pose import Pose, chain
 
 LONGEST_NAME = 40
 MOST_EXPECTED = 500
@@ -98,12 +98,10 @@ class Zone:
         picture and of the first reference in the frame.
         """
         x0, y0, x1, y1 = self.bounds
-        to_first = np.diag([1.0, 1.0, 1.0])[:2] * (first[0] / size[0])
         if pose is not None and home is not None:
-            back, there = home.inverse, pose.matrix
-            to_first = np.hstack([back[:, :2] @ there[:, :2], back[:, :2] @ there[:, 2:] + back[:, 2:]])
+            to_first = chain(home.inverse, pose.matrix)
         else:
-            to_first[1, 1] = first[1] / size[1]
+            to_first = np.diag([first[0] / size[0], first[1] / size[1], 1.0])[:2]
         return Pose.of(to_first - np.array([[0, 0, x0], [0, 0, y0]]), (round(x1 - x0), round(y1 - y0)))
 
     def inside(self) -> NDArray[np.bool_]:

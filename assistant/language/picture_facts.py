@@ -9,7 +9,7 @@ import math
 
 from assistant.detection.counting import UNCOUNTED, parts_missing
 from assistant.detection.drift import has_drifted
-from assistant.inspection import MISSING_HERE, NOTHING_SHOWN, Inspection
+from assistant.inspection import MISSING_HERE, NOTHING_SHOWN, Inspection, judge_score
 from assistant.language.catalogue import Wording
 from assistant.language.region_facts import tell_counts
 from assistant.language.terms import refer, verdict_word
@@ -36,7 +36,7 @@ def tell_verdict(w: Wording, i: Inspection) -> Sentences:
     if i.verdict == "review" and MISSING_HERE in i.notices:
         return [w("The verdict is review: something that good parts have is missing, so it is not called good.")]
     said = [w("The verdict is {verdict}: {relation}.", verdict=verdict_word(w, i.verdict), relation=relate(w, i))]
-    if i.verdict != ("defect" if score > threshold else "review" if score > review else "good"):
+    if i.verdict != judge_score(score, review, threshold):
         said.append(w("These numbers do not agree with the verdict in the record, so have it checked."))
     elif abs(score - threshold) <= CLOSE * abs(threshold):
         said.append(w("That is close to the threshold."))

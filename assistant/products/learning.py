@@ -124,6 +124,11 @@ def calibrate_again(detector: Detector, product: Product, prior: Prior | None = 
     return _with_limits(detector, product, seen, next(iter(kept.values()), None), prior)
 
 
+def prior_for(product: Product, prior: Prior | None) -> Prior:
+    """What other products teach about one whose parts are brought to one pose, or not, as its are."""
+    return (prior or Prior()).of(product.registration is not None)
+
+
 def fitting(product: Product, detector: Detector) -> Product:
     """The product, its memory where the towers are; ProductError where it was made with others."""
     backbone = detector.backbone
@@ -190,7 +195,7 @@ def _with_limits(
         strengths=_find_strengths(detector, product, apart),
         trained=detector.trained_for(product),
     )
-    prior = (prior or Prior()).of(product.registration is not None)
+    prior = prior_for(product, prior)
     scores, jittered = _score_references(detector, product, seen, first)
     thinned, target = _score_thinned(detector, product, seen), product.calibration.target
     groups = [[scores[i].value for i in group if i in scores] for group in product.groups.values()]

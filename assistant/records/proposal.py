@@ -17,6 +17,7 @@ from assistant.detection.prior import Prior
 from assistant.detection.production_limits import calibrate_production
 from assistant.inspection import Inspection
 from assistant.language.wording import count
+from assistant.products.learning import prior_for
 from assistant.products.product import Product
 from assistant.records.sign_offs import labels_of
 from assistant.records.what_if import VERDICTS, Effect, recent_inspections, what_if
@@ -93,8 +94,7 @@ def propose(
     read = {_same(one): one for one in inspections if one.verdict in VERDICTS and one.product == product.name}
     parts = [one for key, one in read.items() if key not in bad]
     scores = [one.score for one in parts]
-    prior = (prior or Prior()).of(product.registration is not None)
-    found = calibrate_production(scores, target=product.calibration.target, prior=prior)
+    found = calibrate_production(scores, target=product.calibration.target, prior=prior_for(product, prior))
     edges = np.geomspace(max(1e-9, min(scores)), max(scores) * (1 + 1e-9), BINS + 1)
     counts, _ = np.histogram(scores, edges)
     bins = zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
@@ -112,8 +112,7 @@ def propose_from_history(history: History, product: Product, prior: Prior | None
 def check_signed(history: History, product: Product, escape_cost: float, prior: Prior | None = None) -> CheckSet:
     """A check set of the parts that are signed off in a history; CalibrationError where a kind has none."""
     good, bad = signed_parts(history, product)
-    prior = (prior or Prior()).of(product.registration is not None)
-    return CheckSet.of(product.calibration, good, bad, escape_cost, prior)
+    return CheckSet.of(product.calibration, good, bad, escape_cost, prior_for(product, prior))
 
 
 def judged_alike(product: Product, inspections: Iterable[Inspection]) -> list[Inspection]:
