@@ -22,7 +22,7 @@ from assistant.detection.prior import Prior
 from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
 from assistant.eval.draws import PLAN, measure_draws, read_draws, write_draws
-from assistant.eval.prior_fit import START, fit_prior
+from assistant.eval.prior_fit import fit_prior, fit_registered
 from assistant.images.reading import read_ahead
 from assistant.images.sources import find_images
 from assistant.inspector import Inspector
@@ -110,13 +110,11 @@ def measure_prior(
 ) -> Prior:
     """What groups that are one product, of at least `FEWEST` pictures, teach; the default where there are none.
 
-    `registered`: their parts are brought to one pose, else they are seen as they lie; single references are left
-    out then, since what their changed views show of others differs too much between such products. The first
-    `most` pictures of each count, in the order in which they were taken. `kept`: a file of draws, to which each
-    group's are added; what is in it is not measured again.
+    `registered`: their parts are brought to one pose, else they are seen as they lie. The first `most` pictures
+    of each count, in the order in which they were taken. `kept`: a file of draws, to which each group's are added;
+    what is in it is not measured again.
     """
     plan = {n: count for n, count in PLAN.items() if n > 1} if registered else PLAN
-    start = inspector.limits.prior.of(False) if registered else START
     draws = read_draws(kept) if kept else []
     known = {draw.product for draw in draws}
     for group in groups:
@@ -130,9 +128,7 @@ def measure_prior(
                 np.mean(np.array(d.good) > d.calibration.threshold) for d in draws if d.product == group.name
             ]
             tell(f"{group.name}: {len(shares)} draws, {100 * np.mean(shares):.2g} % beyond the limits of today.")
-    if registered:  # several that are nearly one picture count as one
-        draws = [draw for draw in draws if draw.calibration.n > 1]
-    return fit_prior(draws, start) if draws else start
+    return fit_registered(draws, inspector.limits.prior) if registered else fit_prior(draws)
 
 
 def zero_shot_scores(inspector: Inspector, pictures: Iterable[Any]) -> Iterator[float]:

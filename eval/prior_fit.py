@@ -53,6 +53,15 @@ def fit_prior(draws: Sequence[Draw], start: Prior = START) -> Prior:
     return prior
 
 
+def fit_registered(draws: Sequence[Draw], plain: Prior) -> Prior:
+    """What draws of products teach whose parts are brought to one pose; a single reference stays as in `plain`.
+
+    What changed views of one show of others differs too much between such products; several references that are
+    nearly one picture count as one here too.
+    """
+    return fit_prior([draw for draw in draws if draw.calibration.n > 1], plain.of(False))
+
+
 def refit(made: Calibration, prior: Prior, target: float | None = None) -> Calibration:
     """The same scores of references, their limits by another prior."""
     views = [made.views] if made.views else []

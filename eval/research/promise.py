@@ -24,9 +24,10 @@ from rich.table import Table
 
 from assistant.commands import console
 from assistant.detection.calibration import Calibration
+from assistant.detection.prior import Prior
 from assistant.eval.datasets import open_datasets
 from assistant.eval.draws import Draw, evenly, measure_draws, read_draws, write_draws
-from assistant.eval.prior_fit import fit_prior, refit
+from assistant.eval.prior_fit import START, fit_prior, fit_registered, refit
 from assistant.inspector import Inspector
 
 PLAN = {1: 4, 2: 3, 4: 4, 10: 3, 20: 2, 50: 1}
@@ -54,13 +55,18 @@ class Rates:
         return cls(float(np.mean(good > limits.threshold)), escape, float(np.mean(between)))
 
 
-def leave_out(draws: Sequence[Draw], target: float) -> list[Calibration]:
-    """For each draw, limits whose prior was fitted on all other products whose parts are registered as its are."""
+def leave_out(draws: Sequence[Draw], target: float, plain: Prior = START) -> list[Calibration]:
+    """For each draw, limits whose prior was fitted on all other products whose parts are registered as its are.
+
+    `plain` is what products teach whose parts are not, for what is not fitted on those that are.
+    """
+
+    def fit(name: str, registered: bool) -> Prior:
+        others = [draw for draw in draws if draw.product != name and draw.registered == registered]
+        return fit_registered(others, plain) if registered else fit_prior(others)
+
     kinds = {(draw.product, draw.registered) for draw in draws}
-    priors = {
-        (name, kind): fit_prior([draw for draw in draws if draw.product != name and draw.registered == kind])
-        for name, kind in kinds
-    }
+    priors = {kind: fit(*kind) for kind in kinds}
     return [refit(draw.calibration, priors[draw.product, draw.registered], target) for draw in draws]
 
 
