@@ -206,6 +206,7 @@ def test_the_example_of_the_docs_is_a_card():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_part_of_the_program_is_tried_with_it(own):
     from assistant.doctor import examine
 
