@@ -35,6 +35,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("face",),
     ("service",),
+    ("doctor",),
     ("commands",),
     ("eval", "app"),
 )
