@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from .similarity import cosines, nearest
 
@@ -90,9 +91,10 @@ class Dictionary:
         parts that always lie alike: something missing or moved has no match there, although it has one
         elsewhere. Where no entry lies around a place, infinite. ValueError where nothing is left to compare with.
         """
-        mine = self.places[:, 0] >= 0
+        known = self.places[:, 0] >= 0
         if without is not None:
-            mine &= self.owners != without
+            known &= self.owners != without
+        mine = known.nonzero()[:, 0]
         entries, places = self.entries[mine], self.places[mine]
         if not len(entries):
             raise ValueError("there is no entry to compare with")
@@ -106,15 +108,26 @@ class Dictionary:
             torch.searchsorted(rows, down + reach + 1).tolist(),
             strict=True,
         )
-        nearest_here = torch.full(queries.shape[:3], torch.inf, device=entries.device)
+        nowhere = torch.full((len(queries), w), torch.inf, device=entries.device)
+        nearest_here = []
         for y, (first, last) in enumerate(bands):
             if first == last:
+                nearest_here.append(nowhere)
                 continue
             far = (columns[first:last] - own[:, None]).abs() > reach
             alike = cosines(queries[:, y].to(entries.device).flatten(0, 1), entries[first:last]).float()
             alike = alike.view(len(queries), w, -1).masked_fill(far, -torch.inf)
-            nearest_here[:, y] = (1 - alike.amax(dim=2)).clamp_min(0)
-        return nearest_here
+            nearest_here.append((1 - alike.amax(dim=2)).clamp_min(0))
+        return torch.stack(nearest_here, dim=1)
+
+    def covers(self, h: int, w: int, without: int | None = None, reach: int = 2) -> bool:
+        """Whether `lookup_nearby` finds an entry around each place of a grid [h, w]; thinned, it may not."""
+        known = self.places[:, 0] >= 0
+        if without is not None:
+            known &= self.owners != without
+        held = torch.zeros(1, h, w)
+        held[0, cells_of(self.places[known, 0].cpu(), h), cells_of(self.places[known, 1].cpu(), w)] = 1
+        return bool(max_pool2d(held, 2 * reach + 1, 1, reach).all())
 
     def grid(self, owner: int) -> Tensor:
         """The patches [h, w, C] of a reference as they lie in its picture.
