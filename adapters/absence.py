@@ -87,7 +87,7 @@ class Absence:
         return found if bool(enough) else None
 
     def look(self, tokens: Tensor, memory: Dictionary) -> tuple[Tensor, Tensor]:
-        """By how much something seems to be missing [h, w], and whether it is enough, for patches of this shape."""
+        """By how much something seems to be missing [h, w], and whether that is enough; for this shape alone."""
         own = tokens.to(self.grids.device)
         far = _far(self.grids, own, self.reach)
         found = _missing(far, self.usual, self.salient, own, memory, self.limit)

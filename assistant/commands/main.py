@@ -20,6 +20,7 @@ from assistant.commands.audit import audit
 from assistant.commands.batch import batch
 from assistant.commands.bundles import bundles, pull
 from assistant.commands.check import check
+from assistant.commands.export import export
 from assistant.commands.history import history
 from assistant.commands.inspect import ask, inspect
 from assistant.commands.measure import demo, evaluate, limits
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     *(inspect, learn, teach, check, recalibrate, what_if, ask),
-    *(batch, products, pull, bundles, serve, limits, demo),
+    *(batch, products, export, pull, bundles, serve, limits, demo),
 )
 for verb in VERBS:
     app.command()(verb)

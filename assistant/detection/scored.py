@@ -76,8 +76,8 @@ class Scored:
 class Compared:
     """What a picture's `Scored` against a product is made of, still as tensors.
 
-    `top` and `whole` are single numbers that the score is the sum of, and `distance` is another; `map`, `usual` and
-    `contrast` are those of `Scored`.
+    `top` and `whole` are single numbers that the score is the sum of, and `distance` is another; the others are
+    those of `Scored`.
     """
 
     map: Tensor

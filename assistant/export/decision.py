@@ -24,16 +24,12 @@ from assistant.detection.suitability import EVEN, alien_from, reduction
 from assistant.errors import ProductError
 from assistant.export.recording import record
 from assistant.export.resizing import reduce, resize
-from assistant.inspection import Verdict
 from assistant.models.backbone import Backbone, Features
 from assistant.models.cache import bundle_folder
 from assistant.models.runtime import TorchRuntime
 from assistant.models.towers import PatchTower, build_image_tower
 from assistant.models.trained_adapter import TrainedAdapter
 from assistant.products.product import Product
-
-VERDICTS: tuple[Verdict, ...] = ("good", "review", "defect")
-"""What the numbers that a graph gives as a verdict mean."""
 
 SAMPLES = 2**16  # values that a sample of 16 bits has
 
@@ -83,6 +79,7 @@ class Decision:
         check_exportable(product)
         recordable = RecordableBackbone.of(backbone)
         self.product, self.size = product, size
+        self.grid = (0, 0)
         self.detector = Detector(recordable, product.scoring)
         self.reader = Reader(recordable, TrainedAdapter.find(backbone.card.name, backbone.digest))
         self.samples = None if product.window.levels is None else _greys(product)
@@ -97,10 +94,15 @@ class Decision:
     def record(self) -> fx.GraphModule:
         """The decision as a module of plain operations."""
         with written_out():
-            return record(self.decide, self.example)
+            module, [shown, *_] = record(self.decide, self.example)
+        self.grid = shown.shape[0], shown.shape[1]
+        width, height = self.size
+        if width < self.grid[1] or height < self.grid[0]:
+            raise ProductError(f"Pictures of {width} x {height} pixels are too small to be inspected.")
+        return module
 
     def decide(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The map as shown [h, w], the raw score [], and the place [] of the verdict among `VERDICTS`."""
+        """The map as shown [h, w], the raw score [], and the place [] of the verdict among `card.VERDICTS`."""
         if self.samples is not None:
             picture = self.samples[picture.long()]
         product, detector = self.product, self.detector

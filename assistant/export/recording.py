@@ -17,15 +17,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 
-def record(compute: Callable[[Tensor], Sequence[Tensor]], example: Tensor) -> fx.GraphModule:
+def record(
+    compute: Callable[[Tensor], Sequence[Tensor]], example: Tensor
+) -> tuple[fx.GraphModule, Sequence[Tensor]]:
     """What `compute` does with a tensor of the shape and type of `example`: a module that does the same.
+
+    Also what it gives for the example.
 
     RuntimeError where it goes by a value of the tensor.
     """
     recorder = _Recorder(example)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), recorder:
         outputs = compute(example)
-    return recorder.finish(outputs)
+    return recorder.finish(outputs), outputs
 
 
 class _Recorder(TorchDispatchMode):

@@ -54,13 +54,13 @@ def reduce(planes: Tensor, factors: tuple[int, int]) -> Tensor:
 
 
 def _filtered(products: Tensor) -> Tensor:
-    """Whole numbers in [0, 255] from products [.., 2 n] with the high halves of weights, then with the low ones."""
+    """Whole numbers in [0, 255] from products [.., 2 n] with the high halves of weights, then the low ones."""
     high, low = products.chunk(2, dim=-1)
     return ((high + _HALF / 2 + (low / _HALF).floor()) / _HALF).floor().clamp(0, 255)
 
 
 def _weights(pixels: int, length: float, wanted: int) -> Tensor:
-    """The weights [2 wanted, pixels] of pixels that cover a `length`: high halves, then low ones, whole numbers."""
+    """The weights [2 wanted, pixels] of pixels that cover a `length`: high halves, then low ones, all whole."""
     scale = float(torch.tensor(length, dtype=torch.float32)) / wanted  # Pillow keeps lengths so
     spread = max(scale, 1.0)
     middles = (torch.arange(wanted, dtype=torch.float64) + 0.5) * scale
@@ -80,4 +80,3 @@ def _cubic(x: Tensor, a: float = -0.5) -> Tensor:
     near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * a
     return torch.where(x < 1.0, near, torch.where(x < 2.0, far, 0.0))
-
