@@ -108,9 +108,8 @@ class Decision:
         product, detector = self.product, self.detector
         features = detector.encode([cast(Any, picture)], product.tiles)[0]
         compared = detector.compare(features, product)
-        shown = self.reader.focus(
-            compared.map, self.reader.read(features), detector.top_share(product), product.looked_at
-        )
+        reading = self.reader.read(features) if self.reader.learned else None  # what types need is not asked for
+        shown = self.reader.focus(compared.map, reading, detector.top_share(product), product.looked_at)
         score = compared.top + compared.whole
         limits = product.calibration
         verdict = (score > limits.review_threshold).long() + (score > limits.threshold).long()

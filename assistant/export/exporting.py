@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
@@ -23,7 +22,8 @@ from assistant.models.backbone import Backbone
 from assistant.products.product import Product
 from assistant.progress import Tell, say_nothing
 
-RUNNERS = {"onnx": ("run.py", "run.cpp"), "openvino": ("run.py",)}
+RUNNERS = {"run.py": "run.py", "run.cpp": "{format}.cpp"}
+"""The runners of a folder, and the files that they are copies of."""
 
 
 def export_product(
@@ -59,8 +59,8 @@ def export_product(
         if format == "openvino":
             to_openvino(graph, folder / FILES[format])
             graph.unlink()
-        for name in RUNNERS[format]:
-            source = files("assistant.export") / "runners" / name
+        for name, original in RUNNERS.items():
+            source = files("assistant.export") / "runners" / original.format(format=format)
             (folder / name).write_bytes(source.read_bytes())
         card = ExportCard.of(product, folder, decision.size, decision.grid, format, int8)
         card.write(folder)
@@ -96,8 +96,3 @@ def _kept(product: Product, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]
     for picture in product.pictures.values():
         with Image.open(io.BytesIO(picture.numpy().tobytes())) as image:
             yield np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
-
-
-def remove_export(folder: Path) -> None:
-    """Remove a folder that was just written, where what follows went wrong."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,7 @@
 """A decision that was recorded is the library's own, on pictures that it never saw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -126,8 +128,6 @@ def test_nothing_to_see_is_told_alike(spread, size):
 
 
 def test_a_pose_is_refused_with_what_to_do(inspector, good):
-    from dataclasses import replace
-
     product = inspector.learn("cloth", [good(i) for i in range(2)], registered=False)
     turned = replace(product, registration=object())
     with pytest.raises(ProductError, match="--unregistered"):

@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from assistant.commands.export import _read_size
 from assistant.errors import LooktwiceError
 from assistant.export import formats
 from assistant.export.card import CARD, TEXT, ExportCard
+from assistant.export.parity import measure_parity
 
 for needed in formats.NEEDED:
     pytest.importorskip(needed)
@@ -128,10 +131,6 @@ def test_flips_are_counted_and_named(inspector, product, pictures, tmp_path):
     out, files = tmp_path / "out", sorted(pictures.iterdir())
     inspector.export(product, out)
     (row,) = inspector.inspect([files[0]], product)
-    from dataclasses import replace
-
-    from assistant.export.parity import measure_parity
-
     other = "defect" if row.verdict == "good" else "good"
     lying = replace(row, verdict=other, score=row.score + 0.25)
     found = measure_parity(out, files[:1], lambda path: lying)
@@ -165,7 +164,30 @@ def test_a_size_is_read_as_people_write_it():
             _read_size(text)
 
 
-def test_the_runner_in_cpp_reads_what_the_graph_is_called_by():
-    """It is built where onnxruntime's headers are; its names are those that the graph is written with."""
-    text = (Path(formats.__file__).parent / "runners" / "run.cpp").read_text()
+def test_the_runner_for_onnxruntime_in_cpp_knows_the_names_of_the_graph():
+    """It takes onnxruntime's headers to build it, which no Python package holds."""
+    text = (Path(formats.__file__).parent / "runners" / "onnx.cpp").read_text()
     assert '"picture"' in text and all(f'"{name}"' in text for name in (*formats.OUTPUTS, "good", "defect"))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="takes a C++ compiler")
+def test_the_runner_in_cpp_decides_the_same(inspector, product, pictures, good, tmp_path):
+    """Against the headers and libraries that OpenVINO's own package holds."""
+    inspector.export(product, tmp_path / "out", "openvino")
+    home = Path(find_spec("openvino").origin).parent
+    [library] = (home / "libs").glob("libopenvino.so.*")
+    linked = ["-L", home / "libs", f"-l:{library.name}", f"-Wl,-rpath,{home / 'libs'}"]
+    source = [tmp_path / "out" / "run.cpp", "-I", home / "include"]
+    subprocess.run(["g++", "-std=c++17", *map(str, [*source, *linked, "-o", tmp_path / "run"])], check=True)
+    originals = [pictures / "good.png", pictures / "spoiled.jpg"]
+    files = [tmp_path / f"{path.stem}.ppm" for path in originals]
+    for path, file in zip(originals, files, strict=True):
+        Image.open(path).save(file)
+    call = [tmp_path / "run", tmp_path / "out" / "graph.xml"]
+    done = subprocess.run([*call, *files], capture_output=True, text=True, check=True)
+    told = [line.split("\t") for line in done.stdout.splitlines()]
+    for (verdict, score, _), row in zip(told, inspector.inspect(originals, product), strict=True):
+        assert verdict == row.verdict and float(score) == pytest.approx(row.score, abs=1e-4)
+    Image.fromarray(good(3, 150, 160)).save(tmp_path / "wide.ppm")
+    refused = subprocess.run([*call, tmp_path / "wide.ppm"], capture_output=True, text=True)
+    assert refused.returncode == 1 and "another size" in refused.stderr

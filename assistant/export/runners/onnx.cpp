@@ -1,5 +1,5 @@
 // Decides on pictures by an ONNX graph: run graph.onnx PICTURE.ppm... (binary PPM, 8 bits, of the graph's size).
-// Build: g++ -std=c++20 -O2 run.cpp -I ONNXRUNTIME/include -L ONNXRUNTIME/lib -lonnxruntime -o run
+// Build: g++ -std=c++17 -O2 run.cpp -I ONNXRUNTIME/include -L ONNXRUNTIME/lib -lonnxruntime -o run
 #include <onnxruntime_cxx_api.h>
 
 #include <array>
