@@ -230,7 +230,7 @@ class Detector:
         if reach is not None and isinstance(memory, Dictionary):
             distance = memory.lookup_nearby(tokens, without, reach)
             # Thinned, a memory may hold nothing around a place; then what lies anywhere has to do.
-            if not memory.covers(*tokens.shape[1:3], without, reach):
+            if not memory.covers(tokens.shape[1], tokens.shape[2], without, reach):
                 distance = torch.where(distance.isfinite(), distance, memory.lookup(tokens, without))
         else:
             distance = memory.lookup(tokens, without)

@@ -53,21 +53,13 @@ def write_onnx(module: fx.GraphModule, example: Tensor, path: Path) -> None:
 
 def quantise(path: Path, pictures: Iterable[NDArray[Any]]) -> None:
     """Turn the convolutions of an ONNX file to int8, by what they see in pictures [H, W, 3]; all else stays."""
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
-    class Pictures(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.rows: Iterator[NDArray[Any]] = iter(pictures)
-
-        def get_next(self) -> dict[str, NDArray[Any]] | None:
-            row = next(self.rows, None)
-            return None if row is None else {"picture": np.ascontiguousarray(row)}
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     with _quiet():
         quantize_static(
             str(path),
             str(path),
-            Pictures(),
+            _Given(pictures),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,
@@ -75,6 +67,17 @@ def quantise(path: Path, pictures: Iterable[NDArray[Any]]) -> None:
             weight_type=QuantType.QInt8,
             extra_options={"WeightSymmetric": True},
         )
+
+
+class _Given:
+    """Pictures one by one, as onnxruntime asks for them."""
+
+    def __init__(self, pictures: Iterable[NDArray[Any]]) -> None:
+        self._rows = iter(pictures)
+
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        row = next(self._rows, None)
+        return None if row is None else {"picture": np.ascontiguousarray(row)}
 
 
 def to_openvino(path: Path, target: Path) -> None:

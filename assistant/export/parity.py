@@ -45,7 +45,7 @@ def measure_parity(
         maps.append(float(np.abs(found - row.coarse_map).max()))
         told = VERDICTS[int(verdict)]
         if told != row.verdict:
-            flips.append((path.name, row.verdict, told))
+            flips.append((path.name, str(row.verdict), str(told)))
     if not apart:
         raise LooktwiceError("None of the pictures could be compared: the graph takes none of them.")
     library, graph = (1000 * _median([pair[side] for pair in times]) for side in (0, 1))

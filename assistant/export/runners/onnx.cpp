@@ -28,7 +28,7 @@ static std::vector<uint8_t> read(const std::string& path, int64_t height, int64_
 
 int main(int count, char** arguments) try {
   if (count < 2) throw std::runtime_error("usage: run graph.onnx PICTURE.ppm...");
-  Ort::Env env(ORT_LOGGING_LEVEL_WARNING, "decide");
+  Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "decide");
   Ort::Session session(env, std::filesystem::path(arguments[1]).c_str(), Ort::SessionOptions());
   const auto shape = session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
   const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
