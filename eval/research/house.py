@@ -28,6 +28,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("bundles", "models"),
     ("detection",),
     ("products",),
+    ("export",),
     ("language",),
     ("inspector",),
     ("records",),
