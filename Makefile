@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Test files that run at a time; those that drive a browser run after them, one by one.
+WORKERS ?= 2
 
 .PHONY: demo test test-fast lint app bench lock clean
 
@@ -12,7 +14,8 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/looktwice pull pocket
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -m browser
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest -m "not weights and not data and not slow"

@@ -14,6 +14,7 @@ from torch.nn.functional import max_pool2d
 
 from .dictionary import Dictionary
 from .rarity import rarity
+from .similarity import is_written_out
 
 MOST = 8
 """References that are asked what a place has: more say the same and take longer."""
@@ -72,7 +73,7 @@ class Absence:
         for i, grid in enumerate(each):
             usual = _around(torch.cat([far[:i], far[i + 1 :]]).amax(dim=0), reach)
             rest = Dictionary.build({0: others[i].flatten(0, 2)}, len(others[i].flatten(0, 2)), each.device)
-            limit = max(limit, BEYOND * _strength(_missing(far[i], usual, salient, grid, rest, LEAST)))
+            limit = max(limit, BEYOND * float(_strength(_missing(far[i], usual, salient, grid, rest, LEAST))))
         return cls(each, _around(far.amax(dim=0), reach), salient, limit, reach)
 
     def find(self, tokens: Tensor, memory: Dictionary) -> Tensor | None:
@@ -82,10 +83,15 @@ class Absence:
         """
         if tokens.shape[:2] != self.usual.shape:
             return None
+        found, enough = self.look(tokens, memory)
+        return found if bool(enough) else None
+
+    def look(self, tokens: Tensor, memory: Dictionary) -> tuple[Tensor, Tensor]:
+        """By how much something seems to be missing [h, w], and whether that is enough; for this shape alone."""
         own = tokens.to(self.grids.device)
         far = _far(self.grids, own, self.reach)
         found = _missing(far, self.usual, self.salient, own, memory, self.limit)
-        return found if _strength(found) >= self.limit else None
+        return found, _strength(found) >= self.limit
 
 
 def _far(grids: Tensor, tokens: Tensor, reach: int) -> Tensor:
@@ -108,10 +114,13 @@ def _missing(
     """
     beyond = torch.minimum((far - usual).clamp_min(0), salient)
     asked = _around((beyond >= least).float(), 1) > 0
-    if not bool(asked.any()):
+    if is_written_out():
+        strange = torch.where(asked, memory.lookup(tokens), 0.0)
+    elif not bool(asked.any()):
         return torch.zeros_like(beyond)
-    strange = torch.zeros_like(beyond)
-    strange[asked] = memory.lookup(tokens[asked])
+    else:
+        strange = torch.zeros_like(beyond)
+        strange[asked] = memory.lookup(tokens[asked])
     return torch.minimum(beyond, (far - CLEARLY * _around(strange, 1)).clamp_min(0))
 
 
@@ -120,5 +129,5 @@ def _around(values: Tensor, reach: int) -> Tensor:
     return max_pool2d(values[None], 2 * reach + 1, 1, reach)[0]
 
 
-def _strength(missing: Tensor) -> float:
-    return float(missing.flatten().topk(min(CELLS, missing.numel())).values.mean())
+def _strength(missing: Tensor) -> Tensor:
+    return missing.flatten().topk(min(CELLS, missing.numel())).values.mean()

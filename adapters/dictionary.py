@@ -10,13 +10,16 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
-from .similarity import cosines, nearest
+from .similarity import cosines, is_written_out, nearest
 
 CAPACITY = 60_000
 """Entries kept at most: with the pocket tower's 472 numbers each, in bf16, 57 MB."""
 
 _BLOCK = 2048  # queries scored at once: bounds the memory that their similarities take
+
+_ROWS_WRITTEN = 8  # rows that are looked up together where products are written out: fewer operations, each larger
 
 
 class Dictionary:
@@ -90,9 +93,10 @@ class Dictionary:
         parts that always lie alike: something missing or moved has no match there, although it has one
         elsewhere. Where no entry lies around a place, infinite. ValueError where nothing is left to compare with.
         """
-        mine = self.places[:, 0] >= 0
+        known = self.places[:, 0] >= 0
         if without is not None:
-            mine &= self.owners != without
+            known &= self.owners != without
+        mine = known.nonzero()[:, 0]
         entries, places = self.entries[mine], self.places[mine]
         if not len(entries):
             raise ValueError("there is no entry to compare with")
@@ -101,20 +105,32 @@ class Dictionary:
         order = rows.argsort(stable=True)
         entries, rows, columns = entries[order], rows[order], columns[order]
         down, own = (torch.arange(size, device=entries.device) for size in (h, w))
-        bands = zip(
-            torch.searchsorted(rows, down - reach).tolist(),
-            torch.searchsorted(rows, down + reach + 1).tolist(),
-            strict=True,
-        )
-        nearest_here = torch.full(queries.shape[:3], torch.inf, device=entries.device)
-        for y, (first, last) in enumerate(bands):
+        starts, ends = (torch.searchsorted(rows, edges).tolist() for edges in (down - reach, down + reach + 1))
+        step = _ROWS_WRITTEN if is_written_out() else 1
+        nearest_here = []
+        for top in range(0, h, step):
+            bottom = min(h, top + step)
+            first, last = starts[top], ends[bottom - 1]
             if first == last:
+                nearest_here.append(torch.full((len(queries), bottom - top, w), torch.inf, device=entries.device))
                 continue
             far = (columns[first:last] - own[:, None]).abs() > reach
-            alike = cosines(queries[:, y].to(entries.device).flatten(0, 1), entries[first:last]).float()
-            alike = alike.view(len(queries), w, -1).masked_fill(far, -torch.inf)
-            nearest_here[:, y] = (1 - alike.amax(dim=2)).clamp_min(0)
-        return nearest_here
+            if step > 1:
+                far = far | ((rows[first:last] - down[top:bottom, None]).abs() > reach)[:, None]
+            rows_here = queries[:, top:bottom].to(entries.device)
+            alike = cosines(rows_here.flatten(0, 2), entries[first:last]).float()
+            alike = alike.view(*rows_here.shape[:3], -1).masked_fill(far, -torch.inf)
+            nearest_here.append((1 - alike.amax(dim=3)).clamp_min(0))
+        return torch.cat(nearest_here, dim=1)
+
+    def covers(self, h: int, w: int, without: int | None = None, reach: int = 2) -> bool:
+        """Whether `lookup_nearby` finds an entry around each place of a grid [h, w]; thinned, it may not."""
+        known = self.places[:, 0] >= 0
+        if without is not None:
+            known &= self.owners != without
+        held = torch.zeros(1, h, w)
+        held[0, cells_of(self.places[known, 0].cpu(), h), cells_of(self.places[known, 1].cpu(), w)] = 1
+        return bool(max_pool2d(held, 2 * reach + 1, 1, reach).all())
 
     def grid(self, owner: int) -> Tensor:
         """The patches [h, w, C] of a reference as they lie in its picture.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
 import torch
@@ -11,6 +14,26 @@ _ENTRIES = 8192
 """Entries compared at once on a processor. Smaller blocks stay in its cache, which saves a single core time on
 short vectors, and cost more on cores that other programs use, since the cores wait for each other after each."""
 
+_WRITTEN_OUT: ContextVar[bool] = ContextVar("written_out", default=False)
+
+
+@contextmanager
+def written_out() -> Iterator[None]:
+    """Within the block products are plain float32 ones of the numbers as rounded here, for whoever records them.
+
+    The values are those of the quick ways but for the order of sums. A runtime elsewhere has no quick ones.
+    """
+    token = _WRITTEN_OUT.set(True)
+    try:
+        yield
+    finally:
+        _WRITTEN_OUT.reset(token)
+
+
+def is_written_out() -> bool:
+    """Whether what is computed here is recorded, so that nothing may hang on its values but by tensors."""
+    return _WRITTEN_OUT.get()
+
 
 def cosines(queries: Tensor, entries: Tensor) -> Tensor:
     """All products of unit vectors: [n, C] and [m, C] -> [n, m], in bfloat16 where that is quick, else float32.
@@ -18,6 +41,8 @@ def cosines(queries: Tensor, entries: Tensor) -> Tensor:
     bfloat16 is accurate to about 0.005 here, and several times quicker where the processor has it.
     """
     dtype = product_type(queries.device.type)
+    if is_written_out():
+        return (queries.to(dtype).float() @ entries.to(dtype).float().T).to(dtype).float()
     return queries.to(dtype) @ entries.to(dtype).T
 
 
@@ -28,6 +53,9 @@ def nearest(queries: Tensor, entries: Tensor) -> Tensor:
     """
     if not len(entries):
         raise ValueError("there is no entry to compare with")
+    if is_written_out():
+        blocks = [cosines(queries, block).amax(dim=1) for block in entries.split(_ENTRIES)]
+        return torch.stack(blocks).amax(dim=0)
     if queries.device.type != "cpu":
         return cosines(queries, entries).amax(dim=1)
     dtype = product_type("cpu")

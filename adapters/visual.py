@@ -100,7 +100,8 @@ class VisualAdapter(nn.Module):
 
     def evidence(self, vectors: Tensor) -> Tensor:
         """Log-odds of "abnormal" [...] of patches that were `read` [..., space]."""
-        return vectors @ (self.states[1] - self.states[0]) / TEMPERATURE + self.offset[0]
+        # Divided first: a product with one vector that is scaled afterwards is more than OpenVINO can compile.
+        return vectors @ ((self.states[1] - self.states[0]) / TEMPERATURE) + self.offset[0]
 
     def type_logits(self, vectors: Tensor) -> Tensor:
         """Logits [..., T] over the defect types of patches that were `read`."""

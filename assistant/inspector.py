@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeAlias, get_args, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
 
 import torch
 from numpy.typing import NDArray
@@ -46,6 +46,9 @@ from assistant.products.store import ProductStore
 from assistant.products.teaching import Correction, Kind, Teacher
 from assistant.products.ways import Chosen, try_ways
 from assistant.progress import Tell, say_nothing
+
+if TYPE_CHECKING:
+    from assistant.export.card import ExportCard
 
 Pixels: TypeAlias = bytes | Image.Image | NDArray[Any]
 """One picture that is no path."""
@@ -284,6 +287,49 @@ class Inspector:
             prior=self._prior(),
             tell=tell,
         )
+
+    def export(
+        self,
+        product: Product | str,
+        out: str | Path,
+        format: str = "onnx",
+        *,
+        int8: bool = False,
+        size: tuple[int, int] | None = None,
+        verify: Sequence[Path] = (),
+        tell: Tell | None = None,
+    ) -> ExportCard:
+        """Write a product into a new folder that decides without this library: graph, card and runners.
+
+        `format` is "onnx" or "openvino"; `int8` sets the tower's convolutions by the references' pictures. `size`
+        (width, height) is that of the pictures, by default the references'. On pictures to `verify` graph and
+        library are compared, see `verify_export`. `tell` as in `learn`. ProductError for a product that is no one
+        graph, LooktwiceError where the folder is there already or what writes it is not installed.
+        """
+        from assistant.export.exporting import export_product  # it needs what inspecting does not
+
+        known = self.load(product) if isinstance(product, str) else product
+        card = export_product(
+            self.backbone, ready(known, self.detector), Path(out), format, int8=int8, size=size, tell=tell
+        )
+        return self.verify_export(known, out, verify, tell) if verify else card
+
+    def verify_export(
+        self, product: Product | str, out: str | Path, pictures: Sequence[Path], tell: Tell | None = None
+    ) -> ExportCard:
+        """Compare an exported folder with what `inspect` finds on pictures, and write that into its card.
+
+        LooktwiceError where the folder holds something else than this state of the product, or takes none of the
+        pictures.
+        """
+        from assistant.export.exporting import verify_export
+
+        known = self.load(product) if isinstance(product, str) else product
+
+        def look(path: Path) -> Inspection:
+            return next(iter(self.inspect([path], known)))
+
+        return verify_export(Path(out), known, pictures, look, tell)
 
     def teach(
         self,

@@ -185,7 +185,7 @@ def write_limits(
         limits = replace(known, prior=replace(plain, registered=brought))
     else:
         limits = measure_limits(inspector, groups, most=most, tell=console.say)
-    path = limits.save(out or user_limits(bundle))
+    path = limits.save(out or user_limits(inspector.backbone.card.name))
     made = limits.calibration(0.05)
     console.say(
         f"{limits.source}: at 5 %, zero-shot threshold {made.threshold:.4g}, review {made.review_threshold:.4g}."

@@ -25,7 +25,7 @@ from assistant.images.load import LoadedImage, load_image
 from assistant.language.explainer import Explainer, Prompt, Subject
 from assistant.language.multiple_choice import decide, read_letter
 from assistant.language.replies import read_letter_reply
-from assistant.models.card import stays_inside
+from assistant.models.sources import stays_inside
 from assistant.prompts.instruct import offer_choice
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,24 +104,25 @@ def _products(store: ProductStore) -> Iterator[ProductRow]:
             yield ProductRow(name=name, error=str(error))
 
 
-def print_bundles(as_json: bool = False) -> None:
-    """The bundles and their parts: what is there, size, licence, source."""
+def print_bundles(as_json: bool = False, names: Sequence[str] | None = None) -> None:
+    """The bundles, or those of these names and paths, and their parts: what is there, size, licence, source."""
     from assistant.models.cache import status
-    from assistant.models.card import card_names
+    from assistant.models.card import card_names, own_names
 
-    states = [status(name) for name in card_names()]
+    states = [status(name) for name in names or [*card_names(), *own_names()]]
     if as_json:
         print_json(map(asdict, states))
         return
     for state in states:
         size = f", {state.size / 1e6:.0f} MB on disk" if state.size else ""
         hint = "" if state.state == "ready" else f"; run `looktwice pull {state.name}`"
-        table = Table(title=f"{state.name}: {state.state}{size}{hint}", caption=state.title, title_justify="left")
+        shown = "not fetched" if state.state == "missing" else state.state
+        table = Table(title=f"{state.name}: {shown}{size}{hint}", caption=state.title, title_justify="left")
         for column in ("part", "here", "download", "licence", "source"):
             table.add_column(column)
         for part in state.parts:
             download = f"{part.download_size / 1e6:.0f} MB" if part.download_size else "?"
             table.add_row(part.part, "yes" if part.present else "no", download, part.licence, part.source)
         print_table(table, f"The bundle {state.name} has no parts.")
-        if not state.measured:
+        if state.note:
             print(f"  {state.note}\n")

@@ -20,6 +20,8 @@ from assistant.commands.audit import audit
 from assistant.commands.batch import batch
 from assistant.commands.bundles import bundles, pull
 from assistant.commands.check import check
+from assistant.commands.doctor import doctor
+from assistant.commands.export import export
 from assistant.commands.history import history
 from assistant.commands.inspect import ask, inspect
 from assistant.commands.measure import demo, evaluate, limits
@@ -40,7 +42,7 @@ app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     *(inspect, learn, teach, check, recalibrate, what_if, ask),
-    *(batch, products, pull, bundles, serve, limits, demo),
+    *(batch, products, export, pull, bundles, doctor, serve, limits, demo),
 )
 for verb in VERBS:
     app.command()(verb)

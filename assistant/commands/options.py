@@ -13,7 +13,7 @@ from assistant.errors import LooktwiceError
 from assistant.images.masks import load_mask
 from assistant.images.window import Window
 from assistant.inspection import AskedMode
-from assistant.models.card import card_names
+from assistant.models.card import card_names, own_names
 from assistant.products.names import default_folder, product_names
 
 if TYPE_CHECKING:
@@ -36,12 +36,16 @@ def complete_product(incomplete: str) -> list[str]:
 
 def complete_bundle(incomplete: str) -> list[str]:
     """The names of the bundles that begin so, for the shell."""
-    return [name for name in card_names() if name.startswith(incomplete)]
+    return [name for name in [*card_names(), *own_names()] if name.startswith(incomplete)]
 
 
 Bundle = Annotated[
     str,
-    typer.Option("--bundle", autocompletion=complete_bundle, help="Model bundle; see `looktwice bundles`."),
+    typer.Option(
+        "--bundle",
+        autocompletion=complete_bundle,
+        help="Model bundle, or a TOML card of your own; see `looktwice bundles`.",
+    ),
 ]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps; the best one by default.")]
 References = Annotated[

@@ -17,7 +17,7 @@ from assistant.commands import console
 from assistant.commands.options import Device, read_share
 from assistant.commands.targets import check_own
 from assistant.errors import TrainingError
-from assistant.models.card import DEFAULT
+from assistant.models.card import DEFAULT, load_card
 from assistant.progress import Tell
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ train = typer.Typer(
 )
 
 Pictures = Annotated[list[Path], typer.Argument(help="Folders: MVTec layout, good beside defect, or all good.")]
-Towers = Annotated[str, typer.Option("--bundle", help="Whose towers to train for.")]
+Towers = Annotated[
+    str, typer.Option("--bundle", help="Whose towers to train for: a name, or a TOML card of your own.")
+]
 File = Annotated[
     Path | None, typer.Option("--out", help="The file to write; by default where the bundle looks for it.")
 ]
@@ -198,7 +200,8 @@ def lvlm(
     from assistant.training.lvlm_training import LvlmConfig, train_lvlm
 
     config = LvlmConfig(steps, minutes, batch, rate, rank=rank, seed=seed, precision=precision)
-    target, work = out or user_folder(bundle), _work_folder(work, bundle)
+    name = load_card(bundle).name
+    target, work = out or user_folder(name), _work_folder(work, name)
     _make_folders(target / "card.json", work)
     conversations = read_conversations(data)
     console.say(f"{len(conversations)} conversations. Stopped and started again, the run goes on from {work}.")
@@ -214,6 +217,7 @@ def lvlm(
 
 def _places(made: type[Trained], bundle: str, out: Path | None, work: Path | None) -> tuple[Path, Path]:
     """The file to write and the folder to work in, both writable."""
+    bundle = load_card(bundle).name
     out = out or made.user_path(bundle)
     if out.suffix != ".safetensors":
         raise TrainingError(f"The file to write is safetensors: call it, for example, {made.file_name(bundle)}.")
@@ -224,7 +228,7 @@ def _places(made: type[Trained], bundle: str, out: Path | None, work: Path | Non
 
 
 def _work_folder(work: Path | None, bundle: str) -> Path:
-    from assistant.models.cache import cache_root
+    from assistant.models.places import cache_root
 
     return work or cache_root() / "training" / bundle
 

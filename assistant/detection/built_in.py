@@ -16,8 +16,8 @@ from assistant.detection.prior import Prior
 from assistant.detection.unrated import Unrated
 from assistant.errors import CalibrationError
 from assistant.files import write_atomically
-from assistant.models.cache import cache_root
 from assistant.models.card import card_folder
+from assistant.models.places import cache_root
 
 SCHEMA = 1
 

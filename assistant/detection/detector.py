@@ -30,7 +30,7 @@ from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.good_parts import GoodParts, fit_mask
 from assistant.detection.known import raise_known
 from assistant.detection.registration import Registration
-from assistant.detection.scored import Scored
+from assistant.detection.scored import Compared, Scored
 from assistant.images.pose import Pose
 from assistant.models.backbone import Backbone, Features
 from assistant.models.tiles import canvas_size, encode_tiled, widen
@@ -80,26 +80,31 @@ class Detector:
         all that the product knows, which is how a reference is scored against the others. ValueError where that
         leaves nothing to compare with.
         """
-        config = product.scoring if product else self.config
+        if product:
+            return self.compare(features, product, without).scored
+        tokens = self.tokens(features)
+        anomaly = self._with_text(self._rarity(features, tokens, self.config), features)
+        return Scored(anomaly[0], float(top_mean(anomaly, self.config.top_share)[0]))
+
+    def compare(self, features: Features, product: GoodParts, without: int | None = None) -> Compared:
+        """What `score` makes its numbers of: by tensors alone, so that it can be recorded and run elsewhere."""
+        config = product.scoring
         tokens = self.tokens(features, config)
         rare = self._rarity(features, tokens, config)
-        if product is None:
-            anomaly = self._with_text(rare, features)
-            return Scored(anomaly[0], float(top_mean(anomaly, config.top_share)[0]))
         distance = self._distance(features, tokens, product, without)
         anomaly = _blend(distance, rare, config)
         looked_at = product.looked_at
         if looked_at is not None:
             shown = fit_mask(looked_at, *anomaly.shape[1:]).to(anomaly.device)
-            anomaly, distance = anomaly * shown, distance[:, shown > 0]
+            anomaly, distance = anomaly * shown, distance.flatten(1)[:, _inside(shown)]
         contrast = None
         if product.known:
             contrast = product.known.contrast(tokens, product.dictionary, without)
             anomaly = raise_known(anomaly, contrast, config.known_weight)
-        value = float(self._top(anomaly, product)[0])
         whole, usual = self._whole(features, product, without)
         told = None if contrast is None else contrast[0]
-        return Scored(anomaly[0], value + whole, whole, usual, told, float(distance.median()))
+        middle = distance.flatten().sort().values[(distance.numel() - 1) // 2]
+        return Compared(anomaly[0], self._top(anomaly, product)[0], whole, usual, told, middle)
 
     def mutual(
         self,
@@ -225,7 +230,7 @@ class Detector:
         if reach is not None and isinstance(memory, Dictionary):
             distance = memory.lookup_nearby(tokens, without, reach)
             # Thinned, a memory may hold nothing around a place; then what lies anywhere has to do.
-            if not bool(distance.isfinite().all()):
+            if not memory.covers(tokens.shape[1], tokens.shape[2], without, reach):
                 distance = torch.where(distance.isfinite(), distance, memory.lookup(tokens, without))
         else:
             distance = memory.lookup(tokens, without)
@@ -239,22 +244,22 @@ class Detector:
     def _memory_of(self, product: GoodParts) -> Dictionary | Recall:
         return product.dictionary if product.memory == "nearest" else self.trained.recall(product.dictionary)
 
-    def _whole(self, features: Features, product: GoodParts, without: int | None) -> tuple[float, float]:
+    def _whole(self, features: Features, product: GoodParts, without: int | None) -> tuple[Tensor, float]:
         """How much the score rises since a picture as a whole differs from all references, and usually does."""
         config, wholes = product.scoring, product.wholes
         weight = config.whole_weight
         mine = self.signature(features, product.looked_at) if wholes and weight else None
         if wholes is None or mine is None:
-            return 0.0, 0.0
+            return torch.zeros(()), 0.0
         distance = wholes.distance(mine, without).clamp_max(config.whole_cap)
-        return float((weight * distance)[0]), weight * wholes.spread
+        return (weight * distance)[0], weight * wholes.spread
 
     def _top(self, anomaly: Tensor, product: GoodParts) -> Tensor:
         share, looked_at = self.top_share(product), product.looked_at
         if looked_at is None:
             return top_mean(anomaly, share)
-        shown = fit_mask(looked_at, *anomaly.shape[1:]).to(anomaly.device) > 0
-        return top_mean(anomaly[:, shown][:, None], share)
+        shown = fit_mask(looked_at, *anomaly.shape[1:]).to(anomaly.device)
+        return top_mean(anomaly.flatten(1)[:, None, _inside(shown)], share)
 
     def _describe(self, features: Features, config: ScoringConfig, grid: tuple[int, int] | None = None) -> Tensor:
         joined = join_layers(features.layers, grid, self._shares(config), config.scale_layers)
@@ -295,6 +300,11 @@ class Detector:
 
 def _has_grids(features: Features) -> bool:
     return len({tuple(layer.shape[1:3]) for layer in features.layers}) > 1
+
+
+def _inside(shown: Tensor) -> Tensor:
+    """Where a mask [h, w] is above 0, in its rows one after the other [n]."""
+    return shown.flatten().nonzero()[:, 0]
 
 
 def _blend(distance: Tensor, rare: Tensor, config: ScoringConfig) -> Tensor:

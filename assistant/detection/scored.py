@@ -70,3 +70,26 @@ class Scored:
             raised = np.maximum(raised, np.float32(JUST_ABOVE * limit))
         raised = np.where(shown > 0, raised, shown)  # what is not looked at stays 0
         return find_regions(raised, limit, *size, calibration.curve_p, types, self.whole - own)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What a picture's `Scored` against a product is made of, still as tensors.
+
+    `top` and `whole` are single numbers that the score is the sum of, and `distance` is another; the others are
+    those of `Scored`.
+    """
+
+    map: Tensor
+    top: Tensor
+    whole: Tensor
+    usual: float
+    contrast: Tensor | None
+    distance: Tensor
+
+    @property
+    def scored(self) -> Scored:
+        """The same in numbers."""
+        whole = float(self.whole)
+        value = float(self.top) + whole
+        return Scored(self.map, value, whole, self.usual, self.contrast, float(self.distance))

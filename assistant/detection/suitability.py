@@ -66,13 +66,18 @@ def evenness(pixels: NDArray[np.uint8]) -> str:
     """How a picture [H, W, 3] uint8 in which nothing is to be seen looks, "" for any other; see `Look.even`."""
     height, width = pixels.shape[:2]
     picture = Image.fromarray(pixels)
-    factor = max(1, round(min(height, width) / SMALL))
+    factor = reduction(width, height)
     seen = np.asarray(picture.reduce(factor) if factor > 1 else picture, dtype=np.float32)
     low, high = np.quantile(seen, (0.005, 0.995), axis=(0, 1))
     if float((high - low).max()) >= EVEN:
         return ""
     light = float(seen.mean())
     return "dark" if light < DARK else "white" if light > LIGHT else "of one colour"
+
+
+def reduction(width: int, height: int) -> int:
+    """The side of the boxes of pixels by whose means `evenness` is told."""
+    return max(1, round(min(height, width) / SMALL))
 
 
 def find_faults(
@@ -101,10 +106,15 @@ def _nothing(look: Look, size: tuple[int, int], grid: tuple[int, int], reference
 
 
 def _alien(distance: float, references: Sequence[GoodPart]) -> str:
-    usual = [reference.distance for reference in references if reference.distance is not None]
-    if not usual or not distance > float(np.clip(ALIEN * max(usual), *ALIEN_WITHIN)):
+    if not distance > alien_from(references):
         return ""
     return f"{NOTHING_SHOWN}: it is as far from the references as a picture of another product"
+
+
+def alien_from(references: Sequence[GoodPart]) -> float:
+    """The distance, as in `Scored`, beyond which a picture shows another product; infinite where nobody knows."""
+    usual = [reference.distance for reference in references if reference.distance is not None]
+    return float(np.clip(ALIEN * max(usual), *ALIEN_WITHIN)) if usual else math.inf
 
 
 def _unlike(size: tuple[int, int], references: Sequence[GoodPart]) -> str:

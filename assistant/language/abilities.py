@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from assistant.files import write_atomically
 from assistant.language.endpoint import EndpointError
-from assistant.models.cache import cache_root
+from assistant.models.places import cache_root
 
 FILE = "endpoints.json"
 PROBE = "Say hello in one sentence."

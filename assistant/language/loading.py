@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from assistant.errors import ExplainerError
 from assistant.models.cache import bundle_folder
-from assistant.models.card import Bundle, HubFolder, card_names, load_card
+from assistant.models.card import ENDING, Card, card_names, load_any_card, own_names
+from assistant.models.sources import HubFolder
 
 if TYPE_CHECKING:
     from assistant.language.explainer import Explainer
@@ -27,9 +28,10 @@ def load_explainer(
 ) -> Explainer | None:
     """The explainer of this name; None for "template", which needs no model.
 
-    `name`: "template"; "pocket"; a pulled bundle with a vision-language model, such as "standard"; a folder with
-    one; or "https://host/v1#model" for an OpenAI-compatible endpoint, http on this machine only. `backbone` is
-    what the pocket model sees with; it loads its own where that is None or of a bundle for large models.
+    `name`: "template"; "pocket"; a pulled bundle or card with a vision-language model, such as "standard", or the
+    path of a card of one's own; a folder with one; or "https://host/v1#model" for an OpenAI-compatible endpoint,
+    http on this machine only. `backbone` is what the pocket model sees with; it loads its own where that is None
+    or of a bundle for large models.
     `adapter` is a folder with a LoRA adapter, for a large model on this machine, and `device` where that runs.
     `key_variable` names the environment variable with the key of an endpoint. ExplainerError where there is
     nothing of this name or it cannot be used, WeightsError where a bundle is not on this machine.
@@ -40,7 +42,7 @@ def load_explainer(
         return None
     if name == POCKET:
         return _load_pocket(backbone, device)
-    if name in card_names():
+    if name in (*card_names(), *own_names()) or name.endswith(ENDING):
         return _load_bundled(name, adapter, device)
     if Path(name).expanduser().is_dir():
         from assistant.language.transformers import TransformersExplainer
@@ -52,11 +54,11 @@ def load_explainer(
 
 
 def _choices() -> str:
-    large = [name for name in card_names() if _has_large_model(load_card(name))]
+    large = [name for name in card_names() if _has_large_model(load_any_card(name))]
     return ", ".join([TEMPLATE, POCKET, *large])
 
 
-def _has_large_model(card: Bundle) -> bool:
+def _has_large_model(card: Card) -> bool:
     return card.language is not None and card.language.kind == "vision"
 
 
@@ -71,12 +73,12 @@ def _load_pocket(backbone: Backbone | None, device: str | None) -> Explainer:
 
 
 def _load_bundled(name: str, adapter: Path | str | None, device: str | None) -> Explainer:
-    part = load_card(name).language
+    part = load_any_card(name).language
     if part is None or part.kind != "vision":
         raise ExplainerError(f"The bundle {name!r} has no language model that reads pictures; give {_choices()}.")
     from assistant.language.transformers import TransformersExplainer
 
-    called = part.source.repo.split("/")[-1] if isinstance(part.source, HubFolder) else name
+    called = part.source.repo.split("/")[-1] if isinstance(part.source, HubFolder) else load_any_card(name).name
     folder = bundle_folder(name) / "language"
     return TransformersExplainer.load(folder, adapter=adapter, device=device, name=called)
 

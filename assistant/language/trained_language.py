@@ -21,8 +21,8 @@ from safetensors.torch import save
 from assistant.adapters.projector import Projector, ProjectorConfig
 from assistant.errors import ExplainerError
 from assistant.files import write_atomically
-from assistant.models.cache import cache_root
 from assistant.models.card import card_folder
+from assistant.models.places import cache_root
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

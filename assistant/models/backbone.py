@@ -21,7 +21,14 @@ from assistant.images.geometry import fit_size
 from assistant.images.pose import Pose
 from assistant.models.cache import bundle_folder, weights_digest
 from assistant.models.card import Bundle, ImageTower, load_card
-from assistant.models.runtime import CLASS_NAMES, GRAPH, OpenVinoRuntime, Runtime, TorchRuntime
+from assistant.models.runtime import (
+    CLASS_NAMES,
+    GRAPH,
+    OpenVinoRuntime,
+    Runtime,
+    TorchRuntime,
+    choose_runtime,
+)
 from assistant.models.towers import CLASSES, Tokenize, build_image_tower, build_text_tower, pick_device
 from assistant.models.weights import load_tensors
 from assistant.processes import settle_models
@@ -101,21 +108,17 @@ class Backbone:
     ) -> Backbone:
         """Load a pulled bundle, with its patch tower where it has one.
 
-        `runtime` is "torch", "openvino", or "auto": OpenVINO where the device is the CPU, its files are there
-        and bf16 is not asked for, else torch. WeightsError says which command fetches what is missing.
+        `name` is that of a bundle, or the path of a card of one's own. `runtime` is "torch", "openvino", or
+        "auto": OpenVINO where the device is the CPU, its files are there and bf16 is not asked for, else torch.
+        WeightsError says which command fetches what is missing.
         """
         card = load_card(name)
-        if runtime not in ("auto", "torch", "openvino"):
-            raise WeightsError(f"There is no runtime {runtime!r}; the runtimes are auto, torch and openvino.")
         where = pick_device(device)
         folder = folder or bundle_folder(name)
-        graph = folder / GRAPH
-        can_compile = where.type == "cpu" and not bf16 and graph.is_file()
-        if runtime == "openvino" and not can_compile:
-            raise WeightsError(f"The bundle {name!r} cannot run in OpenVINO here; use the torch runtime.")
+        chosen, _ = choose_runtime(runtime, where, folder, bf16=bf16)
         aligns_text, patch_tower = False, None
-        if runtime != "torch" and can_compile:
-            runner: Runtime = OpenVinoRuntime(graph)
+        if chosen == "openvino":
+            runner: Runtime = OpenVinoRuntime(folder / GRAPH)
         else:
             tower = build_image_tower(card, folder)
             aligns_text = tower.aligns_text

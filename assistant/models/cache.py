@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 from assistant.errors import WeightsError
-from assistant.models.card import TOWER_FILES, Bundle, load_card, stays_inside
+from assistant.models.card import TOWER_FILES, Card, load_any_card, load_card
 from assistant.models.digests import hash_file
+from assistant.models.places import cached_bundles
+from assistant.models.sources import stays_inside
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -26,7 +28,8 @@ class Manifest:
     """The record of a pulled bundle: sha256 and size in bytes of every file, by its path in the folder.
 
     `card` is the digest of the card it was made from, `skipped` says in one sentence why a part is not there,
-    `versions` names the libraries that made it.
+    `versions` names the libraries that made it. `pinned` says which commit of the model hub a part is from whose
+    card knew none.
     """
 
     bundle: str
@@ -34,6 +37,7 @@ class Manifest:
     files: dict[str, tuple[str, int]]
     skipped: dict[str, str]
     versions: dict[str, str]
+    pinned: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,29 +67,17 @@ class BundleStatus:
     parts: tuple[PartStatus, ...]
 
 
-def cache_root() -> Path:
-    """The cache folder: $LOOKTWICE_CACHE where that is set, else the user's cache folder."""
-    import platformdirs
-
-    return Path(os.environ.get("LOOKTWICE_CACHE") or platformdirs.user_cache_dir("looktwice")).expanduser()
-
-
-def cached_bundles() -> Path:
-    """The folder that holds one folder for each pulled bundle."""
-    return cache_root() / "bundles"
-
-
 def bundle_folder(name: str) -> Path:
-    """The folder of a bundle that is on this machine.
+    """The folder of a bundle that is on this machine; `name` may be the path of a card of one's own.
 
     Raises WeightsError, saying which command helps, where it is absent, made from another card, or lacks a
     file. Sizes are compared here; `verify` also compares hashes.
     """
-    card = load_card(name)
-    state, sentence = _state(card)
+    card = load_any_card(name)
+    state, sentence = _state(card, name)
     if state != "ready":
         raise WeightsError(sentence)
-    return cached_bundles() / name
+    return cached_bundles() / card.name
 
 
 def weights_digest(name: str) -> str:
@@ -109,19 +101,20 @@ def verify(name: str) -> None:
 
 def status(name: str) -> BundleStatus:
     """What is on this machine of a bundle, how large, under which licence and from where."""
-    card = load_card(name)
-    folder = cached_bundles() / name
-    state, _ = _state(card)
+    card = load_any_card(name)
+    folder = cached_bundles() / card.name
+    state, _ = _state(card, name)
     files: dict[str, tuple[str, int]] = {}
     skipped: dict[str, str] = {}
+    pinned: dict[str, str] = {}
     if state in ("ready", "outdated"):
         manifest = read_manifest(folder)
-        files, skipped = manifest.files, manifest.skipped
+        files, skipped, pinned = manifest.files, manifest.skipped, manifest.pinned
     parts = tuple(
         PartStatus(
             part=part,
             present=any(path.split("/")[0] == TOWER_FILES.get(part, part) for path in files),
-            source=source.label,
+            source=f"{source.label}, here {pinned[part][:12]}" if part in pinned else source.label,
             licence=source.licence,
             download_size=source.size,
             note=skipped.get(part, ""),
@@ -129,7 +122,8 @@ def status(name: str) -> BundleStatus:
         for part, source in card.sources.items()
     )
     on_disk = sum(size for _, size in files.values())
-    return BundleStatus(name, card.title, card.licence, card.measured, card.note, state, folder, on_disk, parts)
+    said = (card.title, card.licence, card.measured, card.note)
+    return BundleStatus(card.name, *said, state, folder, on_disk, parts)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -146,7 +140,9 @@ def read_manifest(folder: Path) -> Manifest:
         raise WeightsError(f"The manifest of the bundle {folder.name!r} cannot be read.") from error
 
 
-def write_manifest(folder: Path, card: Bundle, skipped: dict[str, str]) -> None:
+def write_manifest(
+    folder: Path, card: Card, skipped: dict[str, str], pinned: Mapping[str, str] | None = None
+) -> None:
     """Hash every file in a staged folder and record it."""
     files = {
         path.relative_to(folder).as_posix(): {"sha256": hash_file(path), "size": path.stat().st_size}
@@ -162,6 +158,8 @@ def write_manifest(folder: Path, card: Bundle, skipped: dict[str, str]) -> None:
         "skipped": skipped,
         "versions": {package: version for package in made_with if (version := _version(package))},
     }
+    if pinned:
+        row["pinned"] = dict(pinned)
     (folder / MANIFEST).write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
 
 
@@ -174,8 +172,9 @@ def find_damage(folder: Path, manifest: Manifest, *, hashes: bool = True) -> str
     return None
 
 
-def _state(card: Bundle) -> tuple[Literal["ready", "missing", "outdated", "damaged"], str]:
-    folder, name = cached_bundles() / card.name, card.name
+def _state(card: Card, name: str) -> tuple[Literal["ready", "missing", "outdated", "damaged"], str]:
+    """The state of what a card describes, and in a sentence what to do; `name` is what it was asked for by."""
+    folder = cached_bundles() / card.name
     if not (folder / MANIFEST).is_file():
         return "missing", f"The bundle {name!r} is not on this machine yet: run `looktwice pull {name}`."
     try:

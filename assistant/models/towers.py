@@ -128,7 +128,11 @@ def build_text_tower(card: Bundle, folder: Path) -> tuple[nn.Module, Tokenize]:
     from transformers import AutoConfig, AutoTokenizer
 
     local = str(folder / "text")
-    config = AutoConfig.from_pretrained(local, local_files_only=True)
+    try:
+        config = AutoConfig.from_pretrained(local, local_files_only=True)
+        words = AutoTokenizer.from_pretrained(local, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise WeightsError("The text tower is no model with a tokenizer that transformers can read.") from error
     text = HFTextEncoder(local, card.text.dimensions, config=config, pooler_type=f"{card.text.pooler}_pooler")
     weights = load_tensors(folder / "text" / "model.safetensors")
     expected = text.transformer.state_dict()
@@ -136,7 +140,6 @@ def build_text_tower(card: Bundle, folder: Path) -> tuple[nn.Module, Tokenize]:
     spare = {name: expected[name] for name in expected if name.startswith("pooler.")}
     kept = {name: weights[name] for name in weights if name in expected}
     _load(text.transformer, spare | kept, "text tower")
-    words = AutoTokenizer.from_pretrained(local, local_files_only=True)
 
     def tokenize(texts: list[str]) -> Tensor:
         tokens: Tensor = words(texts, padding=True, truncation=True, max_length=256, return_tensors="pt").input_ids
@@ -194,9 +197,8 @@ def _build_timm(part: ImageTower) -> Any:
 def _fit_timm_positions(places: Tensor, trunk: Any) -> Tensor:
     from timm.layers import resample_abs_pos_embed
 
-    fitted: Tensor = resample_abs_pos_embed(
-        places, list(trunk.patch_embed.grid_size), num_prefix_tokens=0 if trunk.no_embed_class else 1
-    )
+    prefixes = 0 if trunk.no_embed_class else trunk.num_prefix_tokens
+    fitted: Tensor = resample_abs_pos_embed(places, list(trunk.patch_embed.grid_size), num_prefix_tokens=prefixes)
     return fitted
 
 

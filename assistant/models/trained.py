@@ -19,8 +19,8 @@ from torch import Tensor
 
 from assistant.errors import WeightsError
 from assistant.files import write_atomically
-from assistant.models.cache import cache_root
 from assistant.models.card import card_folder
+from assistant.models.places import cache_root
 
 SCHEMA = 1
 

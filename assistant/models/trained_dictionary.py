@@ -84,7 +84,8 @@ class TrainedDictionary(Trained):
 
     @classmethod
     def _build(cls, header: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
-        shape = {name: tuple(v) if isinstance(v, list) else v for name, v in header["dictionary"].items()}
+        read = header["dictionary"].items()
+        shape: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in read}
         dictionary = SparseDictionary(SparseConfig(**shape))
         dictionary.load_state_dict(tensors)
         dictionary.eval().requires_grad_(False)

@@ -28,6 +28,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("bundles", "models"),
     ("detection",),
     ("products",),
+    ("export",),
     ("language",),
     ("inspector",),
     ("records",),
@@ -35,6 +36,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("face",),
     ("service",),
+    ("doctor",),
     ("commands",),
     ("eval", "app"),
 )

@@ -84,7 +84,7 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(run, pictures, tmp_path, monk
 
 def test_features_are_kept_in_the_cache_by_default(run, pictures, monkeypatch, tmp_path):
     where = []
-    monkeypatch.setattr("assistant.models.cache.cache_root", lambda: tmp_path / "mine")
+    monkeypatch.setattr("assistant.models.places.cache_root", lambda: tmp_path / "mine")
     monkeypatch.setattr("assistant.commands.train._train", lambda *a: where.append(a[3]) or sys.exit(0))
     run(pictures)
     assert where == [tmp_path / "mine" / "training" / "tiny-cnn"]

@@ -17,7 +17,7 @@ from assistant.language.endpoint import KEY_VARIABLE, Patience
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.openai import OpenAIExplainer
 from assistant.language.plan import plan_schema, read_plan
-from assistant.models.cache import cache_root
+from assistant.models.places import cache_root
 from assistant.products.pairs import Pair
 from assistant.prompts.instruct import CHOICE_RULES, LOOK_RULES, PLAN_RULES
 

@@ -8,18 +8,18 @@ import torch
 from safetensors.torch import save_file
 
 from assistant.errors import WeightsError
-from assistant.models import cache
+from assistant.models import cache, places
 from assistant.models.card import load_card
 from assistant.models.weights import load_tensors
 
 
 def test_the_cache_root_is_read_when_asked(monkeypatch, tmp_path):
     monkeypatch.setenv("LOOKTWICE_CACHE", str(tmp_path))
-    assert cache.cache_root() == tmp_path
+    assert places.cache_root() == tmp_path
     monkeypatch.setenv("LOOKTWICE_CACHE", "~/somewhere")
-    assert cache.cache_root() == Path.home() / "somewhere"
+    assert places.cache_root() == Path.home() / "somewhere"
     monkeypatch.delenv("LOOKTWICE_CACHE")
-    assert cache.cache_root().name == "looktwice"
+    assert places.cache_root().name == "looktwice"
 
 
 def test_a_missing_bundle_says_which_command_fetches_it(home):

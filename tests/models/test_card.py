@@ -7,7 +7,8 @@ import torch
 
 from assistant.errors import WeightsError
 from assistant.models import card as bundle
-from assistant.models.card import HubFolder, Wheel, card_names, load_card, read_card
+from assistant.models.card import card_names, load_any_card, load_card, read_card
+from assistant.models.sources import MAIN, HubFolder, Wheel
 
 CARD = """
 schema = 1
@@ -46,20 +47,32 @@ licence = "MIT"
 """.replace("SHA", "a" * 64).replace("REV", "b" * 40)
 
 
-def test_the_shipped_cards_are_the_three_of_the_design_with_the_default_first():
-    assert card_names() == ["pocket", "max", "standard"]
+TOWERS = ["dinov3-b", "dinov3-l", "max", "radio-b", "siglip2-b", "standard"]
+LANGUAGE = ["gemma3-4b", "qwen3-vl-2b", "qwen3.5-0.8b", "smolvlm2-500m"]
+
+
+def test_the_shipped_cards_are_known_with_the_default_first():
+    assert card_names() == ["pocket", *sorted(TOWERS + LANGUAGE)]
     for name in card_names():
-        assert load_card(name).name == name
+        assert load_any_card(name).name == name
+    for name in ["pocket", *TOWERS]:
+        assert {"image"} <= set(load_card(name).sources)
 
 
-@pytest.mark.parametrize("name", ["pocket", "standard", "max"])
-def test_every_shipped_source_is_pinned_and_hub_parts_never_ask_for_a_pickle(name):
-    sources = load_card(name).sources
-    assert {"image", "language"} <= set(sources)
-    for source in sources.values():
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_a_language_model_alone_is_pulled_and_named_but_sees_nothing_for_an_inspector(name):
+    assert set(load_any_card(name).sources) == {"language"}
+    with pytest.raises(WeightsError, match="is a language model without towers"):
+        load_card(name)
+
+
+@pytest.mark.parametrize("name", card_names())
+def test_every_shipped_source_is_pinned_or_says_so_and_hub_parts_never_ask_for_a_pickle(name):
+    card = load_any_card(name)
+    for source in card.sources.values():
         assert source.licence
         if isinstance(source, HubFolder):
-            assert len(source.revision) == 40
+            assert len(source.revision) == 40 or (source.revision == MAIN and "Not pinned" in card.note)
             assert any(pattern.endswith(".safetensors") for pattern in source.files)
             assert not any(pattern.endswith((".bin", ".pt", ".pth", "*")) for pattern in source.files)
         else:
@@ -67,12 +80,8 @@ def test_every_shipped_source_is_pinned_and_hub_parts_never_ask_for_a_pickle(nam
 
 
 def test_only_the_bundle_with_published_numbers_calls_itself_measured():
-    assert {name: load_card(name).measured for name in card_names()} == {
-        "pocket": True,
-        "max": False,
-        "standard": False,
-    }
-    assert "not measured" in load_card("max").note.lower()
+    assert [name for name in card_names() if load_any_card(name).measured] == ["pocket"]
+    assert all("not measured" in load_any_card(name).note.lower() for name in TOWERS + LANGUAGE)
 
 
 def test_the_pocket_card_feeds_the_tower_as_it_was_trained():
@@ -121,7 +130,7 @@ def test_a_right_card_is_read_into_frozen_tuples():
         ("multiple = 32", 'multiple = 32\nattention = "qq"', "'qq' is not one of plain, vv"),
         ("multiple = 32", 'multiple = 32\nattention = "vv"', "'vv' needs a tower of the kind open_clip"),
         ("a" * 64, "a" * 63, "sha256"),
-        ("b" * 40, "main", "revision 'main'"),
+        ("b" * 40, "v1.0", "revision 'v1.0'"),
         ('version = "1.0"', 'version = ">=1.0"', "one exact version"),
         ('package = "tiny-image"', 'package = "--index-url=x"', "not a package name"),
         ('member = "tiny_image/model.pth"', 'member = "../model.pth"', "outside the wheel"),
@@ -147,7 +156,7 @@ def test_a_section_that_is_not_a_table_is_refused():
 
 @pytest.mark.parametrize("name", ["nothing", "../../etc/passwd", "", "CON", "a" * 300])
 def test_an_unknown_bundle_is_refused_in_one_sentence_that_lists_the_known(name):
-    with pytest.raises(WeightsError, match="the bundles are: pocket, max, standard"):
+    with pytest.raises(WeightsError, match="the bundles are: pocket, "):
         load_card(name)
 
 
@@ -160,7 +169,7 @@ def test_a_broken_card_file_becomes_one_sentence(monkeypatch, tmp_path, text):
 
 
 def test_attention_is_plain_unless_a_card_says_otherwise_and_then_the_digest_says_so_too():
-    assert {load_card(name).image.attention for name in card_names()} == {"plain"}
+    assert {load_card(name).image.attention for name in ["pocket", *TOWERS]} == {"plain"}
     clip = CARD.replace('kind = "timm"', 'kind = "open_clip"')
     said = {
         a: read_card(clip.replace("multiple = 32", f'multiple = 32\nattention = "{a}"')) for a in ("plain", "vv")
@@ -172,6 +181,7 @@ def test_attention_is_plain_unless_a_card_says_otherwise_and_then_the_digest_say
 def test_a_new_key_left_at_its_default_keeps_old_digests():
     # The limits that ship, and every product and download of earlier versions, name the towers by this digest.
     assert (load_card("pocket").digest, load_card("pocket").tower_digest) == ("63fe5feb6bf9", "c3585e744fdc")
+    assert (load_card("standard").digest, load_card("max").digest) == ("d6ac512ae4e8", "0dabd6eb5cea")
 
 
 def test_the_digest_follows_what_is_computed_and_not_the_wording():

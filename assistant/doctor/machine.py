@@ -1,0 +1,223 @@
+"""What the machine and this Python are: processor, threads, memory, disk, folders. It loads no model."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from assistant.doctor.finding import Check, Finding, fails, note, works
+from assistant.errors import WeightsError
+from assistant.models.cache import status
+from assistant.models.places import cache_root
+from assistant.models.plan import plan_pull
+from assistant.products.names import default_folder
+
+FEATURES = {
+    "avx2": "AVX2",
+    "fma": "FMA",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX VNNI",
+    "avx512_bf16": "AVX-512 bf16",
+    "amx_tile": "AMX",
+    "amx_bf16": "AMX bf16",
+    "amx_int8": "AMX int8",
+    "asimddp": "dot product",
+    "i8mm": "int8 products",
+    "bf16": "bf16",
+    "sve": "SVE",
+}
+"""What a processor may offer for products of matrices, as Linux names it and as people do."""
+
+LITTLE_MEMORY = 1_500_000_000
+"""Bytes that should be free."""
+
+
+def list_checks(bundle: str) -> tuple[Check, ...]:
+    """The checks of this room, of which none needs another."""
+    return (
+        Check("version", find_version, "Install looktwice again."),
+        Check("processor", find_processor, "Nothing has to be done: it only could not be read."),
+        Check("threads", find_threads, "Set OMP_NUM_THREADS to the number of processors that you may use."),
+        Check("memory", find_memory, "Nothing has to be done: it only could not be read."),
+        Check("disk", lambda: find_disk(bundle), "Free some space, or set LOOKTWICE_CACHE to a folder elsewhere."),
+        Check("cache folder", lambda: find_folder("LOOKTWICE_CACHE", cache_root()), _elsewhere("LOOKTWICE_CACHE")),
+        Check(
+            "products folder",
+            lambda: find_folder("LOOKTWICE_PRODUCTS", default_folder()),
+            _elsewhere("LOOKTWICE_PRODUCTS"),
+        ),
+        Check("history folder", find_history, _elsewhere("LOOKTWICE_HISTORY")),
+    )
+
+
+def find_version() -> Finding:
+    """Versions of the program and of Python, and what they run on."""
+    version, python, system = metadata.version("looktwice"), platform.python_version(), platform.platform()
+    return works(
+        f"looktwice {version}, Python {python}, {system}.", version=version, python=python, platform=system
+    )
+
+
+def find_processor() -> Finding:
+    """The processor and what it offers for products of matrices, where that can be known."""
+    model, flags = read_processor()
+    name = model or platform.processor() or platform.machine()
+    if not flags:
+        return works(f"{name}; which of its features count cannot be known on this system.", name=name)
+    offered = [word for flag, word in FEATURES.items() if flag in flags]
+    facts = {"name": name, "features": [flag for flag in FEATURES if flag in flags]}
+    if platform.machine().lower() in ("x86_64", "amd64") and "avx2" not in flags:
+        return note(
+            f"{name}, without AVX2.", "Expect several times the usual durations, or use another machine.", **facts
+        )
+    return works(f"{name}, with {', '.join(offered) or 'none of the features that count'}.", **facts)
+
+
+def read_processor(path: Path = Path("/proc/cpuinfo")) -> tuple[str, frozenset[str]]:
+    """The processor's name and flags as Linux tells them, empty elsewhere."""
+    if not path.is_file():
+        return "", frozenset()
+    said: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, value = line.partition(":")
+        said.setdefault(key.strip(), value.strip())
+    flags = said.get("flags") or said.get("Features") or ""
+    return said.get("model name", ""), frozenset(flags.split())
+
+
+def find_threads() -> Finding:
+    """How many processors there are, how many this process may use, and the quota of its container."""
+    there, allowed, quota = os.cpu_count() or 1, usable_processors(), read_quota()
+    wanted = os.environ.get("OMP_NUM_THREADS")
+    facts = {"processors": there, "usable": allowed, "quota": quota, "OMP_NUM_THREADS": wanted}
+    said = f"{there} processors, of which this process may use {allowed}"
+    said += f", and a quota of {quota:g}" if quota else ""
+    said += f"; OMP_NUM_THREADS is {wanted}." if wanted else "."
+    if quota and math.ceil(quota) < allowed and not wanted:
+        return note(said, f"Set OMP_NUM_THREADS={math.ceil(quota)}: more threads than the quota slow it.", **facts)
+    return works(said, **facts)
+
+
+def usable_processors() -> int:
+    """How many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def read_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """The processors that the control groups of this process grant it, the fewest of all; None for no limit."""
+    quotas = []
+    for folder in _groups(root, own):
+        if (folder / "cpu.max").is_file():
+            quota, period = (folder / "cpu.max").read_text().split()[:2]
+        elif (folder / "cpu.cfs_quota_us").is_file():
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        else:
+            continue
+        if quota.strip() not in ("max", "-1"):
+            quotas.append(int(quota) / int(period))
+    return min(quotas, default=None)
+
+
+def read_memory_limit(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
+    """The bytes that the control groups of this process grant it; None for no limit."""
+    limits = []
+    for folder in _groups(root, own):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            if (folder / name).is_file() and (said := (folder / name).read_text().strip()) != "max":
+                limits.append(int(said))
+    return min((limit for limit in limits if limit < 1 << 60), default=None)  # version 1 writes no limit so
+
+
+def _groups(root: Path, own: Path) -> list[Path]:
+    """The folders of the control groups that a process is in, from its own up to the root, of both versions."""
+    lines = own.read_text().splitlines() if own.is_file() else []
+    folders = []
+    for line in lines:
+        _, kinds, path = line.split(":", 2)
+        named = kinds.split(",")
+        if kinds and not {"cpu", "memory"} & set(named):
+            continue
+        home = root / next((kind for kind in (kinds, *named) if (root / kind).is_dir()), "") if kinds else root
+        inside = home / path.lstrip("/")
+        folders += [one for one in (inside, *inside.parents) if one == home or home in one.parents]
+    return list(dict.fromkeys([*folders, root]))
+
+
+def find_memory() -> Finding:
+    """Memory in all and free, within the limit of a container."""
+    total, free = read_memory()
+    if total is None:
+        return works("How much memory there is cannot be known on this system.")
+    limit = read_memory_limit()
+    facts = {"total": total, "free": free, "limit": limit}
+    said = f"{total / 1e9:.1f} GB in all" + (f", {free / 1e9:.1f} GB free" if free is not None else "")
+    said += f", {limit / 1e9:.1f} GB granted to this container." if limit and limit < total else "."
+    most = min(size for size in (free, limit, total) if size is not None)
+    if most < LITTLE_MEMORY:
+        return note(said, "End other programs or give it more: an inspection takes up to 1 GB.", **facts)
+    return works(said, **facts)
+
+
+def read_memory(path: Path = Path("/proc/meminfo")) -> tuple[int | None, int | None]:
+    """Bytes of memory in all and free, None for what cannot be known."""
+    if path.is_file():
+        rows = (line.split() for line in path.read_text().splitlines())
+        said = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if len(row) > 1}
+        return said.get("MemTotal"), said.get("MemAvailable")
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" in names and "SC_PAGE_SIZE" in names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
+    return None, None
+
+
+def find_disk(bundle: str) -> Finding:
+    """The space that is free where the cache is, and whether the bundle still fits where it is not here."""
+    home = standing(cache_root())
+    free = shutil.disk_usage(home).free
+    said = f"{free / 1e9:.1f} GB are free in the cache"
+    try:
+        needed = 0 if status(bundle).state == "ready" else plan_pull(bundle).room
+    except WeightsError:  # told by the check of the bundle itself
+        needed = 0
+    if not needed:
+        return works(f"{said}.", free=free, needed=0)
+    if free < needed:
+        mend = "Free some space, or set LOOKTWICE_CACHE to a folder elsewhere."
+        return fails(f"{said}, and a pull takes {needed / 1e9:.1f} GB.", mend, free=free, needed=needed)
+    return works(f"{said}; a pull takes {needed / 1e9:.1f} GB.", free=free, needed=needed)
+
+
+def find_folder(variable: str, folder: Path) -> Finding:
+    """Whether a folder can be written, or made; nothing is written to find out."""
+    there = standing(folder)
+    facts = {"folder": str(folder), "exists": folder.is_dir()}
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return works(f"{folder} can be {'written' if folder.is_dir() else 'made'}.", **facts)
+    why = "may not be written" if there.is_dir() else f"cannot be made, because {there} is no folder"
+    return fails(f"{folder} {why}.", _elsewhere(variable), **facts)
+
+
+def find_history() -> Finding:
+    """As `find_folder`, of the folder with the history."""
+    from assistant.records.history import default_history
+
+    return find_folder("LOOKTWICE_HISTORY", default_history().parent)
+
+
+def standing(folder: Path) -> Path:
+    """The nearest of a folder and those around it that is there."""
+    folder = folder.absolute()
+    return next((one for one in (folder, *folder.parents) if one.exists()), Path(sys.prefix))
+
+
+def _elsewhere(variable: str) -> str:
+    what = "a file in a folder" if variable == "LOOKTWICE_HISTORY" else "a folder"
+    return f"Set {variable} to {what} that you may write."
