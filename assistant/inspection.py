@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import ImageError
+from assistant.errors import ImageError, told
 from assistant.images.geometry import Position, to_picture
 from assistant.images.sources import shown_name
 from assistant.images.window import Window
@@ -38,7 +38,7 @@ Outcome = Literal["good", "review", "defect", "unrated", "error"]
 Severity = Literal["slight", "moderate", "severe", "unrated"]
 Kind = Literal["strange", "missing"]
 
-UNRATED = (
+UNRATED = told(
     "nothing is known of this product: give one to a few good parts as references, or inspect a whole lot together"
 )
 """Why a picture is unrated, and what to do for a decision: the origin that its evidence names."""
@@ -156,15 +156,15 @@ class Evidence:
     upper_rate: float = 1.0
 
 
-WHOLE_DIFFERS = (
+WHOLE_DIFFERS = told(
     "the picture as a whole differs from the references; by its strangest places alone the verdict would be milder"
 )
 """The notice of an inspection whose verdict would be milder by the map alone."""
 
-MISSING_HERE = "something that the references have is missing, although nothing in the picture is strange"
+MISSING_HERE = told("something that the references have is missing, although nothing in the picture is strange")
 """The notice of an inspection that is for review by what is missing alone; its regions of that kind say where."""
 
-NOTHING_SHOWN = "nothing in it can be inspected"
+NOTHING_SHOWN = told("nothing in it can be inspected")
 """How notices of pictures begin that are never good, whatever their score: they show nothing of the product."""
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from assistant.errors import ImageError
 from assistant.face.embedded import embed
 from assistant.inspection import Inspection
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 from assistant.language.wording import number
 from assistant.products.pairs import Pair, Pixels, pairs_of
 from assistant.products.product import Product
@@ -52,23 +53,24 @@ def find_pairs(inspection: Inspection, product: Product | None, picture: str | N
         return []
 
 
-def show_pairs(pairs: Sequence[Pair], inspection: Inspection) -> str:
+def show_pairs(pairs: Sequence[Pair], inspection: Inspection, w: Wording = ENGLISH_WORDS) -> str:
     """The pairs of an inspection as HTML, "" where there are none."""
     missing = {region.id for region in inspection.regions if region.kind == "missing"}
-    return "".join(_draw(pair, pair.region in missing) for pair in pairs)
+    return "".join(_draw(pair, pair.region in missing, w) for pair in pairs)
 
 
-def _draw(pair: Pair, missing: bool) -> str:
+def _draw(pair: Pair, missing: bool, w: Wording) -> str:
     name, distance = html.escape(pair.reference.name), number(pair.reference.distance)
     marked = _mark(pair)
     pictures = (
-        (pair.part, marked, f"{pair.region} of this part"),
-        (pair.good, marked, "the same place of a good part"),
-        (pair.colours, "", f"difference, 0 to {pair.scale} of 255"),
+        (pair.part, marked, w("{region} of this part", region=pair.region)),
+        (pair.good, marked, w("the same place of a good part")),
+        (pair.colours, "", w("difference, 0 to {most} of 255", most=pair.scale)),
     )
     figures = "".join(_figure(*one) for one in pictures)
-    lacks = ": something is missing here" if missing else ""
-    title = f"{pair.region}{lacks} <small>beside {name}, at a distance of {distance}</small>"
+    lacks = f": {w('something is missing here')}" if missing else ""
+    beside = w("beside {name}, at a distance of {distance}", name=name, distance=distance)
+    title = f"{pair.region}{lacks} <small>{beside}</small>"
     return f'<section><h4>{title}</h4><div class="pair">{figures}</div></section>'
 
 
