@@ -174,8 +174,8 @@ def launch(
 
     What is inspected is kept in `history`, where there is one. Batches may read the pictures in `folders`, and
     those below them, by their paths. `language`: that of the first page, by default the browser's. `mcp` opens a
-    tool to programs of this machine, see `assistant.face.tool`. LooktwiceError where the port is taken, a folder is
-    not there, or MCP is asked for and not installed.
+    tool to programs of this machine, see `assistant.face.tool`. LooktwiceError where the port is taken, a folder
+    is not there, or MCP is asked for and not installed.
     """
     if mcp:
         require_mcp()
