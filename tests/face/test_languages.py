@@ -69,6 +69,8 @@ def texts(page, language):
         if isinstance(value, str):
             yield value
         elif isinstance(value, dict):
+            if value.get("choices"):  # their values, and the one that is chosen, are for handlers
+                value = value | {"choices": [label for label, _ in value["choices"]], "value": None}
             for name, one in value.items():
                 if name not in ("css_template", "js_on_load", "elem_id", "elem_classes", "name", "id", "type"):
                     yield from walk(one)
@@ -129,7 +131,8 @@ def test_a_result_is_shown_in_the_language_with_its_numbers_names_and_ids(langua
 def test_questions_to_click_are_understood_as_the_english_ones(language):
     w = Wording(language)
     for verdict, questions in words.QUESTIONS.items():
-        inspection = replace(SHOWN, verdict=verdict)
+        unrated = dict.fromkeys(("p_value", "threshold", "review_threshold"), float("nan"))
+        inspection = replace(SHOWN, verdict=verdict, **(unrated if verdict == "unrated" else {}))
         for question in [*questions, "What is {region}?"]:
             asked, english = w(question, region="R1"), question.format(region="R1")
             assert read_language(asked) == language, asked
