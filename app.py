@@ -102,7 +102,8 @@ def _lay_out(
     gr.Navbar(visible=False)
     with gr.Row():
         gr.Markdown(f"# looktwice\n{w(HEADING)}")
-        lay_out_choice(w)
+        if shared:
+            lay_out_choice(w)
     if shared is None or isinstance(inspector, LooktwiceError):
         said = sentence(inspector, w) if isinstance(inspector, LooktwiceError) else ""
         gr.HTML(f'<div role="alert">{html.escape(said)}</div>', elem_id="verdict")
