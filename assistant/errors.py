@@ -1,6 +1,8 @@
 """The errors a user can cause, each with one plain sentence as its message.
 
-Everything else that goes wrong is a bug and keeps its own type and traceback.
+Everything else that goes wrong is a bug and keeps its own type and traceback. Sentences stay English where they
+are made and kept; `assistant.language.retelling` tells them in other languages by the code that makes them: the
+messages of errors, and what is marked by `told`.
 """
 
 from __future__ import annotations
@@ -72,3 +74,8 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
     listed = ", ".join(known[:MOST_NAMED]) or "none yet"
     more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
     return f"There is no {kind} {name[:80]!r}; the {kind}s are: {listed}{more}."
+
+
+def told(sentence: str) -> str:
+    """The same sentence: marks one that is kept in English and shown in the language of whoever reads it."""
+    return sentence

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import ImageError
+from assistant.errors import ImageError, told
 from assistant.images.geometry import Position, to_picture
 from assistant.images.sources import shown_name
 from assistant.images.window import Window
@@ -38,14 +38,14 @@ Outcome = Literal["good", "review", "defect", "unrated", "error"]
 Severity = Literal["slight", "moderate", "severe", "unrated"]
 Kind = Literal["strange", "missing", "count"]
 
-_TOLD: dict[Kind, str] = {
+_MEANINGS: dict[Kind, str] = {
     "strange": "",
-    "missing": "something is missing here",
-    "count": "not the expected number here",
+    "missing": told("something is missing here"),
+    "count": told("not the expected number here"),
 }
 """What is said of a region by its kind, "" for nothing."""
 
-UNRATED = (
+UNRATED = told(
     "nothing is known of this product: give one to a few good parts as references, or inspect a whole lot together"
 )
 """Why a picture is unrated, and what to do for a decision: the origin that its evidence names."""
@@ -126,9 +126,9 @@ class Region:
     kind: Kind = "strange"
 
     @property
-    def told(self) -> str:
+    def meaning(self) -> str:
         """What its kind says for people, "" for one that is just strange."""
-        return _TOLD[self.kind]
+        return _MEANINGS[self.kind]
 
     @property
     def has_type(self) -> bool:
@@ -167,8 +167,8 @@ class Count:
 
     def __str__(self) -> str:
         if self.counted is None:
-            return f"zone {self.zone!r}: what lies there cannot be counted for sure, {self.expected} expected"
-        return f"zone {self.zone!r}: {self.counted} counted, {self.expected} expected"
+            return told(f"zone {self.zone!r} cannot be counted for sure, {self.expected} expected")
+        return told(f"zone {self.zone!r}: {self.counted} counted, {self.expected} expected")
 
 
 @dataclass(frozen=True)
@@ -192,15 +192,15 @@ class Evidence:
     upper_rate: float = 1.0
 
 
-WHOLE_DIFFERS = (
+WHOLE_DIFFERS = told(
     "the picture as a whole differs from the references; by its strangest places alone the verdict would be milder"
 )
 """The notice of an inspection whose verdict would be milder by the map alone."""
 
-MISSING_HERE = "something that the references have is missing, although nothing in the picture is strange"
+MISSING_HERE = told("something that the references have is missing, although nothing in the picture is strange")
 """The notice of an inspection that is for review by what is missing alone; its regions of that kind say where."""
 
-NOTHING_SHOWN = "nothing in it can be inspected"
+NOTHING_SHOWN = told("nothing in it can be inspected")
 """How notices of pictures begin that are never good, whatever their score: they show nothing of the product."""
 
 

@@ -159,8 +159,8 @@ def _region_table(regions: tuple[Region, ...]) -> str:
     rows = [("region", "where", "severity", "peak", "area", "resembles")]
     for region in regions:
         types = ", ".join(kind.name for kind in region.defect_types)
-        if region.told:
-            types = region.told + (f"; {types}" if types else "")
+        if region.meaning:
+            types = region.meaning + (f"; {types}" if types else "")
         numbers = f"{region.peak:#.3g}", f"{100 * region.area_fraction:.2g} %"
         rows.append((region.id, region.position, region.severity, *numbers, types))
     cells = ["".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in rows]

@@ -11,6 +11,7 @@ from assistant.commands import console
 from assistant.commands.listings import AsJson, print_json
 from assistant.commands.options import Bundle, Device, ExplainerName, open_inspector
 from assistant.errors import LooktwiceError
+from assistant.language.catalogue import pick_language
 from assistant.models.card import DEFAULT
 from assistant.service.keys import KeyRing, Role, default_path
 from assistant.service.settings import LOOPBACK, ServiceSettings
@@ -98,16 +99,20 @@ def open_app(
         list[str] | None,
         typer.Option("--folder", help="A folder whose pictures batches may read by path; may be repeated."),
     ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Of the page: en, de, es or zh. By default the browser's.")
+    ] = None,
     mcp: Annotated[bool, typer.Option("--mcp", help="Let programs of this machine inspect over MCP.")] = False,
 ) -> None:
-    """Open the front end in a browser, on this machine only."""
+    """Open the front end in a browser, on this machine only, in the language of the browser or another."""
     from assistant.face.frontend import load_frontend
     from assistant.records.history import History, default_history
 
     frontend = load_frontend()
+    pick_language(language)  # before anything is loaded
     inspector = open_inspector(bundle, device, explainer=explainer)
     history = History(default_history()) if keep else None
-    frontend.launch(inspector, history=history, folders=folder or (), port=port, mcp=mcp)
+    frontend.launch(inspector, history=history, folders=folder or (), port=port, mcp=mcp, language=language)
 
 
 @keys.command("add")

@@ -14,7 +14,7 @@ from pathlib import Path
 from assistant.detection.calibration import Calibration, built_in
 from assistant.detection.prior import Prior
 from assistant.detection.unrated import Unrated
-from assistant.errors import CalibrationError
+from assistant.errors import CalibrationError, told
 from assistant.files import write_atomically
 from assistant.models.card import card_folder
 from assistant.models.places import cache_root
@@ -96,4 +96,5 @@ def load_limits(bundle: str, weights: str) -> BuiltInLimits:
 def merge_sources(parts: Sequence[tuple[str, int]]) -> str:
     """The sentence part that names what was measured: "320 good pictures of 4 kinds (a, b, c, d)"."""
     names = ", ".join(name for name, _ in parts)
-    return f"{sum(n for _, n in parts)} good pictures of {len(parts)} kinds ({names})"
+    n = sum(n for _, n in parts)
+    return told(f"{n} good pictures of {len(parts)} kinds ({names})")

@@ -33,7 +33,7 @@ from scipy.special import stdtr, stdtrit
 
 from assistant.detection.counting import CONFIDENCE, UNCOUNTED, counted_rank, parts_needed, percent, upper_rate
 from assistant.detection.prior import Prior
-from assistant.errors import CalibrationError
+from assistant.errors import CalibrationError, told
 from assistant.inspection import Evidence, Verdict, judge_score, present_name
 
 Method = Literal["conformal", "predictive", "built-in", "mutual", "production", "checked"]
@@ -169,27 +169,30 @@ class Calibration:
     @property
     def evidence(self) -> Evidence:
         """Where the threshold comes from, for people."""
-        pictures = f"{self.n} good picture{'s' if self.n != 1 else ''}"
-        rate = f"{percent(self.target)} false alarms"
-        upper, sure = self.upper_rate, percent(CONFIDENCE)
-        needed = parts_needed(self.target)
-        goal = f"it takes {needed} from several days to promise {percent(self.target)}"
-        promise = f"counting alone promises {percent(upper)} at most with {sure} confidence, and {goal}"
+        pictures = told("1 good picture") if self.n == 1 else told(f"{self.n} good pictures")
+        target, upper, sure = percent(self.target), percent(self.upper_rate), percent(CONFIDENCE)
+        rate, needed, source = told(f"{target} false alarms"), parts_needed(self.target), self.source
+        goal = told(f"it takes {needed} from several days to promise {target}")
+        promise = told(f"counting alone promises {upper} at most with {sure} confidence, and {goal}")
+        if self.n == 1:
+            promise = told(f"nothing can be counted from one, and {goal} with {sure} confidence")
         origin = {
-            "conformal": f"set by counting: at most {rate} with {sure} confidence by {pictures}, each scored "
-            "without itself, as long as parts stay as these are",
-            "predictive": f"estimated for {rate} from {pictures} and what other products show; "
-            + (promise if self.n > 1 else f"nothing can be counted from one, and {goal} with {sure} confidence"),
-            "built-in": f"built in, for {rate} on {self.source}; it knows nothing of this product",
-            "mutual": f"estimated for {rate} from {self.n} pictures compared with each other; {self.source}",
-            "production": f"estimated for {rate} from {self.n} unlabelled parts, taken as mostly good; "
-            f"{self.source}",
-            "checked": f"set on {self.source}; on other parts it will do a little worse",
+            "conformal": told(
+                f"set by counting: at most {rate} with {sure} confidence by {pictures}, each scored without "
+                "itself, as long as parts stay as these are"
+            ),
+            "predictive": told(f"estimated for {rate} from {pictures} and what other products show; {promise}"),
+            "built-in": told(f"built in, for {rate} on {source}; it knows nothing of this product"),
+            "mutual": told(f"estimated for {rate} from {self.n} pictures compared with each other; {source}"),
+            "production": told(
+                f"estimated for {rate} from {self.n} unlabelled parts, taken as mostly good; {source}"
+            ),
+            "checked": told(f"set on {source}; on other parts it will do a little worse"),
         }[self.method]
         count = self.n if self.method != "built-in" else len(self.scores)
         expected = counted_rank(count, self.target) / (count + 1) if self.method == "conformal" else self.target
         expected = self._rank(math.nextafter(self.threshold, math.inf)) if self.limits else expected
-        return Evidence(self.method, origin, self.n, self.target, 1 / (count + 1), expected, upper)
+        return Evidence(self.method, origin, self.n, self.target, 1 / (count + 1), expected, self.upper_rate)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict; `Calibration.from_dict(row)` reverses it."""

@@ -18,7 +18,7 @@ from scipy.special import betaincinv
 from assistant.detection.calibration import NARROWEST, Calibration, calibrate
 from assistant.detection.counting import CONFIDENCE, percent
 from assistant.detection.prior import Prior
-from assistant.errors import CalibrationError
+from assistant.errors import CalibrationError, told
 from assistant.inspection import Inspection, Verdict, judge_counts, judge_score
 
 Truth = Literal["good", "bad"]
@@ -138,18 +138,18 @@ class CheckSet:
         """
         found = self.at("recommended", cheapest_limits(*self._scores, self.escape_cost))
         better = found.cost(self.escape_cost) < self.now.cost(self.escape_cost)
-        return found if better else replace(self.now, name="recommended")
+        return found if better else replace(self.now, name=told("recommended"))
 
     @cached_property
     def tried(self) -> tuple[Outcome, ...]:
         """What limits would make of the parts: `now`, `better`, those of other targets, and at either end."""
         good, bad = self._scores
         rows = [self.now, self.better]
-        rows += [self.at(f"target {percent(t)}", _limits_of(c)) for t, c in self._targets()]
+        rows += [self.at(told(f"target {percent(t)}"), _limits_of(c)) for t, c in self._targets()]
         review, threshold = self.now.limits
         above, below = float(good.max()) / (1 - NARROWEST), (1 - NARROWEST) * float(bad.min())
-        rows.append(self.at("no good part called defect", (min(review, (1 - NARROWEST) * above), above)))
-        rows.append(self.at("no bad part called good", (below, max(threshold, below / (1 - NARROWEST)))))
+        rows.append(self.at(told("no good part called defect"), (min(review, (1 - NARROWEST) * above), above)))
+        rows.append(self.at(told("no bad part called good"), (below, max(threshold, below / (1 - NARROWEST)))))
         return tuple(rows)
 
     @property
@@ -217,7 +217,7 @@ class CheckSet:
 
     def _origin(self) -> str:
         one = self.better
-        return (
+        return told(
             f"{len(self.good)} good and {len(self.bad)} bad parts that were checked: of these very parts "
             f"{one.overkill.count} good {'is' if one.overkill.count == 1 else 'are'} called defective, "
             f"{one.escape.count} bad {'is' if one.escape.count == 1 else 'are'} called good, and "

@@ -10,6 +10,7 @@ import math
 
 from scipy.special import bdtr, betaincinv
 
+from assistant.errors import told
 from assistant.inspection import Evidence
 
 CONFIDENCE = 0.9
@@ -77,6 +78,8 @@ def say_missing(evidence: Evidence) -> str:
     if not more and evidence.upper_rate > evidence.target_false_alarm:
         return ""
     if not more:
-        return f"these are enough to promise {target}, for parts of the days, lots and light that they come from"
-    parts = f"{more} more good part{'' if more == 1 else 's'}"
-    return f"it takes {parts}, from several days, to promise {target} with 90 % confidence"
+        return told(
+            f"these are enough to promise {target}, for parts of the days, lots and light that they come from"
+        )
+    s = "" if more == 1 else "s"
+    return told(f"it takes {more} more good part{s}, from several days, to promise {target} with 90 % confidence")

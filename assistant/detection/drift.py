@@ -25,7 +25,9 @@ from typing import Literal
 
 from scipy.special import betaincinv
 
-CHANGED = "the camera, the light or the lot has changed; check before you believe single verdicts"
+from assistant.errors import told
+
+CHANGED = told("the camera, the light or the lot has changed; check before you believe single verdicts")
 """How a notice of drift ends."""
 
 Direction = Literal["higher", "lower"]

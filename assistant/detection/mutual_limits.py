@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from assistant.detection.calibration import REVIEW_FACTORS, Calibration, check_target, log_score
 from assistant.detection.contamination import FITTED, FREEDOM, Contamination, estimate_contamination
 from assistant.detection.counting import CONFIDENCE
-from assistant.errors import CalibrationError
+from assistant.errors import CalibrationError, told
 
 INTERVAL = (0.05, 0.5, 0.95)
 """The quantiles of the share of pictures that stand apart which people are told."""
@@ -35,7 +35,7 @@ def calibrate_mutual(scores: Sequence[float], *, target: float = 0.05) -> Calibr
 def say_share(found: Contamination, count: int) -> str:
     """The share for people: "about 12 % of the 40 pictures stand apart (5 to 22 %)"."""
     low, middle, high = (round(100 * found.share(q)) for q in INTERVAL)
-    return f"about {middle} % of the {count} pictures stand apart ({low} to {high} %)"
+    return told(f"about {middle} % of the {count} pictures stand apart ({low} to {high} %)")
 
 
 def require_several(count: int) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from assistant.detection.template import ROOM, SIDE, Fit, Template, View, cut
+from assistant.errors import told
 from assistant.images.part import Part
 from assistant.images.pose import Matrix, Pose, chain, invert
 
@@ -46,7 +47,7 @@ MARGIN = 0.07
 
 LONG = 1.3  # times the spread along a part to that across, from which it lies along an axis
 
-NOT_FOUND = "the part was not found in a pose that others show, so the picture was compared as it lies"
+NOT_FOUND = told("the part was not found in a pose that others show, so the picture was compared as it lies")
 """The notice of a picture that could not be brought to the frame."""
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from assistant.detection.good_parts import GoodPart, GoodParts
 from assistant.detection.near_copies import Sketch
+from assistant.errors import told
 from assistant.images.digest import digest_of
 from assistant.inspection import NOTHING_SHOWN
 from assistant.models.tiles import MOST_TILES, widen
@@ -62,6 +63,13 @@ class Look:
         return cls(digest_of(pixels), evenness(pixels), Sketch.of(pixels) if sketched else None)
 
 
+_EVEN = {
+    "dark": told("it is dark all over"),
+    "white": told("it is white all over"),
+    "of one colour": told("it is of one colour all over"),
+}
+
+
 def evenness(pixels: NDArray[np.uint8]) -> str:
     """How a picture [H, W, 3] uint8 in which nothing is to be seen looks, "" for any other; see `Look.even`."""
     height, width = pixels.shape[:2]
@@ -97,18 +105,18 @@ def find_faults(
 def _nothing(look: Look, size: tuple[int, int], grid: tuple[int, int], references: Sequence[GoodPart]) -> str:
     (width, height), (down, across) = size, grid
     if width < across or height < down:
-        return (
+        return told(
             f"{NOTHING_SHOWN}: {width} x {height} pixels are fewer than the {across} x {down} patches to look at"
         )
     if look.even and not any(reference.even for reference in references):
-        return f"{NOTHING_SHOWN}: it is {look.even} all over"
+        return f"{NOTHING_SHOWN}: {_EVEN[look.even]}"
     return ""
 
 
 def _alien(distance: float, references: Sequence[GoodPart]) -> str:
     if not distance > alien_from(references):
         return ""
-    return f"{NOTHING_SHOWN}: it is as far from the references as a picture of another product"
+    return told(f"{NOTHING_SHOWN}: it is as far from the references as a picture of another product")
 
 
 def alien_from(references: Sequence[GoodPart]) -> float:
@@ -122,11 +130,19 @@ def _unlike(size: tuple[int, int], references: Sequence[GoodPart]) -> str:
     sizes = [(r.width, r.height) for r in references if r.width and r.height]
     if not sizes:
         return ""
-    theirs = " and ".join(f"{w} x {h}" for w, h in sorted({min(sizes), max(sizes)}))
+    (width, height), (least, most) = size, (f"{w} x {h}" for w, h in (min(sizes), max(sizes)))
     if _beyond(size[0] / size[1], [w / h for w, h in sizes], BENT):
-        return f"it has another shape than the references: {size[0]} x {size[1]} pixels, and theirs {theirs}"
+        if least == most:
+            return told(f"it has another shape than the references: {width} x {height} pixels, and theirs {most}")
+        return told(
+            f"it has another shape than the references: {width} x {height} pixels, and theirs {least} and {most}"
+        )
     if _beyond(math.sqrt(math.prod(size)), [math.sqrt(w * h) for w, h in sizes], GROWN):
-        return f"it has another size than the references: {size[0]} x {size[1]} pixels, and theirs {theirs}"
+        if least == most:
+            return told(f"it has another size than the references: {width} x {height} pixels, and theirs {most}")
+        return told(
+            f"it has another size than the references: {width} x {height} pixels, and theirs {least} and {most}"
+        )
     return ""
 
 
@@ -137,7 +153,7 @@ def _beyond(value: float, usual: Sequence[float], times: float) -> bool:
 
 def _itself(digest: str, references: Sequence[GoodPart]) -> str:
     same = next((r.name for r in references if r.digest and r.digest == digest), None)
-    return "" if same is None else f"it is one of the references itself, {same}, so its score says little"
+    return "" if same is None else told(f"it is one of the references itself, {same}, so its score says little")
 
 
 def _coarse(size: tuple[int, int], grid: tuple[int, int], product: GoodParts) -> str:
@@ -149,7 +165,7 @@ def _coarse(size: tuple[int, int], grid: tuple[int, int], product: GoodParts) ->
     fitting = range(product.tiles + 1, MOST_TILES + 1)
     tiles = next((t for t in fitting if patch * widen(product.tiles) / widen(t) <= small.extent), MOST_TILES)
     side = math.sqrt(math.prod(size))
-    return (
+    return told(
         f"a patch that is looked at measures about {patch * side:.0f} pixels a side, and the known defect "
         f"{small.label!r} only {small.extent * side:.0f}: learn the product with --tiles {tiles}"
     )

@@ -31,16 +31,18 @@ from assistant.face.listing import lay_out_listing, picked
 from assistant.face.shared import QUIET, Resources, lay_out_group, lay_out_shipped, scroll_to
 from assistant.face.sign_off import OPEN
 from assistant.face.uploads import refuse_addresses, uploaded_path
-from assistant.face.words import sentence
+from assistant.face.verdicts import outcome_word
 from assistant.images.sources import EXTENSIONS
+from assistant.language.catalogue import Wording, message
 from assistant.records.entries import LONGEST_LOT
 from assistant.records.history import History
 
-WITHOUT = (
+WITHOUT = message(
     "A batch is kept in the history, row by row, and this server keeps none: "
     "start it without <code>--no-history</code>."
 )
-FILTERS: tuple[str, ...] = ("all", *READ, OPEN)
+ALL = message("all")
+FILTERS: tuple[str, ...] = (ALL, *READ, OPEN)
 
 SECONDS = 1.5
 """Between two looks at a run that is at work."""
@@ -49,13 +51,13 @@ SECONDS = 1.5
 def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
     """Lay out the place inside a tab and wire it; without a history it says why there is nothing."""
     if shared.history is None:
-        gr.HTML(f'<p role="note">{WITHOUT}</p>', padding=True)
+        gr.HTML(f'<p role="note">{shared.w(WITHOUT)}</p>', padding=True)
         return
     batches = BatchRuns.of(shared, shared.history)
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             form = _lay_out_form(shared)
-            runs = lay_out_listing(NOTHING, "runs")
+            runs = lay_out_listing(shared.w(NOTHING), "runs")
         with gr.Column(scale=5, min_width=320):
             screen = _lay_out_screen(shared, shared.history, runs)
     _wire(page, tab, BatchHandlers(batches), form, screen)
@@ -125,46 +127,52 @@ class Screen:
 
 
 def _lay_out_form(shared: Resources) -> Form:
+    w = shared.w
     pictures = gr.File(
-        label="Pictures to inspect", file_count="multiple", file_types=sorted(EXTENSIONS), height=170, buttons=[]
+        label=w("Pictures to inspect"),
+        file_count="multiple",
+        file_types=sorted(EXTENSIONS),
+        height=170,
+        buttons=[],
     )
-    whole = gr.UploadButton("Or choose a whole folder", file_count="directory", size="sm")
+    whole = gr.UploadButton(w("Or choose a whole folder"), file_count="directory", size="sm")
     roots = ", ".join(shared.folders)
     folder = gr.Textbox(
-        label="Or a folder of this machine, without uploading",
-        info=f"Inside {roots}",
+        label=w("Or a folder of this machine, without uploading"),
+        info=w("Inside {folders}", folders=roots),
         max_lines=1,
         visible=bool(shared.folders),
     )
-    product = gr.Dropdown([("none", "")], value="", label="Saved product")
+    product = gr.Dropdown([(w("none"), "")], value="", label=w("Saved product"))
     compare = gr.Checkbox(
-        label="Compare the pictures with each other", info="Needs no product; rows come at the end."
+        label=w("Compare the pictures with each other"), info=w("Needs no product; rows come at the end.")
     )
-    lot = gr.Textbox(label="Lot (optional)", max_lines=1, max_length=LONGEST_LOT)
-    with gr.Accordion("Settings", open=False):
-        group = lay_out_group()
-        shipped = lay_out_shipped()
-    refuse_addresses(pictures)
-    refuse_addresses(whole)
-    start = gr.Button("Start batch", variant="primary")
+    lot = gr.Textbox(label=w("Lot (optional)"), max_lines=1, max_length=LONGEST_LOT)
+    with gr.Accordion(w("Settings"), open=False):
+        group = lay_out_group(w)
+        shipped = lay_out_shipped(w)
+    refuse_addresses(pictures, w)
+    refuse_addresses(whole, w)
+    start = gr.Button(w("Start batch"), variant="primary")
     return Form(pictures, whole, folder, product, compare, lot, shipped, group, start)
 
 
 def _lay_out_screen(shared: Resources, history: History, runs: gr.HTML) -> Screen:
+    w = shared.w
     drift = lay_out_drift("batch-drift")
-    standing = gr.HTML(NO_RUN, css_template=STYLE, elem_id="standing")
+    standing = gr.HTML(w(NO_RUN), css_template=STYLE, elem_id="standing")
     with gr.Row():
-        cancel = gr.Button("Cancel", variant="stop", visible=False, scale=0, min_width=160)
-        proceed = gr.Button("Continue", variant="primary", visible=False, scale=0, min_width=160)
+        cancel = gr.Button(w("Cancel"), variant="stop", visible=False, scale=0, min_width=160)
+        proceed = gr.Button(w("Continue"), variant="primary", visible=False, scale=0, min_width=160)
     with gr.Column(visible=False) as body:
         with gr.Column() as pictures:
             chart = gr.HTML(elem_id="scores")
             errors = gr.HTML(css_template=STYLE, elem_id="unread")
-            files = lay_out_downloads()
-            verdict = gr.Radio(list(FILTERS), value="all", label="Pictures (pick one to open it)")
+            files = lay_out_downloads(w)
+            verdict = gr.Radio(filter_choices(w), value=ALL, label=w("Pictures (pick one to open it)"))
             gallery = lay_out_cards("worst", 150)
         with gr.Column(visible=False, elem_id="picked") as inspection:
-            back = gr.Button("Back to all pictures", size="sm")
+            back = gr.Button(w("Back to all pictures"), size="sm")
             opened = lay_out_kept(shared, history, "")
     return Screen(
         run=gr.State(""),
@@ -211,7 +219,7 @@ class BatchHandlers:
             request = BatchRequest(paths, *given)
             run = self.batches.start(request)
         except Exception as error:
-            _warn(error)
+            self.batches.shared.warn(error)
             return [gr.skip()] * 16
         return [None, "all", *self.show(run, "all", ()), *panes("pictures")]
 
@@ -222,7 +230,7 @@ class BatchHandlers:
             if not paths:
                 raise LooktwiceError("There is no picture in that folder.")
         except Exception as error:
-            _warn(error)
+            self.batches.shared.warn(error)
             return gr.skip()
         return paths
 
@@ -230,14 +238,15 @@ class BatchHandlers:
         """Values for `Screen.all`. The gallery is left alone where it would show the same."""
         try:
             active = bool(self.batches.worker.unfinished)  # first: what is no longer at hand is shown as it ended
-            around = [list_runs(self.batches.runs(), run), gr.Timer(active=active)]
             shared = self.batches.shared
+            w = shared.w
+            around = [list_runs(self.batches.runs(), run, w), gr.Timer(active=active)]
             if not run:
                 hidden = [gr.Button(visible=False)] * 2
                 return [
                     "",
                     (),
-                    NO_RUN,
+                    w(NO_RUN),
                     *hidden,
                     gr.Column(visible=False),
                     "",
@@ -248,24 +257,25 @@ class BatchHandlers:
                 ]
             view = self.batches.view(run, verdict if verdict in FILTERS else "all")
             shown = tuple(row.id for row in view.worst)
-            gallery = gr.skip() if shown == tuple(ids) else show_worst(view, self.batches.cards(view.worst))
+            gallery = gr.skip() if shown == tuple(ids) else show_worst(view, self.batches.cards(view.worst), w)
         except Exception as error:
-            line = f'<span class="badge error">NOT SHOWN</span>{html.escape(sentence(error))}'
+            shared = self.batches.shared
+            line = f'<span class="badge error">{shared.w("NOT SHOWN")}</span>{html.escape(shared.say(error))}'
             return ["", (), line, *[gr.skip()] * 7, gr.Timer(active=False), gr.skip()]
         failure = self.batches.worker.failure(run)
         busy = view.standing in ("at work", "waiting")
         stopping = bool((progress := self.batches.worker.progress) and progress.run == run and progress.stopping)
-        label = "Continue anyway" if failure and failure.other_basis else "Continue"
+        label = w("Continue anyway") if failure and failure.other_basis else w("Continue")
         return [
             run,
             shown,
-            show_standing(view, self.batches.worker.progress, failure),
-            gr.Button("Stopping" if stopping else "Cancel", visible=busy, interactive=not stopping),
+            show_standing(view, self.batches.worker.progress, failure, w),
+            gr.Button(w("Stopping") if stopping else w("Cancel"), visible=busy, interactive=not stopping),
             gr.Button(label, visible=view.standing == "halted"),
             gr.Column(visible=view.run.done > 0),
-            show_chart(view),
+            show_chart(view, w),
             gallery,
-            list_errors(view),
+            list_errors(view, w),
             *around,
             show_drift(shared, filter(None, [view.run.settings.get("product")])),
         ]
@@ -298,7 +308,7 @@ class BatchHandlers:
         try:
             self.batches.proceed(run)
         except Exception as error:
-            _warn(error)
+            self.batches.shared.warn(error)
         return self.show(run, verdict, ids)
 
     def export(self, ending: Ending, run: str) -> str:
@@ -315,8 +325,9 @@ def panes(seen: str) -> list[gr.Column]:
     return [gr.Column(visible=seen == "pictures"), gr.Column(visible=seen == "inspection")]
 
 
-def _warn(error: Exception) -> None:
-    gr.Warning(html.escape(sentence(error)))
+def filter_choices(w: Wording) -> list[tuple[str, str]]:
+    """Which pictures of a run can be looked at, in words."""
+    return [(w(one) if one in (ALL, OPEN) else outcome_word(w, one), one) for one in FILTERS]
 
 
 def _wire(page: gr.Blocks, tab: gr.Tab, handlers: BatchHandlers, form: Form, screen: Screen) -> None:
@@ -338,7 +349,7 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: BatchHandlers, form: Form, scr
     left.success(None, None, None, js=scroll_to("#worst", always=True), **QUIET)
     screen.verdict.change(handlers.show, screen.chosen, screen.all, **QUIET)
     screen.timer.tick(handlers.show, screen.chosen, screen.all, **QUIET)
-    wire_downloads(screen.files, handlers.export, [screen.run])
+    wire_downloads(screen.files, handlers.export, [screen.run], handlers.batches.shared)
     for shown in (page.load, tab.select):
         shown(handlers.list_products, form.product, form.product, **QUIET)
         shown(handlers.look, screen.chosen, screen.all, **QUIET)

@@ -12,11 +12,13 @@ from assistant.face.exports import show_time
 from assistant.face.listing import BADGES, ListedRow, show_counts, show_listing
 from assistant.face.worker import Failure, RunProgress
 from assistant.images.sources import shown_name
+from assistant.language.catalogue import ENGLISH_WORDS, Wording, message
+from assistant.language.retelling import retell
 from assistant.records.batch_run import Run
 
-NO_RUN = "Choose pictures and press <b>Start batch</b>, or open a run from the list."
-NOTHING = "There is no run yet."
-COLUMNS = ("Begun", "What", "State")
+NO_RUN = message("Choose pictures and press <b>Start batch</b>, or open a run from the list.")
+NOTHING = message("There is no run yet.")
+COLUMNS = (message("Begun"), message("What"), message("State"))
 
 STYLE = (
     """
@@ -39,104 +41,112 @@ li { overflow-wrap: anywhere; }
 """The style of what is shown here."""
 
 
-def show_standing(view: RunView, progress: RunProgress | None, failure: Failure | None) -> str:
+def show_standing(
+    view: RunView, progress: RunProgress | None, failure: Failure | None, w: Wording = ENGLISH_WORDS
+) -> str:
     """How far a run is, with a bar, its counts by verdict, and what keeps it from going on."""
     run, mine = view.run, progress if progress and progress.run == view.run.id else None
-    label = html.escape(f"{run.done} of {run.total} pictures done")
+    label = html.escape(w("{n} of {total} pictures done", n=run.done, total=run.total))
     share = run.done / max(1, run.total)
     if mine and mine.comparing is not None and not run.done:
         share = mine.comparing
     when = f"<small>{html.escape(show_time(run.created))}</small>"
     parts = [
-        f'<p class="what"><b>{html.escape(name_of(run))}</b> {when}</p>',
+        f'<p class="what"><b>{html.escape(name_of(run, w))}</b> {when}</p>',
         f'<progress max="1" value="{share:.4f}" aria-label="{label}"></progress>',
-        f'<p role="status">{html.escape(say_standing(view, mine))}</p>',
-        f'<p class="counts">{show_counts(view.counts)}</p>' if run.done else "",
+        f'<p role="status">{html.escape(say_how_far(view, mine, w))}</p>',
+        f'<p class="counts">{show_counts(view.counts, w=w)}</p>' if run.done else "",
         f"<p>{html.escape(view.agreed)}</p>" if view.agreed else "",
-        f'<p class="why" role="alert">{html.escape(failure.sentence)}</p>' if failure else "",
+        f'<p class="why" role="alert">{html.escape(retell(w, failure.sentence))}</p>' if failure else "",
     ]
     return "".join(parts)
 
 
-def say_standing(view: RunView, progress: RunProgress | None) -> str:
+def say_how_far(view: RunView, progress: RunProgress | None, w: Wording = ENGLISH_WORDS) -> str:
     """One sentence about how far a run is."""
-    done = f"{view.run.done} of {view.run.total}"
+    done = {"n": view.run.done, "total": view.run.total}
     if view.standing == "waiting":
-        return f"{done} done. It waits until the run before it has ended."
+        return w("{n} of {total} done. It waits until the run before it has ended.", **done)
     if view.standing == "done":
-        return f"All {view.run.total} pictures are done." if view.run.total != 1 else "The picture is done."
+        return w.count("The picture is done.", "All {n} pictures are done.", view.run.total)
     if view.standing == "purged":
-        return f"{done} are left; the others were purged from the history."
+        return w("{n} of {total} are left; the others were purged from the history.", **done)
     if view.standing == "halted":
-        return f"{done} done, and stopped. What is done stays; Continue does the rest."
+        return w("{n} of {total} done, and stopped. What is done stays; Continue does the rest.", **done)
     if progress and progress.stopping:
-        return f"{done} done. Stopping after this picture."
+        return w("{n} of {total} done. Stopping after this picture.", **done)
     if progress and progress.comparing is not None and not view.run.done:
-        return f"Comparing the pictures with each other: {progress.comparing:.0%}."
-    return f"{done} done{say_left(progress.seconds_left if progress else None)}."
+        return w("Comparing the pictures with each other: {share}.", share=f"{progress.comparing:.0%}")
+    if left := say_left(progress.seconds_left if progress else None):
+        return w("{n} of {total} done, about {time} left.", **done, time=left)
+    return w("{n} of {total} done.", **done)
 
 
 def say_left(seconds: float | None) -> str:
-    """How long it will take, in words; "" where nobody can tell yet."""
+    """How long it will take; "" where nobody can tell yet."""
     if seconds is None:
         return ""
     if seconds < 90:
-        return f", about {max(1, round(seconds))} s left"
+        return f"{max(1, round(seconds))} s"
     if seconds < 5400:
-        return f", about {round(seconds / 60)} min left"
-    return f", about {seconds / 3600:.1f} h left"
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
 
 
-def show_chart(view: RunView) -> str:
+def show_chart(view: RunView, w: Wording = ENGLISH_WORDS) -> str:
     """The histogram of a run's scores, with its limits."""
     ordered: dict[str, list[float]] = {kind: view.scores[kind] for kind in reversed(READ) if view.scores.get(kind)}
-    return draw_histogram(ordered, view.limits)
+    return draw_histogram(ordered, view.limits, w)
 
 
-def show_worst(view: RunView, cards: Sequence[Card]) -> str:
+def show_worst(view: RunView, cards: Sequence[Card], w: Wording = ENGLISH_WORDS) -> str:
     """The worst pictures of a run, and how many of how many they are."""
     if not cards:
-        return "<p>There is no such picture in this run.</p>"
-    more = f" {len(cards)} of" if len(cards) < view.matching else ""
-    return show_cards(f"{more} {view.matching}, the highest score first".strip(), cards)
+        return f"<p>{w('There is no such picture in this run.')}</p>"
+    counted = {"n": len(cards), "total": view.matching}
+    if len(cards) < view.matching:
+        return show_cards(w("{n} of {total}, the highest score first", **counted), cards, w=w)
+    return show_cards(w("{total}, the highest score first", **counted), cards, w=w)
 
 
-def list_errors(view: RunView) -> str:
+def list_errors(view: RunView, w: Wording = ENGLISH_WORDS) -> str:
     """The pictures that could not be read, each with its sentence."""
     if not view.errors:
         return ""
     rows = "".join(
         f"<li><b>{html.escape(shown_name(row.inspection.path))}</b> "
-        f"{html.escape(_about(row.inspection.error or '', row.inspection.path))}</li>"
+        f"{html.escape(_about(retell(w, row.inspection.error or ''), row.inspection.path))}</li>"
         for row in view.errors
     )
     more = view.counts.get("error", 0) - len(view.errors)
-    rest = f"<p>and {more} more, see the export</p>" if more > 0 else ""
-    return f'<p class="head">Not read{f" (the first {MOST_ERRORS})" if more > 0 else ""}</p><ul>{rows}</ul>{rest}'
+    head = w("Not read (the first {n})", n=MOST_ERRORS) if more > 0 else w("Not read")
+    rest = f"<p>{w('and {n} more, see the export', n=more)}</p>" if more > 0 else ""
+    return f'<p class="head">{head}</p><ul>{rows}</ul>{rest}'
 
 
-def list_runs(runs: Sequence[tuple[Run, Standing]], chosen: str) -> str:
+def list_runs(runs: Sequence[tuple[Run, Standing]], chosen: str, w: Wording = ENGLISH_WORDS) -> str:
     """The runs as a table, newest first."""
     entries = [
-        ListedRow(run.id, (show_time(run.created), name_of(run), say_state(run, standing)))
+        ListedRow(run.id, (show_time(run.created), name_of(run, w), say_state(run, standing, w)))
         for run, standing in runs
     ]
-    return show_listing("Runs", COLUMNS, entries, NOTHING, chosen)
+    return show_listing(w("Runs"), COLUMNS, entries, w(NOTHING), chosen, w)
 
 
-def say_state(run: Run, standing: Standing) -> str:
+def say_state(run: Run, standing: Standing, w: Wording = ENGLISH_WORDS) -> str:
     """How far a run is, in a few words."""
     if standing == "done":
-        return f"{run.total} done"
-    words = {"at work": "running", "halted": "not done", "waiting": "waiting", "purged": "purged"}
-    return f"{words[standing]}, {run.done} of {run.total}"
+        return w("{n} done", n=run.total)
+    words = {"at work": w("running"), "halted": w("not done"), "waiting": w("waiting"), "purged": w("purged")}
+    return w("{state}, {n} of {total}", state=words[standing], n=run.done, total=run.total)
 
 
-def name_of(run: Run) -> str:
+def name_of(run: Run, w: Wording = ENGLISH_WORDS) -> str:
     """What a run is about: product or way of judging, and lot."""
     product = run.settings.get("product")
-    way = "compared with each other" if run.settings.get("mode") == "mutual" else "no product"
-    return f"{product or way}{f', lot {run.lot}' if run.lot else ''}"
+    way = w("compared with each other") if run.settings.get("mode") == "mutual" else w("no product")
+    named = str(product or way)
+    return w("{name}, lot {lot}", name=named, lot=run.lot) if run.lot else named
 
 
 def _about(error: str, path: str) -> str:

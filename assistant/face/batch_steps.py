@@ -17,10 +17,11 @@ from assistant.face.shared import Resources
 from assistant.face.sign_off import standing_of
 from assistant.face.upload_store import UploadStore
 from assistant.face.verdicts import OUTCOMES
-from assistant.face.words import JUDGED_EARLIER
+from assistant.face.words import JUDGED_EARLIER, say_standing
 from assistant.face.worker import Worker
 from assistant.images.sources import EXTENSIONS, find_images, shown_name
 from assistant.inspection import AskedMode, Outcome
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 from assistant.language.wording import number
 from assistant.records.agreement import describe
 from assistant.records.batch_run import Run
@@ -87,7 +88,8 @@ class BatchRuns:
         """The runs of a server; uploaded pictures that nobody needs any more are cleared away."""
         upload_store = UploadStore(history)
         upload_store.sweep()
-        return cls(shared, history, upload_store, Worker(shared.inspector, history, upload_store))
+        worker = shared.worker or Worker(shared.inspector, history, upload_store)
+        return cls(shared, history, upload_store, worker)
 
     def start(self, request: BatchRequest) -> str:
         """Begin a run and return its id; LooktwiceError where it makes no sense."""
@@ -129,7 +131,7 @@ class BatchRuns:
             tuple(map(self.history.ranker(Query(run=run)), page.rows)),
             page.total,
             errors.rows,
-            describe(self.history.sign_offs.agreement(Query(run=run))),
+            describe(self.history.sign_offs.agreement(Query(run=run)), self.shared.w),
         )
 
     def cards(self, rows: Sequence[KeptInspection]) -> list[Card]:
@@ -140,13 +142,16 @@ class BatchRuns:
         """Write a run, or a report on it, to a file among the server's own and return its path."""
         exported = self.history.runs.get(run)
         exports = Exports(self.shared.uploads, self.history)
-        return exports.write(Query(run=run, order="place"), title_of(exported), ending, exported.lot)
+        return exports.write(
+            Query(run=run, order="place"), title_of(exported, self.shared.w), ending, exported.lot
+        )
 
     def _card(self, row: KeptInspection) -> Card:
         inspection, preview = row.inspection, self.history.preview(row.id) if row.has_preview else None
         picture = embed_thumbnail(preview) if preview else ""
-        changed = JUDGED_EARLIER if self.shared.is_outdated(inspection) else inspection.standing
-        note = ", ".join(filter(None, (standing_of(row), changed)))
+        w = self.shared.w
+        changed = w(JUDGED_EARLIER) if self.shared.is_outdated(inspection) else say_standing(inspection, w)
+        note = w.commas(filter(None, (standing_of(row, w), changed)))
         name = shown_name(inspection.path)
         return Card(str(row.id), picture, name, inspection.outcome, number(inspection.score), note)
 
@@ -191,9 +196,9 @@ def _standing(run: Run, unfinished: Mapping[str, Standing]) -> Standing:
     return run.state if run.state in ("done", "purged") else "halted"
 
 
-def title_of(run: Run) -> str:
+def title_of(run: Run, w: Wording = ENGLISH_WORDS) -> str:
     """What a run is called: its lot or product, and when it began."""
-    named = run.lot or str(run.settings.get("product") or "") or "Batch"
+    named = run.lot or str(run.settings.get("product") or "") or w("Batch")
     return f"{named} {show_time(run.created)}"
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 from assistant.face.listing import BADGES, PICK
+from assistant.face.verdicts import outcome_word
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 
 _STYLE = (
     BADGES
@@ -67,18 +69,25 @@ def lay_out_cards(elem_id: str, width: int = 130, *, visible: bool = True) -> gr
     )
 
 
-def show_cards(title: str, cards: Sequence[Card], chosen: str = "", *, large: bool = False) -> str:
+def show_cards(
+    title: str,
+    cards: Sequence[Card],
+    chosen: str = "",
+    *,
+    large: bool = False,
+    w: Wording = ENGLISH_WORDS,
+) -> str:
     """Cards as HTML, every text in it escaped, below their title; `large` shows the chosen one larger."""
     marks = ' class="chosen large" aria-current="true"' if large else ' class="chosen" aria-current="true"'
-    drawn = "".join(_draw(card, marks if card.id == chosen else "") for card in cards)
+    drawn = "".join(_draw(card, marks if card.id == chosen else "", w) for card in cards)
     return f'<p class="head">{html.escape(title)}</p><div class="cards">{drawn}</div>'
 
 
-def _draw(card: Card, mark: str) -> str:
+def _draw(card: Card, mark: str, w: Wording) -> str:
     id, picture, name, outcome, number, note = map(html.escape, vars(card).values())
-    badge = f'<i class="{outcome}">{outcome}</i>' if outcome else ""
+    badge = f'<i class="{outcome}">{outcome_word(w, outcome)}</i>' if outcome else ""
     score = f"<b>{number}</b>" if number else ""
     more = f"<small>{note}</small>" if note else ""
     words = f'<span class="words">{badge}{score}<span class="name">{name}</span>{more}</span>'
-    shown = f'<img alt="" src="{picture}">' if picture else '<span class="none">no picture</span>'
+    shown = f'<img alt="" src="{picture}">' if picture else '<span class="none">{w("no picture")}</span>'
     return f'<button type="button" data-id="{id}"{mark}>{shown}{words}</button>'

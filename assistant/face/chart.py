@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.language.wording import count, number
+from assistant.face.verdicts import outcome_word
+from assistant.language.catalogue import ENGLISH_WORDS, Wording, message
+from assistant.language.wording import number
 from assistant.records.what_if import VERDICTS, Judging
 
 FEWEST_IN_BARS = 8
@@ -23,7 +25,10 @@ BINS = 24
 """Bars that an axis has room for."""
 
 _BASE, _TALLEST = 132, 78  # where bars stand and how high they grow, in pixels
-_LIMITS = {"threshold": ("defect above", 12, 60), "review": ("review above", 30, 35)}
+_LIMITS = {
+    "threshold": (message("defect above {limit}"), 12, 60),
+    "review": (message("review above {limit}"), 30, 35),
+}
 """What a limit is called, how high its words stand, and from which share of the width they stand at its left."""
 
 
@@ -46,17 +51,26 @@ class Axis:
         return round(100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low))), 2)
 
 
-def draw_limits(scores: Sequence[tuple[str, float]], review: float, threshold: float, axis: Axis) -> str:
+def draw_limits(
+    scores: Sequence[tuple[str, float]],
+    review: float,
+    threshold: float,
+    axis: Axis,
+    w: Wording = ENGLISH_WORDS,
+) -> str:
     """The scores of good pictures, as (name, score), and the two limits: bars, or dots where there are few.
 
     The axis is given, so that it stays where it is while the limits move.
     """
     values = [score for _, score in scores]
-    marks = _draw_bars({"good": values}, axis) if len(scores) >= FEWEST_IN_BARS else _draw_dots(scores, axis)
-    return _frame(f"Good pictures: {_tell(values)}", *marks, {"threshold": threshold, "review": review}, axis)
+    marks = _draw_bars({"good": values}, axis, w) if len(scores) >= FEWEST_IN_BARS else _draw_dots(scores, axis)
+    told = w("Good pictures: {scores}", scores=_tell(values, w))
+    return _frame(told, *marks, {"threshold": threshold, "review": review}, axis, w)
 
 
-def draw_histogram(scores: Mapping[str, Sequence[float]], limits: Mapping[str, float]) -> str:
+def draw_histogram(
+    scores: Mapping[str, Sequence[float]], limits: Mapping[str, float], w: Wording = ENGLISH_WORDS
+) -> str:
     """A histogram of scores by kind, drawn on top of each other in this order; "" where there is no score.
 
     Numbers that are not finite are left out.
@@ -66,21 +80,23 @@ def draw_histogram(scores: Mapping[str, Sequence[float]], limits: Mapping[str, f
     if not every:
         return ""
     axis = Axis.around([*every, *limits.values()])
-    return _frame(_tell(every), *_draw_bars(groups, axis), limits, axis)
+    return _frame(_tell(every, w), *_draw_bars(groups, axis, w), limits, axis, w)
 
 
-def draw_judged(scores: Sequence[float], limits: Judging) -> str:
+def draw_judged(scores: Sequence[float], limits: Judging, w: Wording = ENGLISH_WORDS) -> str:
     """A histogram of scores by what limits make of them, with these limits."""
     groups = {str(verdict): [one for one in scores if limits.verdict(one) == verdict] for verdict in VERDICTS}
-    return draw_histogram(groups, {"threshold": limits.threshold, "review": limits.review_threshold})
+    return draw_histogram(groups, {"threshold": limits.threshold, "review": limits.review_threshold}, w)
 
 
-def _tell(values: Sequence[float]) -> str:
-    ends = f" from {number(min(values))} to {number(max(values))}" if values else ""
-    return f"{count(len(values), 'score')}{ends}"
+def _tell(values: Sequence[float], w: Wording) -> str:
+    if not values:
+        return w.count("{n} score", "{n} scores", 0)
+    ends = {"low": number(min(values)), "high": number(max(values))}
+    return w.count("{n} score from {low} to {high}", "{n} scores from {low} to {high}", len(values), **ends)
 
 
-def _frame(told: str, marks: str, counts: str, limits: Mapping[str, float], axis: Axis) -> str:
+def _frame(told: str, marks: str, counts: str, limits: Mapping[str, float], axis: Axis, w: Wording) -> str:
     """The whole chart: the counts of bars stand before the lines of limits, and those before the marks."""
     middle = (axis.low + axis.high) / 2
     ends = "".join(
@@ -88,15 +104,15 @@ def _frame(told: str, marks: str, counts: str, limits: Mapping[str, float], axis
         for x, anchor, value in ((0, "start", axis.low), (50, "middle", middle), (100, "end", axis.high))
     )
     known = [kind for kind in _LIMITS if kind in limits]
-    told = "; ".join([told, *(f"{_LIMITS[kind][0]} {number(limits[kind])}" for kind in reversed(known))])
+    told = "; ".join([told, *(w(_LIMITS[kind][0], limit=number(limits[kind])) for kind in reversed(known))])
     return (
-        f'<svg class="scores" role="img" width="100%" height="{_BASE + 24}" aria-label="{told}">'
+        f'<svg class="scores" role="img" width="100%" height="{_BASE + 24}" aria-label="{html.escape(told)}">'
         f'{marks}<line x1="0" x2="100%" y1="{_BASE}" y2="{_BASE}"/>{ends}'
-        f"{''.join(_draw_limit(kind, limits[kind], axis) for kind in known)}{counts}</svg>"
+        f"{''.join(_draw_limit(kind, limits[kind], axis, w) for kind in known)}{counts}</svg>"
     )
 
 
-def _draw_bars(groups: Mapping[str, Sequence[float]], axis: Axis) -> tuple[str, str]:
+def _draw_bars(groups: Mapping[str, Sequence[float]], axis: Axis, w: Wording) -> tuple[str, str]:
     """Bars of each kind on those of the one before, and how many there are above them, where there is room."""
     edges = np.linspace(axis.low, axis.high, BINS + 1)
     split = {
@@ -106,12 +122,12 @@ def _draw_bars(groups: Mapping[str, Sequence[float]], axis: Axis) -> tuple[str, 
     width = 100 / BINS
     bars, counts = [], []
     for i, total in enumerate(totals):
-        top, ends = _BASE, f"{number(edges[i])} to {number(edges[i + 1])}"
+        top, ends = _BASE, {"low": number(edges[i]), "high": number(edges[i + 1])}
         for kind, some in split.items():
             if n := some[i]:
                 tall = max(2, round(_TALLEST * n / max(totals)))
                 top -= tall
-                title = html.escape(f"{n} {kind}: {ends}")
+                title = html.escape(w("{n} {kind}: {low} to {high}", n=n, kind=outcome_word(w, kind), **ends))
                 bars.append(
                     f'<rect class="bar {html.escape(kind)}" x="{i * width:.2f}%" width="{width - 0.2:.2f}%" '
                     f'y="{top}" height="{tall}"><title>{title}</title></rect>'
@@ -145,11 +161,12 @@ def _draw_dots(scores: Sequence[tuple[str, float]], axis: Axis) -> tuple[str, st
     return "".join(dots), ""
 
 
-def _draw_limit(kind: str, value: float, axis: Axis) -> str:
+def _draw_limit(kind: str, value: float, axis: Axis, w: Wording) -> str:
     words, height, turn = _LIMITS[kind]
+    told = w(words, limit=number(value))
     x = axis.at(value)
     anchor, shift = ("end", -5) if x > turn else ("start", 5)  # away from each other, where there is room
     return (
         f'<g class="{kind}"><line x1="{x}%" x2="{x}%" y1="{height - 9}" y2="{_BASE}"/>'
-        f'<text x="{x}%" dx="{shift}" y="{height}" text-anchor="{anchor}">{words} {number(value)}</text></g>'
+        f'<text x="{x}%" dx="{shift}" y="{height}" text-anchor="{anchor}">{told}</text></g>'
     )

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from assistant.detection.check_set import ESCAPE_COST, CheckSet
-from assistant.errors import HistoryError
+from assistant.errors import HistoryError, told
 from assistant.face.cards import Card, lay_out_cards, show_cards
 from assistant.face.embedded import embed_thumbnail
 from assistant.face.offered_limits import Offer, OfferedLimits, lay_out_offer, show_table
@@ -19,18 +19,25 @@ from assistant.face.teach_steps import ProductEditor, SeenProduct, check_count, 
 from assistant.face.uploads import refuse_addresses, uploaded_path
 from assistant.images.sources import EXTENSIONS, shown_name
 from assistant.inspection import Inspection
-from assistant.language.wording import count, number
+from assistant.language.catalogue import ENGLISH_WORDS, Wording, message
+from assistant.language.wording import number
 from assistant.overlay import draw_overlay
 from assistant.products.product import Product
 from assistant.records.entries import shrink
 from assistant.records.proposal import check_signed
 from assistant.records.sign_offs import labels_of
-from assistant.reports.check_report import describe_check
+from assistant.reports.check_report import describe_check, name_limits, say_share
 
 MOST_SHOWN = 60
 """Wrong parts that are shown as pictures."""
 
-HEADS = ("limits", "defect above", "good called defect", "bad called good", "to a person")
+HEADS = (
+    message("limits"),
+    message("defect above"),
+    message("good called defect"),
+    message("bad called good"),
+    message("to a person"),
+)
 
 LEAST_COST = 0.1
 """What a missed defect costs at least, in good parts called defective."""
@@ -53,26 +60,28 @@ class CheckPanel:
     wrong: gr.HTML
 
 
-def lay_out_check() -> CheckPanel:
+def lay_out_check(w: Wording) -> CheckPanel:
     """Lay out the widgets, empty."""
     gr.HTML(
-        "Drop parts that you know to be good, and some that you know to be bad, none of them taught before. "
-        "You see what the product would get wrong, and which limits would do better. "
-        "Parts that people signed off serve as well."
+        w(
+            "Drop parts that you know to be good, and some that you know to be bad, none of them taught before. "
+            "You see what the product would get wrong, and which limits would do better. "
+            "Parts that people signed off serve as well."
+        )
     )
     with gr.Row():
-        good = _lay_out_upload("Known good parts")
-        bad = _lay_out_upload("Known bad parts")
+        good = _lay_out_upload(w("Known good parts"), w)
+        bad = _lay_out_upload(w("Known bad parts"), w)
     cost = gr.Number(
         ESCAPE_COST,
-        label="What a missed defect costs",
-        info="One bad part called good costs as much as so many good parts called defective.",
+        label=w("What a missed defect costs"),
+        info=w("One bad part called good costs as much as so many good parts called defective."),
         minimum=LEAST_COST,
     )
     with gr.Row():
-        check = gr.Button("Check", variant="primary", size="sm", min_width=160)
-        check_signed = gr.Button("Check by parts that were signed off", size="sm", min_width=160)
-    offer = lay_out_offer("check-told")
+        check = gr.Button(w("Check"), variant="primary", size="sm", min_width=160)
+        check_signed = gr.Button(w("Check by parts that were signed off"), size="sm", min_width=160)
+    offer = lay_out_offer("check-told", w)
     return CheckPanel(good, bad, cost, check, check_signed, offer, lay_out_cards("check-wrong"))
 
 
@@ -115,11 +124,11 @@ class CheckHandlers:
         try:
             parts = [[uploaded_path(one, self.shared.uploads) for one in some or []] for some in (good, bad)]
             for some in parts:
-                check_count(some, "part of each kind")
-            progress(0.1, desc=f"Looking at {sum(map(len, parts))} parts")
+                check_count(some, told("Choose at least one part of each kind."))
+            progress(0.1, desc=self.shared.w("Looking at {n} parts", n=sum(map(len, parts))))
             product = self.editor.get(seen.name)
             found = self.editor.inspector.check(product, parts[0], parts[1], _read_cost(cost))
-            return self._show(product, found, show_wrong(found, _draw))
+            return self._show(product, found, show_wrong(found, _draw, self.shared.w))
         except Exception as error:
             return self._fail(error)
 
@@ -131,7 +140,7 @@ class CheckHandlers:
             product = self.editor.get(seen.name)
             found = check_signed(history, product, _read_cost(cost), self.editor.teacher.prior())
             ids = {(one.kept.inspection.path, one.score): one.kept.id for one in labels_of(history, product)}
-            wrong = show_wrong(found, lambda one: history.preview(ids[one.path, one.score]))
+            wrong = show_wrong(found, lambda one: history.preview(ids[one.path, one.score]), self.shared.w)
             return self._show(product, found, wrong)
         except Exception as error:
             return self._fail(error)
@@ -140,28 +149,32 @@ class CheckHandlers:
         better = found.better.limits != found.now.limits
         by = f"by {len(found.good)} good and {len(found.bad)} bad parts"
         limits = OfferedLimits(mark_of(product), found.calibrated, by) if better else None
-        return {self.panel.wrong: wrong, **self.panel.offer.shows(show_found(found), limits)}
+        return {self.panel.wrong: wrong, **self.panel.offer.shows(show_found(found, self.shared.w), limits)}
 
     def _fail(self, error: Exception) -> Update:
-        return {self.panel.wrong: "", **self.panel.offer.fails(error)}
+        return {self.panel.wrong: "", **self.panel.offer.fails(self.shared.say(error))}
 
 
-def show_found(found: CheckSet) -> str:
+def show_found(found: CheckSet, w: Wording = ENGLISH_WORDS) -> str:
     """A check as HTML: in sentences, and what each of the limits that were tried would do."""
-    unread = f"Not read, and not counted: {len(found.unread)}." if found.unread else ""
-    told = "".join(f"<p>{html.escape(line)}</p>" for line in (*describe_check(found), unread) if line)
+    unread = w("Not read, and not counted: {n}.", n=len(found.unread)) if found.unread else ""
+    lines = "".join(f"<p>{html.escape(line)}</p>" for line in (*describe_check(found, w), unread) if line)
     rows = {
-        one.name: (number(one.threshold), str(one.overkill), str(one.escape), str(one.review))
+        name_limits(one, w): (
+            number(one.threshold),
+            *(say_share(share, w) for share in (one.overkill, one.escape, one.review)),
+        )
         for one in found.tried
     }
-    note = "In brackets: where the share of all such parts lies, with 90 % confidence."
-    return f"{told}{show_table(HEADS, rows, found.better.name)}<p><small>{note}</small></p>"
+    note = w("In brackets: where the share of all such parts lies, with 90 % confidence.")
+    table = show_table([w(head) for head in HEADS], rows, name_limits(found.better, w))
+    return f"{lines}{table}<p><small>{note}</small></p>"
 
 
-def show_wrong(found: CheckSet, preview: Preview) -> str:
+def show_wrong(found: CheckSet, preview: Preview, w: Wording = ENGLISH_WORDS) -> str:
     """The parts that are called what they are not, as cards; `preview` gives one's picture, if there is one."""
     if not found.wrong:
-        return "<p>No part is called what it is not.</p>"
+        return f"<p>{w('No part is called what it is not.')}</p>"
     bad = {id(one) for one in found.bad}
     cards = [
         Card(
@@ -170,11 +183,11 @@ def show_wrong(found: CheckSet, preview: Preview) -> str:
             shown_name(one.path),
             one.outcome,
             number(one.score),
-            "known to be bad" if id(one) in bad else "known to be good",
+            w("known to be bad") if id(one) in bad else w("known to be good"),
         )
         for place, one in enumerate(found.wrong[:MOST_SHOWN])
     ]
-    return show_cards(f"Wrong: {count(len(found.wrong), 'part')}", cards)
+    return show_cards(w.count("Wrong: {n} part", "Wrong: {n} parts", len(found.wrong)), cards, w=w)
 
 
 def _draw(one: Inspection) -> bytes:
@@ -186,7 +199,7 @@ def _read_cost(cost: float | None) -> float:
     return ESCAPE_COST if cost is None else float(cost)
 
 
-def _lay_out_upload(label: str) -> gr.File:
+def _lay_out_upload(label: str, w: Wording) -> gr.File:
     upload = gr.File(label=label, file_count="multiple", file_types=sorted(EXTENSIONS), height=150, min_width=200)
-    refuse_addresses(upload)
+    refuse_addresses(upload, w)
     return upload

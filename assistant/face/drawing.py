@@ -13,10 +13,11 @@ from assistant.errors import LooktwiceError
 from assistant.face.session import Result
 from assistant.face.words import show_legend
 from assistant.inspection import Inspection
+from assistant.language.catalogue import ENGLISH_WORDS, Wording, message
 from assistant.overlay import colorize, draw_boxes, draw_overlay
 
-VIEWS = ("Overlay", "Compare", "Map", "Original")
-SCALES = ("Product's scale", "This picture's range")
+VIEWS = (message("Overlay"), message("Compare"), message("Map"), message("Original"))
+SCALES = (message("Product's scale"), message("This picture's range"))
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ class DrawingOptions:
         return replace(inspection, scale=(float(coarse.min()), float(coarse.max())))
 
 
-def drawn(shown: Result, options: DrawingOptions) -> list[Any]:
+def drawn(shown: Result, options: DrawingOptions, w: Wording = ENGLISH_WORDS) -> list[Any]:
     """Values for the picture, the comparison (seen in its own view alone) and the legend."""
     inspection = options.scaled(shown.inspection)
     bare = options.view == "Original" or inspection.coarse_map is None
-    legend = "" if bare else show_legend(inspection.scale, options.scale)
+    legend = "" if bare else show_legend(inspection.scale, w(options.scale))
     if shown.picture is None:
         kept = Image.open(io.BytesIO(shown.preview)).convert("RGB") if shown.preview else None
         return [kept, gr.ImageSlider(visible=False), ""]

@@ -9,6 +9,8 @@ import gradio as gr
 
 from assistant.errors import HistoryError
 from assistant.face.shared import Resources
+from assistant.language.catalogue import Wording, message
+from assistant.language.retelling import retell
 
 STYLE = """
 .drift { border-left: 5px solid #d99a00; border-radius: 4px; padding: 6px 10px; margin: 0 0 6px; font-size: 14px;
@@ -17,7 +19,7 @@ STYLE = """
 """
 """The style of the banner."""
 
-WHAT_TO_DO = (
+WHAT_TO_DO = message(
     "Compare camera, light and lot with those of the good pictures. Where they are as they should be, open the "
     "product in Teach: add good parts of today, or take limits from production."
 )
@@ -33,15 +35,19 @@ def show_drift(shared: Resources, names: Iterable[str]) -> gr.HTML:
 
     Nothing is said of one that cannot be read, or while the history is away.
     """
-    told = "".join(_banner(name, sentence) for name in names for sentence in _sentences(shared, name))
+    told = "".join(
+        _banner(name, retell(shared.w, sentence), shared.w)
+        for name in names
+        for sentence in _sentences(shared, name)
+    )
     return gr.HTML(told, visible=bool(told))
 
 
-def _banner(name: str, sentence: str) -> str:
-    told = html.escape(f"{sentence[:1].upper()}{sentence[1:]}. {WHAT_TO_DO}")
-    return (
-        f'<div class="drift" role="alert"><b>The limits of {html.escape(name)} may no longer fit</b>{told}</div>'
-    )
+def _banner(name: str, sentence: str, w: Wording) -> str:
+    said = f"{sentence[:1].upper()}{sentence[1:]}".rstrip(".。") + w(".")
+    told = html.escape(w.put_together([said, w(WHAT_TO_DO)]))
+    head = html.escape(w("The limits of {name} may no longer fit", name=name))
+    return f'<div class="drift" role="alert"><b>{head}</b>{told}</div>'
 
 
 def _sentences(shared: Resources, name: str) -> list[str]:

@@ -6,7 +6,10 @@ import html
 
 from assistant.errors import HistoryError
 from assistant.face.shared import Resources
+from assistant.face.verdicts import outcome_word
 from assistant.inspection import Inspection
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
+from assistant.language.retelling import retell
 from assistant.products.product import Product
 from assistant.products.teaching import DoubtfulTeaching
 from assistant.records.what_if import Effect, Judging, describe, describe_changes, recent_inspections, what_if
@@ -14,32 +17,35 @@ from assistant.records.what_if import Effect, Judging, describe, describe_change
 
 def say_effect(shared: Resources, before: Product, after: Product) -> str:
     """The limits before and after a change, and which recent verdicts it would change, as a sentence."""
-    return describe(_effect(shared, before, after.calibration))
+    return describe(_effect(shared, before, after.calibration), shared.w)
 
 
 def ask_doubt(shared: Resources, doubt: DoubtfulTeaching) -> str:
     """Why a good part was not taught yet and what it would do, as HTML, for a question before it is."""
-    told = f"{doubt} {say_effect(shared, doubt.before, doubt.after)}"
-    return f"{html.escape(told)} <b>Nothing has changed yet.</b>"
+    w = shared.w
+    told = w.put_together([retell(w, str(doubt)), say_effect(shared, doubt.before, doubt.after)])
+    return f"{html.escape(told)} <b>{w('Nothing has changed yet.')}</b>"
 
 
 def show_what_if(shared: Resources, product: Product, other: Judging) -> str:
     """What recent inspections would have become by other limits, as a table in HTML with its sentence."""
-    return show_effect(_effect(shared, product, other))
+    return show_effect(_effect(shared, product, other), shared.w)
 
 
-def show_effect(effect: Effect) -> str:
+def show_effect(effect: Effect, w: Wording = ENGLISH_WORDS) -> str:
     """As `show_what_if`, of what is known already."""
-    told = describe_changes(effect)
-    sentence = f"<p>{html.escape(told[:1].upper() + told[1:])}.</p>"
+    told = describe_changes(effect, w)
+    sentence = f"<p>{html.escape(told[:1].upper() + told[1:])}{w('.')}</p>"
     if not effect.changed:
         return sentence
-    head = "".join(f"<th>would be {name}</th>" for name in effect.verdicts)
+    head = "".join(
+        f"<th>{w('would be {verdict}', verdict=outcome_word(w, name))}</th>" for name in effect.verdicts
+    )
     rows = "".join(
-        f"<tr><th>{before}</th>{''.join(f'<td>{n:,}</td>' for n in row.values())}</tr>"
+        f"<tr><th>{outcome_word(w, before)}</th>{''.join(f'<td>{n:,}</td>' for n in row.values())}</tr>"
         for before, row in effect.verdicts.items()
     )
-    return f"{sentence}<table><thead><tr><th>now</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"{sentence}<table><thead><tr><th>{w('now')}</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _effect(shared: Resources, product: Product, other: Judging) -> Effect:

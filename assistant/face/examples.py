@@ -20,6 +20,7 @@ from skimage.draw import line
 from skimage.filters import gaussian
 
 from assistant.files import write_atomically
+from assistant.language.catalogue import message
 
 SIDE = 320
 REFERENCES = 4
@@ -126,9 +127,9 @@ def _cap(random: np.random.Generator, defect: bool) -> Array:
 
 
 _DRAWN: dict[str, Callable[[np.random.Generator, bool], Array]] = {
-    "Drilled plate": _plate,
-    "Woven cloth": _cloth,
-    "Turned cap": _cap,
+    message("Drilled plate"): _plate,
+    message("Woven cloth"): _cloth,
+    message("Turned cap"): _cap,
 }
 EXAMPLES = tuple(_DRAWN)
 """The names of the examples."""

@@ -14,6 +14,7 @@ from assistant.face.sign_off import standing_of
 from assistant.face.upload_store import UploadStore
 from assistant.face.verdicts import OUTCOMES
 from assistant.images.sources import shown_name
+from assistant.language.catalogue import ENGLISH_WORDS, Wording, message
 from assistant.language.wording import number
 from assistant.records.entries import KeptInspection, Page, Query
 from assistant.records.history import History
@@ -24,7 +25,15 @@ PAGE = 50
 ANY, NONE = "any", "none"
 """The choices of a name that are no name; a name itself is chosen as "=name"."""
 
-COLUMNS = ("Picture", "When", "Product", "Lot", "Verdict", "Score / limit", "Decision")
+COLUMNS = (
+    message("Picture"),
+    message("When"),
+    message("Product"),
+    message("Lot"),
+    message("Verdict"),
+    message("Score / limit"),
+    message("Decision"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,9 +79,9 @@ def parse_day(text: str) -> datetime | None:
         raise HistoryError("Write a day as 2026-03-31.") from error
 
 
-def choices(names: Sequence[str]) -> list[tuple[str, str]]:
+def choices(names: Sequence[str], w: Wording = ENGLISH_WORDS) -> list[tuple[str, str]]:
     """The choices of a product or a lot: any, none, and each name."""
-    return [("any", ANY), ("none", NONE), *((name, f"={name}") for name in names if name)]
+    return [(w("any"), ANY), (w("none"), NONE), *((name, f"={name}") for name in names if name)]
 
 
 def chosen_of(there: Sequence[tuple[str, str]], chosen: str | None) -> str:
@@ -101,7 +110,7 @@ def open_kept(history: History, id: str) -> tuple[KeptInspection, Result]:
     return kept, Result(inspection, preview=history.preview(kept.id), turns=history.turns(kept.id), kept=kept.id)
 
 
-def entry_of(kept: KeptInspection, outdated: bool = False) -> ListedRow:
+def entry_of(kept: KeptInspection, outdated: bool = False, w: Wording = ENGLISH_WORDS) -> ListedRow:
     """An inspection as a row of `COLUMNS`; `outdated`: its product has changed since."""
     inspection = kept.inspection
     verdict = inspection.outcome
@@ -109,7 +118,7 @@ def entry_of(kept: KeptInspection, outdated: bool = False) -> ListedRow:
     judged = "" if inspection.status == "error" else f"{number(inspection.score)}{limit}"
     name = shown_name(inspection.path)
     product = f"{inspection.product or ''}{' *' if outdated else ''}"
-    cells = (name, show_time(kept.created), product, kept.lot, verdict, judged, standing_of(kept))
+    cells = (name, show_time(kept.created), product, kept.lot, verdict, judged, standing_of(kept, w))
     return ListedRow(str(kept.id), cells, verdict)
 
 

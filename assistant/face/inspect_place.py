@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,11 +29,13 @@ from assistant.face.session import (
 )
 from assistant.face.shared import QUIET, WORK, Resources, lay_out_group, lay_out_shipped, scroll_to
 from assistant.face.uploads import refuse_addresses, uploaded_path
-from assistant.face.words import JUDGED_EARLIER, sentence, show_error, show_notes
+from assistant.face.words import JUDGED_EARLIER, show_error, show_notes
 from assistant.images.sources import EXTENSIONS
+from assistant.language.catalogue import Wording, message
+from assistant.language.retelling import retell
 from assistant.language.wording import number
 
-WELCOME = (
+WELCOME = message(
     "Drop, paste or take one or several pictures and press <b>Inspect</b>. With a saved product, or a few good "
     "references, it sees much more."
 )
@@ -50,11 +51,11 @@ def lay_out(shared: Resources, page: gr.Blocks, tab: gr.Tab) -> None:
         with gr.Column(scale=7, min_width=310):
             drift = lay_out_drift("inspect-drift")
             strip = lay_out_cards("strip", 118, visible=False)
-            right = lay_out_result(shared, WELCOME, public=True)
+            right = lay_out_result(shared, shared.w(WELCOME), public=True)
             with right.actions:
-                buttons = lay_out_buttons()
+                buttons = lay_out_buttons(shared.w)
             with right.below:
-                correction = lay_out_correction(buttons)
+                correction = lay_out_correction(buttons, shared.w)
             examples = lay_out_cards("examples", 200)
     screen = Screen(left, drift, strip, right, correction, examples, gr.State(Session()))
     _wire(page, tab, InspectHandlers(shared), screen)
@@ -91,8 +92,9 @@ class Screen:
 
 
 def _lay_out_inputs(shared: Resources) -> Inputs:
+    w = shared.w
     pictures = gr.Gallery(
-        label="Pictures to inspect",
+        label=w("Pictures to inspect"),
         type="filepath",
         sources=["upload", "webcam", "clipboard"],
         file_types=["image"],  # with extensions here, nothing that is pasted is taken for a picture
@@ -104,20 +106,20 @@ def _lay_out_inputs(shared: Resources) -> Inputs:
         buttons=[],
         elem_id="pictures",
     )
-    product = gr.Dropdown([("none", "")], value="", label="Product")
-    with gr.Accordion("Good references instead", open=False):
+    product = gr.Dropdown([(w("none"), "")], value="", label=w("Product"))
+    with gr.Accordion(w("Good references instead"), open=False):
         references = gr.File(
-            label="Good references (any number)",
+            label=w("Good references (any number)"),
             file_count="multiple",
             file_types=sorted(EXTENSIONS),
             height=170,
         )
-    with gr.Accordion("Settings", open=False):
-        group = lay_out_group()
-        shipped = lay_out_shipped()
-    refuse_addresses(pictures)
-    refuse_addresses(references)
-    inspect = gr.Button("Inspect", variant="primary", elem_id="inspect")
+    with gr.Accordion(w("Settings"), open=False):
+        group = lay_out_group(w)
+        shipped = lay_out_shipped(w)
+    refuse_addresses(pictures, w)
+    refuse_addresses(references, w)
+    inspect = gr.Button(w("Inspect"), variant="primary", elem_id="inspect")
     return Inputs(pictures, product, references, shipped, group, inspect)
 
 
@@ -146,7 +148,7 @@ class InspectHandlers:
         """Values for `Screen.all`; `shipped` and `group` as for `inspect_pictures`."""
 
         def tell(message: str, fraction: float) -> None:
-            progress(fraction, desc=message)
+            progress(fraction, desc=retell(self.shared.w, message))
 
         try:
             options = DrawingOptions(view, opacity, scale)
@@ -155,7 +157,7 @@ class InspectHandlers:
             done = inspect_pictures(self.shared, paths, others, product, session, tell, shipped, group or "")
             return self.screen(done, options)
         except Exception as error:
-            return self.blank(session, show_error(error))
+            return self.blank(session, show_error(error, self.shared.w))
 
     def false_alarm(
         self, view: str, opacity: float, scale: str, shown: Result | None, session: Session, confirm: bool = False
@@ -177,7 +179,7 @@ class InspectHandlers:
                 raise LooktwiceError("Inspect a picture first.")
             drawing = show_drawing(shown.pixels)
         except Exception as error:
-            gr.Warning(html.escape(sentence(error)))
+            self.shared.warn(error)
             return gr.skip(), gr.skip(), gr.skip()
         return gr.Column(visible=True), drawing, gr.Row(visible=False)
 
@@ -227,7 +229,7 @@ class InspectHandlers:
             same = False
         if same:
             return [gr.skip()] * len(self.blank(session, ""))
-        return self.blank(session, WELCOME, keep=not pictures)
+        return self.blank(session, self.shared.w(WELCOME), keep=not pictures)
 
     def try_example(self, event: gr.EventData) -> tuple[list[str], list[str], str]:
         """The pictures, the references and no product, of an example that was picked."""
@@ -237,7 +239,9 @@ class InspectHandlers:
 
     def show_examples(self) -> str:
         """The examples as cards, one picture of each."""
-        return show_cards("Or try a generated example", [Card(n, embed(draw_example(n)), n) for n in EXAMPLES])
+        w = self.shared.w
+        cards = [Card(name, embed(draw_example(name)), w(name)) for name in EXAMPLES]
+        return show_cards(w("Or try a generated example"), cards)
 
     def list_products(self, product: str | None) -> gr.Dropdown:
         """The saved products as they are now, with the chosen one."""
@@ -249,22 +253,22 @@ class InspectHandlers:
 
     def screen(self, session: Session, options: DrawingOptions) -> list[Any]:
         """Values for `Screen.all` with what the session shows."""
-        known = session.against is not None
-        cards = [_card(session, place) for place in range(len(session.results))]
-        strip = show_cards("Results, the highest score first", cards, str(session.place))
-        notes = [*filter(None, (session.said,)), *session.notes] or ([] if known else [UNTAUGHT])
+        known, w = session.against is not None, self.shared.w
+        cards = [_card(session, place, w) for place in range(len(session.results))]
+        strip = show_cards(w("Results, the highest score first"), cards, str(session.place), w=w)
+        notes = [*filter(None, (session.said,)), *session.notes] or ([] if known else [w(UNTAUGHT)])
         return [
             session,
-            *filled(session.shown, options),
+            *filled(session.shown, options, w),
             gr.HTML(strip, visible=len(cards) > 1),
-            *offer(session.shown.inspection, known, session.known.undo, show_notes(notes), session.doubt),
+            *offer(session.shown.inspection, known, session.known.undo, show_notes(notes), session.doubt, w),
             gr.HTML(visible=False),
         ]
 
     def blank(self, session: Session, line: str, *, keep: bool = False) -> list[Any]:
         """Values for `Screen.all` with a line of HTML in place of a result."""
         session = replace(session, results=(), pictures=(), notes=(), said="", doubt="")
-        hidden = [gr.HTML("", visible=False), *offer(None, False, "", "")]
+        hidden = [gr.HTML("", visible=False), *offer(None, False, "", "", w=self.shared.w)]
         return [session, *cleared(line), *hidden, gr.HTML(visible=keep)]
 
     def _paths(self, pictures: list[dict[str, Any]] | None) -> list[str]:
@@ -286,14 +290,14 @@ class InspectHandlers:
             now = session.showing(shown) if shown and session.results else session
             return self.screen(step(now), DrawingOptions(view, opacity, scale))
         except Exception as error:
-            gr.Warning(html.escape(sentence(error)))
+            self.shared.warn(error)
             return [gr.skip()] * len(self.blank(session, ""))
 
 
-def _card(session: Session, place: int) -> Card:
+def _card(session: Session, place: int, w: Wording) -> Card:
     result = session.results[place]
     inspection = result.inspection
-    note = JUDGED_EARLIER if session.is_outdated(result) else ""
+    note = w(JUDGED_EARLIER) if session.is_outdated(result) else ""
     picture = embed_thumbnail(result.preview or b"")
     return Card(str(place), picture, inspection.path, inspection.outcome, number(inspection.score), note)
 
@@ -302,7 +306,7 @@ def _wire(page: gr.Blocks, tab: gr.Tab, handlers: InspectHandlers, at: Screen) -
     left, right = at.left, at.right
     wanted = [left.pictures, left.references, left.product, *right.options, left.shipped, left.group, at.session]
     busy: dict[str, Any] = {"preprocess": False, "show_progress_on": right.verdict, **WORK}
-    done = left.inspect.click(handlers.inspect, wanted, at.all, **busy, api_name="inspect")
+    done = left.inspect.click(handlers.inspect, wanted, at.all, **busy, **handlers.shared.door("inspect"))
     chosen = at.examples.select(
         handlers.try_example, None, [left.pictures, left.references, left.product], **QUIET
     )

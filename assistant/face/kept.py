@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.errors import HistoryError
+from assistant.errors import HistoryError, told
 from assistant.face.history_steps import open_kept
 from assistant.face.pairs import show_pairs
 from assistant.face.question import Question, lay_out_question
@@ -16,7 +16,7 @@ from assistant.face.result import ResultView, cleared, filled, lay_out_result
 from assistant.face.session import Result
 from assistant.face.shared import QUIET, Resources
 from assistant.face.sign_off import SignOffView, lay_out_sign_off, offer_sign_off
-from assistant.face.words import JUDGED_EARLIER, sentence, show_chat, show_notes
+from assistant.face.words import show_chat, show_notes
 from assistant.inspection import Inspection
 from assistant.products.pairs import find_product
 from assistant.records.history import History
@@ -43,11 +43,11 @@ def lay_out_kept(shared: Resources, history: History, welcome: str) -> KeptView:
     result = lay_out_result(shared, welcome)
     with result.actions:
         notes = gr.HTML(elem_classes="notes", min_width=200)
-        button = gr.Button("Delete conversation", size="sm", min_width=150)
+        button = gr.Button(shared.w("Delete conversation"), size="sm", min_width=150)
     with result.below:
         sign_off = lay_out_sign_off(shared, history, result.shown)
-        line = "What was asked about this picture, and answered, goes for good."
-        forget = lay_out_question(button, line, "Delete it")
+        line = shared.w("What was asked about this picture, and answered, goes for good.")
+        forget = lay_out_question(button, line, shared.w("Delete it"), shared.w("Keep it"))
     handlers = KeptHandlers(shared, history)
     forget.yes.click(handlers.forget, result.shown, [result.shown, result.chat], **QUIET)
     return KeptView(result, notes, sign_off, forget)
@@ -62,19 +62,22 @@ class KeptHandlers:
 
     def open(self, id: str) -> tuple[Result | None, list[Any]]:
         """An inspection by its id in the history, None where it cannot be shown, and values for `KeptView.all`."""
+        w = self.shared.w
         shown: Result | None = None
         notes: list[str] = []
         try:
             kept, shown = open_kept(self.history, id)
             if kept.inspection.status == "error":
-                raise HistoryError(kept.inspection.error or "The picture could not be read")
+                raise HistoryError(kept.inspection.error or told("The picture could not be read."))
             shown = self._as_now(kept.inspection, shown)
-            view, signed = filled(shown), offer_sign_off(self.history, shown)
+            view, signed = filled(shown, w=w), offer_sign_off(self.history, shown, w)
             if self.shared.is_outdated(kept.inspection):
-                notes.append(f"{JUDGED_EARLIER.capitalize()} of the product.")
+                notes.append(w("Judged before the last change of the product."))
         except Exception as error:
             signed = offer_sign_off(self.history, None)
-            view = cleared(f'<span class="badge error">NOT READ</span>{html.escape(sentence(error))}')
+            view = cleared(
+                f'<span class="badge error">{w("NOT READ")}</span>{html.escape(self.shared.say(error))}'
+            )
         return shown, [*view, show_notes(notes), *signed, gr.Column(visible=False)]
 
     def _as_now(self, kept: Inspection, shown: Result) -> Result:
@@ -82,7 +85,7 @@ class KeptHandlers:
         product, picture = find_product(kept, self.shared.products.get), lies_at(kept)
         warned = self.shared.drift.warned(shown.inspection)
         shown = replace(shown, inspection=warned, product=product, lies=str(picture) if picture else None)
-        return replace(shown, beside=show_pairs(shown.pairs, kept))
+        return replace(shown, beside=show_pairs(shown.pairs, kept, self.shared.w))
 
     def forget(self, shown: Result | None) -> tuple[Result | None, list[dict[str, str]]]:
         """The result and the chat without the conversation, which is removed from the history."""
@@ -91,6 +94,6 @@ class KeptHandlers:
         try:
             self.history.forget_turns(shown.kept)
         except Exception as error:
-            gr.Warning(html.escape(sentence(error)))
-            return shown, show_chat(shown.turns)
+            self.shared.warn(error)
+            return shown, show_chat(shown.turns, self.shared.w)
         return replace(shown, turns=()), []

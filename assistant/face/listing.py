@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from assistant.face.verdicts import OUTCOMES, SELDOM, style_outcomes
+from assistant.face.verdicts import OUTCOMES, SELDOM, outcome_word, style_outcomes
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 
 PICK = """element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-id]');
@@ -75,22 +76,28 @@ def lay_out_listing(empty: str, elem_id: str) -> gr.HTML:
 
 
 def show_listing(
-    title: str, columns: Sequence[str], entries: Sequence[ListedRow], empty: str, chosen: str = ""
+    title: str,
+    columns: Sequence[str],
+    entries: Sequence[ListedRow],
+    empty: str,
+    chosen: str = "",
+    w: Wording = ENGLISH_WORDS,
 ) -> str:
-    """A table of HTML, every text in it escaped; the sentence `empty` where there is no row."""
+    """A table of HTML, every text in it escaped and its columns worded; `empty` where there is no row."""
     if not entries:
         return f"<p>{html.escape(empty)}</p>"
-    heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
-    rows = "".join(_row(entry, entry.id == chosen) for entry in entries)
+    heads = "".join(f'<th scope="col">{html.escape(w(name))}</th>' for name in columns)
+    rows = "".join(_row(entry, entry.id == chosen, w) for entry in entries)
     top = f"<caption>{html.escape(title)}</caption><thead><tr>{heads}</tr></thead>"
     return f"<table>{top}<tbody>{rows}</tbody></table>"
 
 
-def show_counts(counts: Mapping[str, int], only: Sequence[str] = ()) -> str:
+def show_counts(counts: Mapping[str, int], only: Sequence[str] = (), w: Wording = ENGLISH_WORDS) -> str:
     """How many of each outcome, as badges of HTML: of those in `only`, where there are some, and no other."""
     kinds = (k for k in OUTCOMES if k in (only or OUTCOMES) and (counts.get(k) or k in only or k not in SELDOM))
     return " ".join(
-        f'<span class="count"><i class="{kind}">{kind}</i> {counts.get(kind, 0)}</span>' for kind in kinds
+        f'<span class="count"><i class="{kind}">{outcome_word(w, kind)}</i> {counts.get(kind, 0)}</span>'
+        for kind in kinds
     )
 
 
@@ -100,14 +107,13 @@ def picked(event: gr.EventData) -> str:
     return str(data.get("id", ""))[:64] if isinstance(data, dict) else ""
 
 
-def _row(entry: ListedRow, chosen: bool) -> str:
+def _row(entry: ListedRow, chosen: bool, w: Wording) -> str:
     first, *others = entry.cells
     mark = ' class="chosen" aria-current="true"' if chosen else ""
     button = f'<button type="button" data-id="{html.escape(entry.id)}">{html.escape(first)}</button>'
-    cells = "".join(f"<td>{_cell(text, entry.kind)}</td>" for text in others)
+    cells = "".join(f"<td>{_cell(text, entry.kind, w)}</td>" for text in others)
     return f"<tr{mark}><td>{button}</td>{cells}</tr>"
 
 
-def _cell(text: str, kind: str) -> str:
-    shown = html.escape(text)
-    return f'<i class="{kind}">{shown}</i>' if kind and text == kind else shown
+def _cell(text: str, kind: str, w: Wording) -> str:
+    return f'<i class="{kind}">{outcome_word(w, kind)}</i>' if kind and text == kind else html.escape(text)

@@ -11,7 +11,7 @@ import gradio as gr
 
 from assistant.detection.calibration import Calibration
 from assistant.errors import ProductError
-from assistant.face.words import sentence
+from assistant.language.catalogue import Wording
 
 Update = dict[Any, Any]
 
@@ -37,15 +37,16 @@ class Offer:
         """What the widgets show of something that was found; without limits there is nothing to keep."""
         return {self.told: told, self.limits: limits, self.keep: gr.Button(visible=limits is not None)}
 
-    def fails(self, error: Exception) -> Update:
-        """What the widgets show where nothing was found."""
-        return self.shows(f'<p role="alert">{html.escape(sentence(error))}</p>')
+    def fails(self, why: str) -> Update:
+        """What the widgets show where nothing was found, and why."""
+        return self.shows(f'<p role="alert">{html.escape(why)}</p>')
 
 
-def lay_out_offer(elem_id: str) -> Offer:
+def lay_out_offer(elem_id: str, w: Wording) -> Offer:
     """Lay out the widgets, empty; who keeps the limits listens to `keep`."""
     told = gr.HTML(elem_id=elem_id)
-    return Offer(told, gr.State(None), gr.Button("Keep these limits", variant="primary", size="sm", visible=False))
+    keep = gr.Button(w("Keep these limits"), variant="primary", size="sm", visible=False)
+    return Offer(told, gr.State(None), keep)
 
 
 def offered_to(mark: str, limits: OfferedLimits | None) -> OfferedLimits:

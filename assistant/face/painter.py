@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import gradio as gr
 
 from assistant.face.uploads import refuse_addresses
+from assistant.language.catalogue import Wording
 
 _STYLE = """
 .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin-bottom: 8px; font-size: 14px; }
@@ -156,21 +157,21 @@ show();
 """
 
 
-def lay_out_painter(label: str, brushes: Mapping[str, str], elem_id: str) -> gr.HTML:
+def lay_out_painter(label: str, brushes: Mapping[str, str], elem_id: str, w: Wording) -> gr.HTML:
     """A painter with a brush for each name and CSS colour, the first one in hand."""
     painter = gr.HTML(
         {},
-        html_template=_draw_tools(label, brushes),
+        html_template=_draw_tools(label, brushes, w),
         css_template=_STYLE,
         js_on_load=_PAINT,
         apply_default_css=False,
         elem_id=elem_id,
     )
-    refuse_addresses(painter)
+    refuse_addresses(painter, w)
     return painter
 
 
-def _draw_tools(label: str, brushes: Mapping[str, str]) -> str:
+def _draw_tools(label: str, brushes: Mapping[str, str], w: Wording) -> str:
     buttons = "".join(
         f'<button type="button" data-paint="{color}" aria-pressed="{"false" if i else "true"}">'
         f'<i style="background:{color}"></i>{html.escape(name)}</button>'
@@ -179,9 +180,9 @@ def _draw_tools(label: str, brushes: Mapping[str, str]) -> str:
     what = html.escape(label)
     return (
         f'<div class="tools" role="toolbar" aria-label="{what}">{buttons}'
-        '<button type="button" data-paint="" aria-pressed="false">Erase</button>'
-        '<button type="button" data-clear>Erase all</button>'
-        '<label>Size <input type="range" min="4" max="90" value="30"></label></div>'
+        f'<button type="button" data-paint="" aria-pressed="false">{w("Erase")}</button>'
+        f'<button type="button" data-clear>{w("Erase all")}</button>'
+        f'<label>{w("Brush size")} <input type="range" min="4" max="90" value="30"></label></div>'
         f'<div class="sheet" hidden><img alt="{what}"><canvas tabindex="0" role="application" '
-        f'aria-label="{what}: arrow keys move, space paints"></canvas><div class="tip"></div></div>'
+        f'aria-label="{what}: {w("arrow keys move, space paints")}"></canvas><div class="tip"></div></div>'
     )

@@ -11,6 +11,8 @@ from PIL import Image
 from assistant.errors import ImageError
 from assistant.face.embedded import embed
 from assistant.inspection import Inspection
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
+from assistant.language.retelling import retell
 from assistant.language.wording import number
 from assistant.products.pairs import Pair, Pixels, pairs_of
 from assistant.products.product import Product
@@ -52,23 +54,24 @@ def find_pairs(inspection: Inspection, product: Product | None, picture: str | N
         return []
 
 
-def show_pairs(pairs: Sequence[Pair], inspection: Inspection) -> str:
+def show_pairs(pairs: Sequence[Pair], inspection: Inspection, w: Wording = ENGLISH_WORDS) -> str:
     """The pairs of an inspection as HTML, "" where there are none."""
-    told = {region.id: region.told for region in inspection.regions}
-    return "".join(_draw(pair, told.get(pair.region, "")) for pair in pairs)
+    means = {region.id: region.meaning for region in inspection.regions}
+    return "".join(_draw(pair, means.get(pair.region, ""), w) for pair in pairs)
 
 
-def _draw(pair: Pair, told: str) -> str:
+def _draw(pair: Pair, means: str, w: Wording) -> str:
     name, distance = html.escape(pair.reference.name), number(pair.reference.distance)
     marked = _mark(pair)
     pictures = (
-        (pair.part, marked, f"{pair.region} of this part"),
-        (pair.good, marked, "the same place of a good part"),
-        (pair.colours, "", f"difference, 0 to {pair.scale} of 255"),
+        (pair.part, marked, w("{region} of this part", region=pair.region)),
+        (pair.good, marked, w("the same place of a good part")),
+        (pair.colours, "", w("difference, 0 to {most} of 255", most=pair.scale)),
     )
     figures = "".join(_figure(*one) for one in pictures)
-    lacks = f": {told}" if told else ""
-    title = f"{pair.region}{lacks} <small>beside {name}, at a distance of {distance}</small>"
+    lacks = f": {retell(w, means)}" if means else ""
+    beside = w("beside {name}, at a distance of {distance}", name=name, distance=distance)
+    title = f"{pair.region}{lacks} <small>{beside}</small>"
     return f'<section><h4>{title}</h4><div class="pair">{figures}</div></section>'
 
 

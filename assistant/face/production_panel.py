@@ -9,16 +9,18 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.errors import HistoryError
+from assistant.errors import HistoryError, told
 from assistant.face.chart import draw_judged
 from assistant.face.effect import recent, say_effect
 from assistant.face.offered_limits import Offer, OfferedLimits, lay_out_offer
 from assistant.face.shared import WORK, Resources
 from assistant.face.teach_steps import ProductEditor, SeenProduct, check_count, mark_of
 from assistant.face.uploads import refuse_addresses, uploaded_path
+from assistant.face.verdicts import outcome_word
 from assistant.images.sources import EXTENSIONS
 from assistant.inspection import Inspection
-from assistant.language.wording import count
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
+from assistant.language.retelling import retell
 from assistant.products.product import Product
 from assistant.records.proposal import Proposal, judged_alike, propose, signed_parts
 from assistant.records.what_if import VERDICTS
@@ -38,21 +40,23 @@ class ProductionPanel:
     offer: Offer
 
 
-def lay_out_production() -> ProductionPanel:
+def lay_out_production(w: Wording) -> ProductionPanel:
     """Lay out the widgets, empty."""
     gr.HTML(
-        "Limits from parts as they come, most of them good: at least 20, and at most a fifth of them defective. "
-        "Nothing is kept before you say so."
+        w(
+            "Limits from parts as they come, most of them good: at least 20, and at most a fifth of them "
+            "defective. Nothing is kept before you say so."
+        )
     )
     parts = gr.File(
-        label="Parts that nobody sorted", file_count="multiple", file_types=sorted(EXTENSIONS), height=150
+        label=w("Parts that nobody sorted"), file_count="multiple", file_types=sorted(EXTENSIONS), height=150
     )
-    refuse_addresses(parts)
+    refuse_addresses(parts, w)
     with gr.Row():
-        from_parts = gr.Button("Propose from these parts", variant="primary", size="sm", min_width=160)
-        from_history = gr.Button("Propose from the history", size="sm", min_width=160)
+        from_parts = gr.Button(w("Propose from these parts"), variant="primary", size="sm", min_width=160)
+        from_history = gr.Button(w("Propose from the history"), size="sm", min_width=160)
     chart = gr.HTML(elem_id="production-chart")
-    return ProductionPanel(parts, from_parts, from_history, chart, lay_out_offer("production-told"))
+    return ProductionPanel(parts, from_parts, from_history, chart, lay_out_offer("production-told", w))
 
 
 def wire_production(panel: ProductionPanel, handlers: ProductionHandlers, seen: gr.State) -> None:
@@ -90,11 +94,14 @@ class ProductionHandlers:
         """Propose limits from uploaded parts."""
         try:
             paths = [uploaded_path(one, self.shared.uploads) for one in parts or []]
-            check_count(paths, "part")
+            check_count(paths, told("Choose at least one part."))
             product, rows = self.editor.get(seen.name), []
             for row in self.editor.inspector.inspect(iter(paths), product):
                 rows.append(row)
-                progress(len(rows) / len(paths), desc=f"Looked at {len(rows)} of {len(paths)}")
+                progress(
+                    len(rows) / len(paths),
+                    desc=self.shared.w("Looked at {n} of {total}", n=len(rows), total=len(paths)),
+                )
             return self._show(product, rows)
         except Exception as error:
             return self._fail(error)
@@ -116,29 +123,32 @@ class ProductionHandlers:
         left_out = {(one.path, one.score) for one in bad}
         judged = [one.score for one in rows if one.verdict in VERDICTS and (one.path, one.score) not in left_out]
         unread = sum(one.status == "error" for one in rows)
-        told = show_proposal(found, say_effect(self.shared, product, product_with(found)), unread)
+        effect = say_effect(self.shared, product, product_with(found))
+        shown = show_proposal(found, effect, unread, self.shared.w)
         offered = OfferedLimits(mark_of(product), limits, found.name)
-        return {self.panel.chart: draw_judged(judged, limits), **self.panel.offer.shows(told, offered)}
+        return {
+            self.panel.chart: draw_judged(judged, limits, self.shared.w),
+            **self.panel.offer.shows(shown, offered),
+        }
 
     def _fail(self, error: Exception) -> Update:
-        return {self.panel.chart: "", **self.panel.offer.fails(error)}
+        return {self.panel.chart: "", **self.panel.offer.fails(self.shared.say(error))}
 
 
-def show_proposal(found: Proposal, effect: str, unread: int = 0) -> str:
+def show_proposal(found: Proposal, effect: str, unread: int = 0, w: Wording = ENGLISH_WORDS) -> str:
     """A proposal in sentences, as HTML; `effect` says what it would do to recent inspections."""
-    would_be = ", ".join(f"{n} {verdict}" for verdict, n in found.would_be.items())
-    left_out = (
-        f" {found.left_out} signed off as defective {'is' if found.left_out == 1 else 'are'} left out."
-        if found.left_out
-        else ""
+    would_be = w.commas(f"{n} {outcome_word(w, verdict)}" for verdict, n in found.would_be.items())
+    counted = w.count("Of {n} part: {verdicts}.", "Of {n} parts: {verdicts}.", found.parts, verdicts=would_be)
+    left_out = w.count(
+        "{n} signed off as defective is left out.", "{n} signed off as defective are left out.", found.left_out
     )
-    told = (
-        f"The limits would be {found.calibration.evidence.origin}.",
-        f"Of {count(found.parts, 'part')}: {would_be}.{left_out}",
+    lines = (
+        w("The limits would be {origin}.", origin=retell(w, found.calibration.evidence.origin)),
+        w.put_together([counted, *([left_out] if found.left_out else [])]),
         effect,
-        f"Not read, and not counted: {unread}." if unread else "",
+        w("Not read, and not counted: {n}.", n=unread) if unread else "",
     )
-    return "".join(f"<p>{html.escape(line)}</p>" for line in told if line)
+    return "".join(f"<p>{html.escape(line)}</p>" for line in lines if line)
 
 
 def product_with(found: Proposal) -> Product:

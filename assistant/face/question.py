@@ -31,7 +31,7 @@ class Question(Confirmation):
     ask: gr.Button
 
 
-def lay_out_confirmation(line: str, yes: str, no: str = "Keep it", elem_id: str | None = None) -> Confirmation:
+def lay_out_confirmation(line: str, yes: str, no: str, elem_id: str | None = None) -> Confirmation:
     """Lay out a question, `line` being HTML, and wire what hides it; who does the thing listens to `yes`."""
     with gr.Column(visible=False, elem_classes="question", elem_id=elem_id) as form:
         said = gr.HTML(line)
@@ -43,7 +43,7 @@ def lay_out_confirmation(line: str, yes: str, no: str = "Keep it", elem_id: str 
     return Confirmation(form, said, confirm, keep)
 
 
-def lay_out_question(ask: gr.Button, line: str, yes: str, no: str = "Keep it") -> Question:
+def lay_out_question(ask: gr.Button, line: str, yes: str, no: str) -> Question:
     """As `lay_out_confirmation`, for a button that asks."""
     asked = lay_out_confirmation(line, yes, no)
     ask.click(lambda: gr.Column(visible=True), None, asked.form, **QUIET)

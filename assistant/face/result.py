@@ -6,7 +6,6 @@ business of the place around it.
 
 from __future__ import annotations
 
-import html
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,12 +22,12 @@ from assistant.face.shared import QUIET, WORK, Resources
 from assistant.face.words import (
     COLUMNS,
     QUESTIONS,
-    sentence,
     show_chat,
     show_regions,
     show_verdict,
 )
 from assistant.images.sources import shown_name
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 from assistant.language.conversation import LONGEST_QUESTION
 from assistant.overlay import shown_size
 from assistant.products.pairs import SHOWN, draw_pair
@@ -87,22 +86,22 @@ def lay_out_result(shared: Resources, welcome: str, *, public: bool = False) -> 
     below = gr.Column()
     with gr.Row(visible=False) as body:
         with gr.Column(scale=5, min_width=300):
-            picture = _lay_out_picture()
+            picture = _lay_out_picture(shared.w)
         with gr.Column(scale=4, min_width=300):
-            talk = _lay_out_chat(shared.inspector.explainer is not None)
+            talk = _lay_out_chat(shared.inspector.explainer is not None, shared.w)
     view = ResultView(gr.State(None), verdict, actions, below, body, *picture, *talk)
     _wire(view, ResultHandlers(shared), public)
     return view
 
 
-def filled(shown: Result, options: DrawingOptions | None = None) -> list[Any]:
+def filled(shown: Result, options: DrawingOptions | None = None, w: Wording = ENGLISH_WORDS) -> list[Any]:
     """What every widget of `ResultView.all` shows of a result."""
     inspection, options = shown.inspection, options or DrawingOptions()
-    rows = show_regions(inspection)
-    buttons = [gr.Button(text, interactive=True) for text in QUESTIONS[inspection.verdict or "review"]]
-    overlay, compare, legend = drawn(shown, options)
+    rows = show_regions(inspection, w)
+    buttons = [gr.Button(w(text), interactive=True) for text in QUESTIONS[inspection.verdict or "review"]]
+    overlay, compare, legend = drawn(shown, options, w)
     table = gr.Dataframe(rows, visible=bool(rows))
-    seen = [show_verdict(inspection), overlay, table, show_chat(shown.turns), compare, legend]
+    seen = [show_verdict(inspection, w), overlay, table, show_chat(shown.turns, w), compare, legend]
     # A preview has its overlay on it already: there is nothing to choose about how it is drawn.
     around = [gr.Row(visible=True), gr.Row(visible=True), gr.Column(visible=shown.picture is not None)]
     return [shown, *seen, *around, *buttons, gr.HTML(shown.beside, visible=bool(shown.beside))]
@@ -150,10 +149,10 @@ class ResultHandlers:
         last = shown
         try:
             for last in stream_chat(self.shared, question, shown):
-                yield last, show_chat(last.turns), ""
+                yield last, show_chat(last.turns, self.shared.w), ""
         except Exception as error:
-            gr.Warning(html.escape(sentence(error)))
-            yield last, show_chat(last.turns if last else ()), question
+            self.shared.warn(error)
+            yield last, show_chat(last.turns if last else (), self.shared.w), question
 
     def ask_about_row(self, shown: Result | None, at: gr.SelectData) -> Iterator[tuple[Any, ...]]:
         """As `ask`, about the region in the row of the table that was clicked."""
@@ -174,9 +173,9 @@ class ResultHandlers:
             return [gr.skip()] * 3
         try:
             options = DrawingOptions(view, opacity, scale)
-            overlay, compare, legend = drawn(shown, options)
+            overlay, compare, legend = drawn(shown, options, self.shared.w)
         except Exception as error:
-            gr.Warning(html.escape(sentence(error)))
+            self.shared.warn(error)
             return [gr.skip()] * 3
         return [gr.Image(overlay, visible=view != "Compare"), compare, legend]
 
@@ -187,19 +186,19 @@ class ResultHandlers:
         try:
             return str(write_shown(shown, DrawingOptions("Overlay", opacity, scale), kind, self.shared.uploads))
         except Exception as error:
-            gr.Warning(html.escape(sentence(error)))
+            self.shared.warn(error)
             return None
 
     def _ask_about(self, region: str | None, shown: Result | None) -> Iterator[tuple[Any, ...]]:
         if region is None or shown is None:
             yield shown, gr.skip(), gr.skip()
             return
-        yield from self.ask(f"What is {region}?", shown)
+        yield from self.ask(self.shared.w("What is {region}?", region=region), shown)
 
 
-def _lay_out_picture() -> tuple[Any, ...]:
+def _lay_out_picture(w: Wording) -> tuple[Any, ...]:
     overlay = gr.Image(
-        label="Picture",
+        label=w("Picture"),
         show_label=False,
         format="png",
         interactive=False,
@@ -207,7 +206,7 @@ def _lay_out_picture() -> tuple[Any, ...]:
         elem_classes="overlay",
     )
     compare = gr.ImageSlider(
-        label="Original and overlay",
+        label=w("Original and overlay"),
         show_label=False,
         format="png",
         interactive=False,
@@ -218,15 +217,17 @@ def _lay_out_picture() -> tuple[Any, ...]:
     )
     legend = gr.HTML(elem_classes="legend")
     with gr.Column() as controls:
-        view = gr.Radio(VIEWS, value=VIEWS[0], label="View", show_label=False, container=False)
+        view = gr.Radio(
+            [(w(one), one) for one in VIEWS], value=VIEWS[0], label=w("View"), show_label=False, container=False
+        )
         with gr.Row():
-            opacity = gr.Slider(0, 1, 0.5, step=0.05, label="Opacity", min_width=140, buttons=[])
-            scale = gr.Radio(SCALES, value=SCALES[0], label="Colours", min_width=140)
+            opacity = gr.Slider(0, 1, 0.5, step=0.05, label=w("Opacity"), min_width=140, buttons=[])
+            scale = gr.Radio([(w(one), one) for one in SCALES], value=SCALES[0], label=w("Colours"), min_width=140)
     regions = gr.Dataframe(
-        headers=COLUMNS,
+        headers=[w(name) for name in COLUMNS],
         interactive=False,
         visible=False,
-        label="Regions (pick one to ask about it)",
+        label=w("Regions (pick one to ask about it)"),
         show_label=True,
         buttons=[],
         wrap=True,
@@ -236,9 +237,9 @@ def _lay_out_picture() -> tuple[Any, ...]:
     return overlay, compare, legend, controls, view, opacity, scale, regions, lay_out_pairs()
 
 
-def _lay_out_chat(streams: bool) -> tuple[Any, ...]:
+def _lay_out_chat(streams: bool, w: Wording) -> tuple[Any, ...]:
     chat = gr.Chatbot(
-        label="Conversation",
+        label=w("Conversation"),
         show_label=False,
         height=430,
         render_markdown=False,
@@ -247,31 +248,31 @@ def _lay_out_chat(streams: bool) -> tuple[Any, ...]:
         feedback_options=None,
         latex_delimiters=[],
         buttons=[],
-        placeholder="Nothing was asked about this picture yet.",
+        placeholder=w("Nothing was asked about this picture yet."),
         elem_classes="chat",
     )
     with gr.Row(elem_classes="questions"):
-        suggestions = tuple(gr.Button(text, size="sm", interactive=False) for text in QUESTIONS["defect"])
-        stop = gr.Button("Stop answering", size="sm", variant="stop", visible=streams)
+        suggestions = tuple(gr.Button(w(text), size="sm", interactive=False) for text in QUESTIONS["defect"])
+        stop = gr.Button(w("Stop answering"), size="sm", variant="stop", visible=streams)
     question = gr.Textbox(
-        placeholder="Ask about the result, for example: Where is it?",
-        label="Question",
+        placeholder=w("Ask about the result, for example: Where is it?"),
+        label=w("Question"),
         show_label=False,
         max_length=LONGEST_QUESTION,
         submit_btn=True,
     )
     with gr.Row(elem_classes="questions"):
-        reports = tuple(gr.Button(f"Report as {kind}", size="sm") for kind in REPORTS)
-    return chat, question, suggestions, stop, reports, _lay_out_download()
+        reports = tuple(gr.Button(w("Report as {kind}", kind=kind), size="sm") for kind in REPORTS)
+    return chat, question, suggestions, stop, reports, _lay_out_download(w)
 
 
-def _lay_out_download() -> gr.DownloadButton:
-    return gr.DownloadButton(elem_id=f"report-{secrets.token_hex(4)}", elem_classes="fetch")
+def _lay_out_download(w: Wording) -> gr.DownloadButton:
+    return gr.DownloadButton(w("Download"), elem_id=f"report-{secrets.token_hex(4)}", elem_classes="fetch")
 
 
 def _wire(view: ResultView, handlers: ResultHandlers, public: bool) -> None:
     said = [view.shown, view.chat, view.question]
-    door: dict[str, Any] = {"api_name": "ask"} if public else {"api_visibility": "private"}
+    door: dict[str, Any] = handlers.shared.door("ask") if public else {"api_visibility": "private"}
     asked: list[Any] = [
         view.question.submit(
             handlers.ask, [view.question, view.shown], said, show_progress="hidden", **door, **WORK

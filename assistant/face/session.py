@@ -14,11 +14,14 @@ from assistant.face.effect import ask_doubt, say_effect
 from assistant.face.pairs import find_pairs, show_pairs
 from assistant.face.shared import ACTOR, Resources
 from assistant.face.teach_steps import mark_of
-from assistant.face.teach_view import undo_label
-from assistant.face.words import OPENING, sentence
+from assistant.face.teach_view import name_change
+from assistant.face.words import OPENING
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 from assistant.language.conversation import LONGEST_QUESTION, MOST_TURNS
+from assistant.language.retelling import retell
+from assistant.language.terms import verdict_word
 from assistant.language.wording import number
 from assistant.overlay import draw_overlay
 from assistant.products.masks import Mask
@@ -66,15 +69,23 @@ class Result:
 
 @dataclass(frozen=True)
 class KnownState:
-    """A product as a session last saw it: the mark of its content, and what its undo would take back."""
+    """A product as a session last saw it: the mark of its content, and what its undo would take back.
+
+    `undo` says that on a button, and `undone` once it is done; "" for nothing.
+    """
 
     mark: str = ""
     undo: str = ""
+    undone: str = ""
 
     @classmethod
-    def of(cls, product: Product | None) -> KnownState:
+    def of(cls, product: Product | None, w: Wording = ENGLISH_WORDS) -> KnownState:
         """That of a product; of none, an empty one."""
-        return cls(mark_of(product), undo_label(product)) if product else cls()
+        if product is None:
+            return cls()
+        if not (change := name_change(product, w)):
+            return cls(mark_of(product))
+        return cls(mark_of(product), w("Undo {change}", change=change), w("Took back {change}", change=change))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +149,10 @@ def inspect_pictures(
         raise LooktwiceError("Upload a picture to inspect first.")
     if references and product:
         raise LooktwiceError("Use either uploaded references or a saved product, not both.")
-    for most, given, what in ((MOST_REFERENCES, references, "learned"), (MOST_INSPECTED, pictures, "inspected")):
-        if len(given) > most:
-            raise LooktwiceError(f"At most {most} pictures can be {what} here at once.")
+    if len(references) > MOST_REFERENCES:
+        raise LooktwiceError(f"At most {MOST_REFERENCES} pictures can be learned here at once.")
+    if len(pictures) > MOST_INSPECTED:
+        raise LooktwiceError(f"At most {MOST_INSPECTED} pictures can be inspected here at once.")
     pictures = tuple(dict.fromkeys(pictures))  # the same file twice is one upload, and one picture
     chosen = tuple(references)
     if chosen and chosen != session.learned_from:
@@ -149,7 +161,7 @@ def inspect_pictures(
     against: Product | str | None = session.learned if chosen else product or None
     session = replace(session, pictures=pictures, against=against, said="", doubt="")
     session = replace(session, shipped=shipped, group=check_group(group))
-    session = replace(session, known=KnownState.of(_product_of(shared, session)))
+    session = replace(session, known=KnownState.of(_product_of(shared, session), shared.w))
     results, notes = _look_at(shared, pictures, session, tell)
     if not results:
         raise LooktwiceError(notes[0])
@@ -163,15 +175,15 @@ def show_result(shared: Resources, session: Session, place: int) -> Session:
     """
     session = replace(session, place=place, said="", doubt="")
     if session.is_outdated(session.shown):
-        return _look_again(shared, session, "The product has changed since")
+        return _look_again(shared, session, shared.w("The product has changed since"))
     return _open(shared, session)
 
 
 def _open(shared: Resources, session: Session) -> Session:
     if session.shown.turns:
         return session
-    shown = replace(session.shown, beside=show_pairs(session.shown.pairs, session.shown.inspection))
-    return session.showing(list(_answer(shared, OPENING, shown))[-1])
+    shown = replace(session.shown, beside=show_pairs(session.shown.pairs, session.shown.inspection, shared.w))
+    return session.showing(list(_answer(shared, OPENING, shown, shared.w.language))[-1])
 
 
 def stream_chat(shared: Resources, question: str, shown: Result | None) -> Iterator[Result]:
@@ -214,10 +226,12 @@ def correct_result(
         changed = _change_product(shared, session, correct)
     except DoubtfulTeaching as doubt:
         return replace(session, said="", doubt=ask_doubt(shared, doubt))
-    taken = "a good part" if correction == "false alarm" else "a defect"
     effect = say_effect(shared, before[-1], _product_of(shared, changed) or before[-1])
-    looked = _look_again(shared, changed, f"Taken as {taken} of {_name_of(changed)}")
-    return replace(looked, said=f"{looked.said} {effect}")
+    w, name = shared.w, _name_of(changed, shared.w)
+    good = correction == "false alarm"
+    taken = w("Taken as a good part of {name}", name=name) if good else w("Taken as a defect of {name}", name=name)
+    looked = _look_again(shared, changed, taken)
+    return replace(looked, said=w.put_together([looked.said, effect]))
 
 
 def undo_change(shared: Resources, session: Session) -> Session:
@@ -226,19 +240,18 @@ def undo_change(shared: Resources, session: Session) -> Session:
     A change that the session has not seen stays, and is what another undo would take back. LooktwiceError where
     there is none.
     """
-    if session.known != (now := KnownState.of(_product_of(shared, session))):
-        said = "The product was changed elsewhere: the button says what it would take back now."
+    if session.known != (now := KnownState.of(_product_of(shared, session), shared.w)):
+        said = shared.w("The product was changed elsewhere: the button says what it would take back now.")
         return replace(session, known=now, said=said, doubt="")
     if not session.known.undo:
         raise LooktwiceError("There is no change to take back.")
-    event = f"{session.known.undo.replace('Undo the', 'Took back the', 1)}"
 
     def undo(product: Product) -> Product:
         if mark_of(product) != session.known.mark:
             raise LooktwiceError("The product was changed elsewhere just now; nothing was taken back.")
         return product.undo()
 
-    return _look_again(shared, _change_product(shared, session, undo), event)
+    return _look_again(shared, _change_product(shared, session, undo), session.known.undone)
 
 
 def _look_at(
@@ -247,20 +260,22 @@ def _look_at(
     """The results, worst first, and sentences about what could not be read or kept."""
     results: list[Result] = []
     notes: list[str] = []
+    w = shared.w
     product = _product_of(shared, session)
     rows = shared.inspector.inspect(iter(pictures), session.against, zero_shot_limits=session.shipped)
     for done, row in enumerate(rows):
         if tell:
-            tell(f"Looked at {done + 1} of {len(pictures)}", (done + 1) / len(pictures))
+            tell(w("Looked at {n} of {total}", n=done + 1, total=len(pictures)), (done + 1) / len(pictures))
         inspection = shared.drift.see(replace(row, path=shown_name(row.path), group=session.group))
         overlay = None if inspection.error else draw_overlay(row.picture().pixels, inspection, bar=False)
         kept = None
         try:
             kept = shared.history.add(inspection, preview=overlay) if shared.history else None
         except HistoryError as error:
-            notes.append(sentence(error))
+            notes.append(shared.say(error))
         if overlay is None:
-            notes.insert(0, f"{(inspection.error or 'A picture cannot be read').rstrip('.')}.")
+            why = (inspection.error or "").rstrip(".")
+            notes.insert(0, retell(w, f"{why}.") if why else w("A picture cannot be read."))
         else:
             one = Result(inspection, pictures[done], shrink(overlay), kept=kept, mark=session.known.mark)
             results.append(replace(one, product=product))
@@ -273,9 +288,18 @@ def _look_again(shared: Resources, session: Session, event: str) -> Session:
     if not results:
         raise LooktwiceError(notes[0])
     now = results[0].inspection
-    moved = f"the score went from {number(before.score)} to {number(now.score)}"
-    settled = "still" if now.verdict == before.verdict else "now"
-    said = " ".join((f"{event}: {moved}, and the verdict is {settled} {now.verdict}.", *notes))
+    w = shared.w
+    moved = {
+        "event": event,
+        "before": number(before.score),
+        "now": number(now.score),
+        "verdict": verdict_word(w, now.verdict),
+    }
+    if now.verdict == before.verdict:
+        said = w("{event}: the score went from {before} to {now}, and the verdict is still {verdict}.", **moved)
+    else:
+        said = w("{event}: the score went from {before} to {now}, and the verdict is now {verdict}.", **moved)
+    said = w.put_together([said, *notes])
     return _open(shared, replace(session.showing(results[0]), said=said, doubt=""))
 
 
@@ -289,13 +313,13 @@ def _change_product(shared: Resources, session: Session, how: Callable[[Product]
     if session.against is None:
         raise LooktwiceError("Choose a product or give references first: a correction teaches one.")
     if isinstance(session.against, str):
-        return replace(session, known=KnownState.of(shared.products.change(session.against, how, ACTOR)))
+        return replace(session, known=KnownState.of(shared.products.change(session.against, how, ACTOR), shared.w))
     product = how(session.against)
-    return replace(session, learned=product, against=product, known=KnownState.of(product))
+    return replace(session, learned=product, against=product, known=KnownState.of(product, shared.w))
 
 
-def _name_of(session: Session) -> str:
-    return session.against if isinstance(session.against, str) else "the references given here"
+def _name_of(session: Session, w: Wording) -> str:
+    return session.against if isinstance(session.against, str) else w("the references given here")
 
 
 def _file_of(shown: Result) -> str:
@@ -304,13 +328,14 @@ def _file_of(shown: Result) -> str:
     return shown.picture
 
 
-def _answer(shared: Resources, question: str, shown: Result) -> Iterator[Result]:
+def _answer(shared: Resources, question: str, shown: Result, language: str | None = None) -> Iterator[Result]:
+    """The result with a question answered, in the language of the question where none is given."""
     inspector, inspection = shared.inspector, shared.drift.warned(shown.inspection)
     before = [(turn.question, turn.answer.whole) for turn in shown.turns]
     if inspector.explainer is None:
-        snapshots = iter([inspector.ask(inspection, question, before)])
+        snapshots = iter([inspector.ask(inspection, question, before, language=language)])
     else:
-        snapshots = inspector.stream(inspection, question, before, shown.picture, product=shown.product)
+        snapshots = inspector.stream(inspection, question, before, shown.picture, language, product=shown.product)
     answer: Answer | None = None
     for answer in snapshots:
         turns = (*shown.turns, Turn(question, answer, datetime.now(UTC)))

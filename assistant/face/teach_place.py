@@ -38,6 +38,8 @@ from assistant.face.teach_view import (
 from assistant.face.uploads import uploaded_path
 from assistant.face.what_if_panel import WhatIfHandlers, wire_what_if
 from assistant.images.load import load_image
+from assistant.language.catalogue import message
+from assistant.language.retelling import retell
 from assistant.products.learning import Tell
 from assistant.products.product import Product
 from assistant.products.teaching import DoubtfulTeaching
@@ -66,15 +68,15 @@ class TeachHandlers:
         """Show a product, or the empty place; one that is seen already stays, with what was tried on it."""
         if name and name == seen.name:
             return self.refresh(seen)
-        return self._show(name or "", "" if name else WELCOME)
+        return self._show(name or "", "" if name else self.shared.w(WELCOME))
 
     def refresh(self, seen: SeenProduct) -> Update:
         """Show what became of products elsewhere; a drawing stays where nothing did."""
         if seen.name not in self.shared.products.names():
-            return self._show("", WELCOME)
+            return self._show("", self.shared.w(WELCOME))
         try:
             if seen.mark == mark_of(self.editor.get(seen.name)):
-                return {self.view.choice.product: self.shared.choose_product(seen.name, NEW)}
+                return {self.view.choice.product: self.shared.choose_product(seen.name, self.shared.w(NEW))}
         except Exception as error:
             return self._fail(seen, error)
         return self._show(seen.name, "")
@@ -89,8 +91,8 @@ class TeachHandlers:
     ) -> Update:
         """Make a product of the pictures, or add them to the one that is shown."""
 
-        def tell(message: str, fraction: float) -> None:
-            progress(fraction, desc=message)
+        def tell(said: str, fraction: float) -> None:
+            progress(fraction, desc=retell(self.shared.w, said))
 
         try:
             paths = [uploaded_path(one, self.shared.uploads) for one in pictures or []]
@@ -98,7 +100,7 @@ class TeachHandlers:
             return self._fail(seen, error)
         if seen.name:
             return self._add(replace(seen, doubted=tuple(paths)), tell)
-        return self._do(seen, lambda: self.editor.learn(name, paths, lying, tell), "Learned and kept.")
+        return self._do(seen, lambda: self.editor.learn(name, paths, lying, tell), message("Learned and kept."))
 
     def confirm(
         self,
@@ -107,8 +109,8 @@ class TeachHandlers:
     ) -> Update:
         """Add the pictures that were asked about, although they are hardly good parts."""
 
-        def tell(message: str, fraction: float) -> None:
-            progress(fraction, desc=message)
+        def tell(said: str, fraction: float) -> None:
+            progress(fraction, desc=retell(self.shared.w, said))
 
         return self._add(seen, tell, confirm=True)
 
@@ -119,13 +121,13 @@ class TeachHandlers:
             product = self.editor.get(seen.name)
             references = shown_references(product)
             chosen = next((one for one in references if str(one.id) == picked(event)), references[0])
-            gallery = show_gallery(product, self.shared.uploads, chosen.id)
+            gallery = show_gallery(product, self.shared.uploads, chosen.id, self.shared.w)
         except Exception as error:
             return self._fail(seen, error)
         return {
             self.view.seen: replace(seen, selected=chosen.id),
             widgets.gallery: gallery,
-            widgets.remove.ask: gr.Button(remove_label(chosen), interactive=len(references) > 1),
+            widgets.remove.ask: gr.Button(remove_label(chosen, self.shared.w), interactive=len(references) > 1),
             widgets.remove.form: gr.Column(visible=False),
         }
 
@@ -142,7 +144,7 @@ class TeachHandlers:
         widgets = self.view.knowledge
         try:
             product = self.editor.get(seen.name)
-            chart, effect = show_limits(product, float(target))
+            chart, effect = show_limits(product, float(target), self.shared.w)
             effect += show_what_if(self.shared, product, product.calibration.at(float(target)))
         except Exception as error:
             return self._fail(seen, error)
@@ -151,7 +153,9 @@ class TeachHandlers:
 
     def retarget(self, seen: SeenProduct, target: float) -> Update:
         """Keep the target."""
-        return self._change(seen, lambda p: self.editor.teacher.retarget(p, float(target)), "Target kept.")
+        return self._change(
+            seen, lambda p: self.editor.teacher.retarget(p, float(target)), message("Target kept.")
+        )
 
     def keep_target(self, seen: SeenProduct, percent: float) -> Update:
         """Keep the target of the what-if panel, in per cent."""
@@ -164,7 +168,7 @@ class TeachHandlers:
             offered = offered_to(seen.mark, limits)
             return self.editor.teacher.keep_limits(product, offered.calibration, offered.by)
 
-        return self._change(seen, keep, "Limits kept.")
+        return self._change(seen, keep, message("Limits kept."))
 
     def draw_on(self, seen: SeenProduct, reference: int | None) -> Update:
         """The masks on another reference."""
@@ -176,11 +180,13 @@ class TeachHandlers:
         def work() -> Product:
             return self.editor.change(seen, lambda p: self.editor.teacher.remask(p, *read_masks(p, base, drawing)))
 
-        return self._do(seen, work, "Masks kept; the limits follow them.")
+        return self._do(seen, work, message("Masks kept; the limits follow them."))
 
     def unmask(self, seen: SeenProduct) -> Update:
         """Take all masks away."""
-        return self._change(seen, lambda p: self.editor.teacher.remask(p), "All of the picture counts again.")
+        return self._change(
+            seen, lambda p: self.editor.teacher.remask(p), message("All of the picture counts again.")
+        )
 
     def show_defect(self, seen: SeenProduct, picture: Upload | None) -> Update:
         """Offer to mark the defect on an uploaded picture."""
@@ -204,33 +210,34 @@ class TeachHandlers:
             teach = self.editor.teacher.teach
             return self.editor.change(seen, lambda p: teach(p, path, as_="defect", label=named, mask=mask))
 
-        return self._do(seen, work, "The defect is known now.")
+        return self._do(seen, work, message("The defect is known now."))
 
     def undo(self, seen: SeenProduct) -> Update:
         """Take the last change back."""
-        return self._change(seen, lambda p: p.undo(), "Undone.")
+        return self._change(seen, lambda p: p.undo(), message("Undone."))
 
     def recalibrate(self, seen: SeenProduct) -> Update:
         """Work the limits out again."""
-        return self._change(seen, self.editor.teacher.recalibrate, "Limits worked out again.")
+        return self._change(seen, self.editor.teacher.recalibrate, message("Limits worked out again."))
 
     def delete(self, seen: SeenProduct) -> Update:
         """Delete the product."""
+        w = self.shared.w
         try:
             self.editor.delete(seen)
         except OutdatedView as error:
-            return self._show(seen.name, show_trouble(error))
+            return self._show(seen.name, show_trouble(error, self.shared.w))
         except Exception as error:
             return self._fail(seen, error)
-        return self._show("", show_said(f"The product {seen.name} is deleted."))
+        return self._show("", show_said(w("The product {name} is deleted.", name=seen.name), w))
 
     def _add(self, seen: SeenProduct, tell: Tell, confirm: bool = False) -> Update:
-        return self._do(seen, lambda: self.editor.teach_good(seen, seen.doubted, tell, confirm), "Added.")
+        return self._do(seen, lambda: self.editor.teach_good(seen, seen.doubted, tell, confirm), message("Added."))
 
     def _remove(self, seen: SeenProduct, number: int | None) -> Update:
         if number is None:
-            return {self.view.said: "Select what to remove first."}
-        return self._change(seen, lambda p: self.editor.teacher.remove(p, int(number)), "Removed.")
+            return {self.view.said: self.shared.w("Select what to remove first.")}
+        return self._change(seen, lambda p: self.editor.teacher.remove(p, int(number)), message("Removed."))
 
     def _change(self, seen: SeenProduct, how: Callable[[Product], Product], done: str) -> Update:
         return self._do(seen, lambda: self.editor.change(seen, how), done)
@@ -241,7 +248,7 @@ class TeachHandlers:
             before = self.editor.get(seen.name) if seen.name else None
             product = work()
         except OutdatedView as error:
-            return self._show(seen.name, show_trouble(error))
+            return self._show(seen.name, show_trouble(error, self.shared.w))
         except DoubtfulTeaching as doubt:
             return {
                 self.view.seen: seen,
@@ -250,14 +257,16 @@ class TeachHandlers:
             }
         except Exception as error:
             return self._fail(seen, error)
+        w = self.shared.w
+        done = w(done)
         if mark_of(product) == seen.mark:
-            done = "Nothing changed: it is known already."
+            done = w("Nothing changed: it is known already.")
         elif before:
-            done = f"{done} {say_effect(self.shared, before, product)}"
-        return self._show(product.name, show_said(done))
+            done = w.put_together([done, say_effect(self.shared, before, product)])
+        return self._show(product.name, show_said(done, w))
 
     def _fail(self, seen: SeenProduct, error: Exception) -> Update:
-        return {self.view.said: show_trouble(error)}
+        return {self.view.said: show_trouble(error, self.shared.w)}
 
     def _show(self, name: str, said: str) -> Update:
         if not name:
@@ -267,7 +276,7 @@ class TeachHandlers:
             stale = self.editor.teacher.is_stale(product)
             return shown_product(self.view, product, self.shared, said, stale=stale)
         except Exception as error:
-            return shown_empty(self.view, self.shared, show_trouble(error), name)
+            return shown_empty(self.view, self.shared, show_trouble(error, self.shared.w), name)
 
 
 def _wire(page: gr.Blocks, tab: gr.Tab, handlers: TeachHandlers, view: TeachView) -> None:

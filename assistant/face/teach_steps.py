@@ -9,9 +9,10 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from assistant.errors import ProductError
+from assistant.errors import ProductError, told
 from assistant.face.shared import ACTOR
 from assistant.inspector import Inspector
+from assistant.language.catalogue import message
 from assistant.products.config import LearnConfig
 from assistant.products.learning import Tell
 from assistant.products.live_store import LiveProducts
@@ -20,13 +21,13 @@ from assistant.products.teaching import Teacher
 
 MOST_TAUGHT = 200
 
-FIND_OUT = "find out"
+FIND_OUT = message("find out")
 LYING = {
     FIND_OUT: LearnConfig(),
-    "always alike": LearnConfig(aligned=True, registered=False),
-    "at any angle": LearnConfig(views="turns"),
-    "at any angle, on plain ground": LearnConfig(registered=True),
-    "also mirrored": LearnConfig(views="flips"),
+    message("always alike"): LearnConfig(aligned=True, registered=False),
+    message("at any angle"): LearnConfig(views="turns"),
+    message("at any angle, on plain ground"): LearnConfig(registered=True),
+    message("also mirrored"): LearnConfig(views="flips"),
 }
 """How parts may lie in the picture, and how a product is learned then."""
 
@@ -94,13 +95,13 @@ class ProductEditor:
         """
         check_count(pictures)
 
-        def told() -> Iterator[str]:
+        def given() -> Iterator[str]:
             for i, picture in enumerate(pictures):
-                tell(f"Learning picture {i + 1} of {len(pictures)}", i / (len(pictures) + 1))
+                tell(told(f"Learning picture {i + 1} of {len(pictures)}"), i / (len(pictures) + 1))
                 yield picture
-            tell("Working out the limits", len(pictures) / (len(pictures) + 1))
+            tell(told("Working out the limits"), len(pictures) / (len(pictures) + 1))
 
-        return self.change(seen, lambda product: self.teacher.teach(product, told(), confirm=confirm))
+        return self.change(seen, lambda product: self.teacher.teach(product, given(), confirm=confirm))
 
     def change(self, seen: SeenProduct, how: Callable[[Product], Product]) -> Product:
         """The product after a change, kept; OutdatedView where it is not what the page shows."""
@@ -127,13 +128,15 @@ def _named(seen: SeenProduct) -> str:
 def _check_mark(product: Product, seen: SeenProduct) -> None:
     if mark_of(product) != seen.mark:
         raise OutdatedView(
-            f"The product {product.name!r} was changed elsewhere; it is shown as it is now, so try again."
+            told(f"The product {product.name!r} was changed elsewhere; it is shown as it is now, so try again.")
         )
 
 
-def check_count(pictures: Sequence[str], what: str = "picture of a good part") -> None:
-    """ProductError for no picture, and for more than can be looked at here; `what` says what is missing."""
+def check_count(
+    pictures: Sequence[str], missing: str = told("Choose at least one picture of a good part.")
+) -> None:
+    """ProductError for no picture, and for more than can be looked at here; `missing` says the first."""
     if not pictures:
-        raise ProductError(f"Choose at least one {what}.")
+        raise ProductError(missing)
     if len(pictures) > MOST_TAUGHT:
         raise ProductError(f"At most {MOST_TAUGHT} pictures can be looked at here at once.")

@@ -21,7 +21,9 @@ from assistant.face.embedded import embed_file
 from assistant.face.masks import IGNORE, LOOK, Mask, read_drawing, show_drawing
 from assistant.face.words import sentence
 from assistant.files import write_atomically
-from assistant.language.wording import count, number, percent, plain
+from assistant.language.catalogue import ENGLISH_WORDS, Wording, message
+from assistant.language.retelling import retell
+from assistant.language.wording import number, percent, plain, quote
 from assistant.products.changes import last_changes
 from assistant.products.kept_pictures import expand
 from assistant.products.product import Product, Reference
@@ -30,68 +32,73 @@ TARGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 MOST_THUMBNAILS = 120
 THUMBNAIL = 320  # pixels
 
-WELCOME = """<p>Nothing is chosen yet.</p><ol>
+WELCOME = message("""<p>Nothing is chosen yet.</p><ol>
 <li>Give a new product its name.</li>
 <li>Drop pictures of good parts, from several days: one is enough to begin, 45 let 5 % be promised.</li>
 <li>Press <b>Learn</b>. It takes seconds, and you see which pictures stand out.</li>
-</ol><p>Or choose a product to see what it knows, and to change it.</p>"""
+</ol><p>Or choose a product to see what it knows, and to change it.</p>""")
 
 _TOLD = {
-    "good": "the good part {name}",
-    "removed": "the removal of {name}",
-    "defect": "the known defect {label}",
-    "replaced": "the learning anew",
-    "masks": "the masks",
-    "recalibrated": "the new limits",
-    "target": "the false-alarm target of {target}",
+    "good": message("the good part {name}"),
+    "removed": message("the removal of {name}"),
+    "defect": message("the known defect {label}"),
+    "replaced": message("the learning anew"),
+    "masks": message("the masks"),
+    "recalibrated": message("the new limits"),
+    "target": message("the false-alarm target of {target}"),
 }
 
 
-def show_said(text: str) -> str:
+def show_said(text: str, w: Wording = ENGLISH_WORDS) -> str:
     """A sentence about what was done, as HTML."""
-    return f'<span class="badge done">DONE</span>{html.escape(text)}'
+    return f'<span class="badge done">{w("DONE")}</span>{html.escape(text)}'
 
 
-def show_trouble(error: Exception) -> str:
+def show_trouble(error: Exception, w: Wording = ENGLISH_WORDS) -> str:
     """A sentence about why something was not done, as HTML."""
-    return f'<span class="badge trouble">NOT DONE</span>{html.escape(sentence(error))}'
+    return f'<span class="badge trouble">{w("NOT DONE")}</span>{html.escape(sentence(error, w))}'
 
 
-def show_facts(product: Product) -> str:
+def show_facts(product: Product, w: Wording = ENGLISH_WORDS) -> str:
     """A product in short, and where its limits come from, as HTML."""
     limits, evidence = product.calibration, product.calibration.evidence
     cells = {
-        "good pictures": str(len(product.references)),
-        "known defects": str(len(product.known.defects)),
-        "review above": number(limits.review_threshold),
-        "defect above": number(limits.threshold),
-        "good parts turned away, expected": counted_share(evidence.expected_rate),
-        "at most, by counting": counted_share(evidence.upper_rate) if evidence.upper_rate < 1 else "not known",
-        "kept": f"{number(product.nbytes / 1e6)} MB",
+        w("good pictures"): str(len(product.references)),
+        w("known defects"): str(len(product.known.defects)),
+        w("review above"): number(limits.review_threshold),
+        w("defect above"): number(limits.threshold),
+        w("good parts turned away, expected"): counted_share(evidence.expected_rate),
+        w("at most, by counting"): counted_share(evidence.upper_rate)
+        if evidence.upper_rate < 1
+        else w("not known"),
+        w("kept"): f"{number(product.nbytes / 1e6)} MB",
     }
     row = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in cells.items())
-    notes = [f"The threshold is {evidence.origin}."]
+    notes = [w("The threshold is {origin}.", origin=retell(w, evidence.origin))]
     if missing := say_missing(evidence):
-        notes.append(f"{missing[:1].upper()}{missing[1:]}.")
-    notes.append(say_lying(product))
+        missing = retell(w, missing)
+        notes.append(f"{missing[:1].upper()}{missing[1:]}{w('.')}")
+    notes.append(say_lying(product, w))
     if product.alike:
-        notes.append("The pictures are alike as wholes: one that differs as a whole counts too.")
+        notes.append(w("The pictures are alike as wholes: one that differs as a whole counts too."))
     if product.roi is not None or product.ignore is not None:
-        notes.append("A mask says where to look.")
+        notes.append(w("A mask says where to look."))
     for one in product.counted:
-        notes.append(f"In the zone {one.zone.name!r}, {one.zone.expected} alike things are expected.")
-    return f"<h3>{html.escape(product.name)}</h3><dl>{row}</dl><p>{html.escape(' '.join(notes))}</p>"
+        name, expected = quote(one.zone.name), one.zone.expected
+        notes.append(w("In the zone {name}, {expected} alike things are expected.", name=name, expected=expected))
+    told = html.escape(w.put_together(notes))
+    return f"<h3>{html.escape(product.name)}</h3><dl>{row}</dl><p>{told}</p>"
 
 
-def say_lying(product: Product) -> str:
+def say_lying(product: Product, w: Wording = ENGLISH_WORDS) -> str:
     """How the product takes its parts to lie in the picture, in a sentence."""
     if product.registration:
-        return "Each part is brought to the pose of the first good picture, and compared place by place."
+        return w("Each part is brought to the pose of the first good picture, and compared place by place.")
     if product.aligned:
-        return "Parts lie alike in every picture: missing and moved ones count too."
-    return {"flips": "Parts may be mirrored.", "turns": "Parts may lie at any angle."}.get(
-        product.views, "Parts may lie anywhere."
-    )
+        return w("Parts lie alike in every picture: missing and moved ones count too.")
+    if product.views == "flips":
+        return w("Parts may be mirrored.")
+    return w("Parts may lie at any angle.") if product.views == "turns" else w("Parts may lie anywhere.")
 
 
 def shown_references(product: Product) -> list[Reference]:
@@ -100,26 +107,28 @@ def shown_references(product: Product) -> list[Reference]:
     return ranked[:MOST_THUMBNAILS]
 
 
-def show_gallery(product: Product, folder: str, selected: int | None = None) -> str:
+def show_gallery(product: Product, folder: str, selected: int | None = None, w: Wording = ENGLISH_WORDS) -> str:
     """The references as cards, one of them selected; their thumbnails are kept in the folder."""
     shown, there = shown_references(product), len(product.references)
-    title = "Each scored without itself, highest first"
-    title += f": {len(shown)} of {there}" if len(shown) < there else ""
-    cards = [_card(product, reference, Path(folder)) for reference in shown]
-    return show_cards(title, cards, str(selected), large=True)
+    title = w("Each scored without itself, highest first")
+    if len(shown) < there:
+        title = w("Each scored without itself, highest first: {n} of {total}", n=len(shown), total=there)
+    cards = [_card(product, reference, Path(folder), w) for reference in shown]
+    return show_cards(title, cards, str(selected), large=True, w=w)
 
 
-def remove_label(reference: Reference) -> str:
+def remove_label(reference: Reference, w: Wording = ENGLISH_WORDS) -> str:
     """What removes a reference."""
-    return f"Remove {plain(reference.name, 40)}"
+    return w("Remove {name}", name=plain(reference.name, 40))
 
 
-def show_limits(product: Product, target: float) -> tuple[str, str]:
+def show_limits(product: Product, target: float, w: Wording = ENGLISH_WORDS) -> tuple[str, str]:
     """The chart with the limits at a target, and what they would do, both as HTML; CalibrationError as `at`."""
     limits = product.calibration.at(target)
     scores = [(r.name, r.score) for r in product.references if r.score is not None]
-    chart = draw_limits(scores, limits.review_threshold, limits.threshold, _axis(product.calibration))
-    return chart, _describe(limits, [score for _, score in scores], saved=target == product.calibration.target)
+    chart = draw_limits(scores, limits.review_threshold, limits.threshold, _axis(product.calibration), w)
+    saved = target == product.calibration.target
+    return chart, _describe(limits, [score for _, score in scores], w, saved=saved)
 
 
 def target_choices(product: Product) -> list[tuple[str, float]]:
@@ -127,17 +136,25 @@ def target_choices(product: Product) -> list[tuple[str, float]]:
     return [(percent(t), t) for t in sorted({*TARGETS, product.calibration.target})]
 
 
-def undo_label(product: Product) -> str:
-    """What an undo takes back; empty where there is nothing."""
+def undo_label(product: Product, w: Wording = ENGLISH_WORDS) -> str:
+    """What a button says that takes the last change back; empty where there is none."""
+    change = name_change(product, w)
+    return w("Undo {change}", change=change) if change else ""
+
+
+def name_change(product: Product, w: Wording = ENGLISH_WORDS) -> str:
+    """What the last change was, "the masks"; empty where there is none."""
     changes = last_changes(product)
     if not changes:
         return ""
     change = changes[-1]
     if len(changes) > 1:
-        return f"Undo the {count(len(changes), 'good part' if change.what == 'good' else 'known defect')}"
-    told = _TOLD[change.what]
+        n = len(changes)
+        if change.what == "good":
+            return w.count("the {n} good part", "the {n} good parts", n)
+        return w.count("the {n} known defect", "the {n} known defects", n)
     name, label = plain(change.name, 40), plain(change.label, 40)
-    return f"Undo {told.format(name=name, label=label, target=percent(product.calibration.target))}"
+    return w(_TOLD[change.what], name=name, label=label, target=percent(product.calibration.target))
 
 
 def defect_choices(product: Product) -> list[tuple[str, int]]:
@@ -173,11 +190,11 @@ def _drawn_on(product: Product, reference: int | None) -> NDArray[np.uint8] | No
     return expand(product.pictures[reference if reference in there else there[0]]) if there else None
 
 
-def _card(product: Product, reference: Reference, folder: Path) -> Card:
+def _card(product: Product, reference: Reference, folder: Path, w: Wording) -> Card:
     picture = embed_file(_thumbnail(product, reference, folder))
     score, id = reference.score, str(reference.id)
     if score is None:
-        return Card(id, picture, reference.name, note="no score")
+        return Card(id, picture, reference.name, note=w("no score"))
     # A reference is a good part: only a score that would be called otherwise is marked.
     verdict = product.calibration.verdict(score)
     return Card(id, picture, reference.name, "" if verdict == "good" else verdict, number(score))
@@ -211,12 +228,19 @@ def _axis(limits: Calibration) -> Axis:
     return Axis.around([*limits.scores, *(v for e in ends for v in (e.threshold, e.review_threshold))])
 
 
-def _describe(limits: Calibration, scores: Sequence[float], *, saved: bool) -> str:
+def _describe(limits: Calibration, scores: Sequence[float], w: Wording, *, saved: bool) -> str:
     verdicts = [limits.verdict(score) for score in scores]
     above, review = verdicts.count("defect"), verdicts.count("review")
-    judged = f"Of the {count(len(scores), 'score')} here, {above} would be a defect and {review} for review. "
+    judged = w.count(
+        "Of the {n} score here, {above} would be a defect and {review} for review.",
+        "Of the {n} scores here, {above} would be a defect and {review} for review.",
+        len(scores),
+        above=above,
+        review=review,
+    )
     if not scores:
-        judged = "The only reference has no score of its own. "
+        judged = w("The only reference has no score of its own.")
     if saved:  # where the kept limits come from stands above
         return judged
-    return f"{judged}{html.escape(f'The threshold would be {limits.evidence.origin}.')} <b>Not saved yet.</b>"
+    would = w("The threshold would be {origin}.", origin=retell(w, limits.evidence.origin))
+    return w.put_together([judged, html.escape(would), f"<b>{w('Not saved yet.')}</b>"])

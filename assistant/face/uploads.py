@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from assistant.errors import LooktwiceError
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 
 
 def uploaded_path(upload: dict[str, Any], folder: str) -> str:
@@ -19,13 +20,13 @@ def uploaded_path(upload: dict[str, Any], folder: str) -> str:
     return path
 
 
-def refuse_addresses(upload: Any) -> None:
+def refuse_addresses(upload: Any, w: Wording = ENGLISH_WORDS) -> None:
     """Keep Gradio from fetching an address that a client names instead of uploading a file."""
     store = upload.async_move_resource_to_block_cache
 
     async def store_file(place: Any) -> str | None:
         if "://" in str(place):
-            raise gr.Error("Upload the picture itself: addresses are not followed.", print_exception=False)
+            raise gr.Error(w("Upload the picture itself: addresses are not followed."), print_exception=False)
         return await store(place)
 
     upload.async_move_resource_to_block_cache = store_file  # type: ignore[assignment,method-assign]

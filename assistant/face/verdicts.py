@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from assistant.inspection import Outcome
+from assistant.language.catalogue import Wording, message
+from assistant.language.terms import verdict_word
 from assistant.overlay import VERDICT_COLORS
 
 OUTCOMES: tuple[Outcome, ...] = ("defect", "review", "unrated", "good", "error")
@@ -13,6 +15,15 @@ SELDOM: tuple[Outcome, ...] = ("unrated", "error")
 
 COLORS = VERDICT_COLORS | {"error": VERDICT_COLORS["defect"]}
 """Ground and ink of each outcome, as on every overlay."""
+
+
+_ERROR = message("error")
+"""The one outcome that is no verdict, as a word."""
+
+
+def outcome_word(w: Wording, outcome: str) -> str:
+    """An outcome as a word."""
+    return w(_ERROR) if outcome == "error" else verdict_word(w, outcome)
 
 
 def style_outcomes(selector: str) -> str:

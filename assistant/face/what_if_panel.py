@@ -13,8 +13,8 @@ from assistant.face.chart import Axis, draw_judged
 from assistant.face.effect import recent, show_effect
 from assistant.face.shared import QUIET, Resources
 from assistant.face.teach_steps import ProductEditor, SeenProduct
-from assistant.face.words import sentence
 from assistant.inspection import Inspection
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 from assistant.language.wording import number
 from assistant.products.product import Product
 from assistant.records.what_if import VERDICTS, Judging, other_limits, what_if
@@ -39,19 +39,22 @@ class WhatIfPanel:
     keep: gr.Button
 
 
-def lay_out_what_if() -> WhatIfPanel:
+def lay_out_what_if(w: Wording) -> WhatIfPanel:
     """Lay out the widgets, empty."""
     gr.HTML(
-        "Move either and see what the last inspections of this product would have been. Nothing is kept by that."
+        w(
+            "Move either and see what the last inspections of this product would have been. Nothing is kept by "
+            "that."
+        )
     )
     with gr.Row():
         target = gr.Slider(
-            LEAST, MOST, 5, step=0.1, label="False alarms, in % of good parts", buttons=[], min_width=260
+            LEAST, MOST, 5, step=0.1, label=w("False alarms, in % of good parts"), buttons=[], min_width=260
         )
-        line = gr.Slider(0, 1, 0.5, label="The line: a defect above", buttons=[], min_width=260)
+        line = gr.Slider(0, 1, 0.5, label=w("The line: a defect above"), buttons=[], min_width=260)
     chart = gr.HTML(elem_id="what-if-chart")
     effect = gr.HTML(elem_id="what-if")
-    keep = gr.Button("Keep this target", size="sm", interactive=False)
+    keep = gr.Button(w("Keep this target"), size="sm", interactive=False)
     return WhatIfPanel(target, line, chart, effect, keep)
 
 
@@ -75,7 +78,7 @@ def panel_widgets(panel: WhatIfPanel) -> list[Any]:
 def shown_what_if(panel: WhatIfPanel, shared: Resources, product: Product) -> Update:
     """What the widgets show of a product whose limits are as they are kept."""
     limits, parts = product.calibration, recent(shared, product)
-    chart, effect = _show(product, limits, parts)
+    chart, effect = _show(product, limits, parts, shared.w)
     axis = Axis.around(
         [*(one.score for one in parts), *limits.scores, limits.threshold, 2 * limits.review_threshold]
     )
@@ -113,9 +116,9 @@ class WhatIfHandlers:
         try:
             product = self.editor.get(seen.name)
             limits, percent = how(product)
-            chart, effect = _show(product, limits, recent(self.shared, product))
+            chart, effect = _show(product, limits, recent(self.shared, product), self.shared.w)
         except Exception as error:
-            return {self.panel.effect: f"<p>{html.escape(sentence(error))}</p>"}
+            return {self.panel.effect: f"<p>{html.escape(self.shared.say(error))}</p>"}
         return {
             self.panel.target: percent,
             self.panel.line: rounded(limits.threshold),
@@ -135,9 +138,12 @@ def rounded(score: float) -> float:
     return float(f"{score:.4g}")
 
 
-def _show(product: Product, limits: Judging, parts: Sequence[Inspection]) -> tuple[str, str]:
+def _show(
+    product: Product, limits: Judging, parts: Sequence[Inspection], w: Wording = ENGLISH_WORDS
+) -> tuple[str, str]:
     """The scores of recent inspections by what they would be, and which would change, both as HTML."""
     judged = [one for one in parts if one.verdict in VERDICTS and one.product == product.name]
-    chart = draw_judged([one.score for one in judged], limits)
-    told = f"A defect above {number(limits.threshold)}, for review above {number(limits.review_threshold)}."
-    return chart, f"<p>{told}</p>{show_effect(what_if(product, limits, judged))}"
+    chart = draw_judged([one.score for one in judged], limits, w)
+    at = {"limit": number(limits.threshold), "review": number(limits.review_threshold)}
+    told = w("A defect above {limit}, for review above {review}.", **at)
+    return chart, f"<p>{told}</p>{show_effect(what_if(product, limits, judged), w)}"

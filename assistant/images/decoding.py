@@ -29,7 +29,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from assistant.errors import ImageError
+from assistant.errors import ImageError, told
 from assistant.images.caps import DEFAULT_CAPS, SizeCaps, check_size
 from assistant.images.decoders import DECODERS
 from assistant.images.effort import check_effort, check_exif
@@ -213,9 +213,9 @@ def decode_file(data: bytes, name: str, caps: SizeCaps, budget: Budget) -> Plane
         image.load()
         notices = []
         if getattr(image, "is_animated", False):
-            notices.append("only the first of its frames was read")
+            notices.append(told("only the first of its frames was read"))
         if wide is None and image.mode not in _SCALAR_MODES and rawmode.endswith((";16L", ";16B", ";16N")):
-            notices.append("only the upper 8 of its 16 bits were read")
+            notices.append(told("only the upper 8 of its 16 bits were read"))
         if isinstance(image, WebPImagePlugin.WebPImageFile):
             del image._decoder  # two whole pictures that nobody needs any more
         return _split(image, name, wide, tuple(notices), **traits)
@@ -372,7 +372,7 @@ def _orientation(image: Image.Image) -> tuple[int, tuple[str, ...]]:
         check_exif(_exif(image), "the picture")
         value = int(image.getexif().get(_ORIENTATION, 1))
     except Exception:
-        return 1, ("its EXIF data is damaged, so it is shown as stored",)
+        return 1, (told("its EXIF data is damaged, so it is shown as stored"),)
     return (value if 1 <= value <= 8 else 1), ()
 
 

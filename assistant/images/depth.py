@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import ImageError
+from assistant.errors import ImageError, told
 
 DEPTHS = (8, 12, 16)
 _LARGEST = 2 ** DEPTHS[-1] - 1
@@ -51,11 +51,12 @@ def to_8_bit(
         return _divide(samples, full), ()
     guessed = _full_scale(samples, low, high)
     if guessed is None:
-        notice = f"values from {low:g} to {high:g} stretched to black and white, unlike any other picture's"
+        notice = told(f"values from {low:g} to {high:g} stretched to black and white, unlike any other picture's")
         return _stretch(samples, low, high, name), (notice,)
     if guessed == 1:
         return _divide(samples, 1), ()
-    notice = f"read as {guessed.bit_length()}-bit because its largest value is {high:g}"
+    bits = guessed.bit_length()
+    notice = told(f"read as {bits}-bit because its largest value is {high:g}")
     return _divide(samples, guessed), (notice,)
 
 

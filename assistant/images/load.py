@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from assistant.errors import told
 from assistant.images.caps import DEFAULT_CAPS, SizeCaps
 from assistant.images.decoding import ChannelOrder, PictureFile, Planes, Source, is_8_bit, name_of, read_planes
 from assistant.images.depth import opacity_to_8_bit, to_8_bit
@@ -145,7 +146,7 @@ def _develop(planes: Planes, name: str, bit_depth: int | None, window: Window, f
         alpha = opacity_to_8_bit(planes.alpha, name)
         if alpha.min() < 255:
             pixels = _on_white(pixels, alpha)
-            notices += ("its transparent parts are shown on white",)
+            notices += (told("its transparent parts are shown on white"),)
     shown = np.array(upright(pixels, planes.orientation), order="C")
     return LoadedImage(shown, name, notices, window, not is_8_bit(planes.colour), folder)
 

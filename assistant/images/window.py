@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import ImageError
+from assistant.errors import ImageError, told
 from assistant.images.caps import DEFAULT_CAPS, SizeCaps
 from assistant.images.decoding import ChannelOrder, Planes, Source, is_8_bit, is_deep, name_of, read_planes
 from assistant.images.depth import DEPTHS, full_scale
@@ -159,9 +159,11 @@ class Window:
     def _notices(self, low: float, high: float, outside: float) -> tuple[str, ...]:
         black, white = self.levels or (0.0, 0.0)
         if outside > _OUTSIDE:
-            return (f"{100 * outside:.0f} % of its samples lie outside the window of its series, {self}",)
+            return (told(f"{100 * outside:.0f} % of its samples lie outside the window of its series, {self}"),)
         if high - low < _FLAT * (white - black):
-            return (f"values from {low:g} to {high:g} fill almost nothing of the window of its series, {self}",)
+            return (
+                told(f"values from {low:g} to {high:g} fill almost nothing of the window of its series, {self}"),
+            )
         return ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The languages that facts are worded in: one gettext catalogue each, English where a message is missing.
 
-A message is looked up by its English words. `catalogues/en.po` lists them all, `de.po`, `es.po` and `zh.po` hold
-the translations; they are read as they are, without a compiled file beside them. How many forms a language has for
-numbers stands in the head of its file, as gettext has it.
+A message is looked up by its English words, be they worded in answers, in records or on the page.
+`catalogues/en.po` lists them all, `de.po`, `es.po` and `zh.po` hold the translations; they are read as they are,
+without a compiled file beside them. How many forms a language has for numbers stands in the head of its file, as
+gettext has it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import gettext
 import io
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -45,12 +46,24 @@ class Wording:
         """Names as "a, b and c"."""
         if len(names) < 2:
             return "".join(names)
-        comma = "、" if self.language == "zh" else ", "
-        return self("{names} and {last}", names=comma.join(names[:-1]), last=names[-1])
+        return self("{names} and {last}", names=self.commas(names[:-1]), last=names[-1])
+
+    def commas(self, parts: Iterable[str]) -> str:
+        """Parts as "a, b, c"."""
+        return ("、" if self.language == "zh" else ", ").join(parts)
 
     def put_together(self, sentences: list[str]) -> str:
         """Sentences as a text; Chinese sets no space between them."""
         return ("" if self.language == "zh" else " ").join(sentences)
+
+
+ENGLISH_WORDS = Wording()
+"""The words of who asks for no language."""
+
+
+def message(words: str) -> str:
+    """The same words: marks English ones that are handed to a `Wording` later, so that catalogues list them."""
+    return words
 
 
 def pick_language(asked: str | None) -> str:

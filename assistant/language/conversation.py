@@ -22,6 +22,7 @@ from assistant.language.good_part import good_part
 from assistant.language.listening import TELL_AFTER, Heard, listen
 from assistant.language.planned_answer import by_rules, read_answer
 from assistant.language.pointers import History
+from assistant.language.retelling import retell
 from assistant.products.pairs import SHOWN, pairs_of
 from assistant.products.product import Product
 
@@ -64,10 +65,10 @@ def converse(explainer: Explainer | None, prompt: Prompt) -> Iterator[Answer]:
                 )
     final = read_answer(heard.text, prompt, explainer)
     if final is None:
-        failure = heard.failed or w(SAID_NOTHING, name=explainer.name)
+        failure = retell(w, heard.failed) or w(SAID_NOTHING, name=explainer.name)
         yield replace(by_rules(prompt, None, failure), failed=True)
         return
-    why = (heard.failed,) if heard.failed else ask_twice(explainer, fitted, final)
+    why = (retell(w, heard.failed),) if heard.failed else ask_twice(explainer, fitted, final)
     yield replace(final, notices=(*final.notices, *why, *cut), failed=bool(heard.failed))
 
 

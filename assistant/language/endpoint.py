@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx2
 
-from assistant.errors import ExplainerError
+from assistant.errors import ExplainerError, told
 
 KEY_VARIABLE = "LOOKTWICE_OPENAI_KEY"
 """The environment variable that holds the key, unless another is named."""
@@ -132,21 +132,25 @@ class Endpoint:
                     yield piece
         except httpx2.ConnectTimeout:
             raise self._error(
-                f"cannot be reached: no connection within {self.patience.connect:g} seconds"
+                told(f"{self.name} cannot be reached: no connection within {self.patience.connect:g} seconds")
             ) from None
         except httpx2.ConnectError as error:
-            why = "its certificate is not trusted" if _distrusts(error) else "nothing answers there"
-            raise self._error(f"cannot be reached: {why}") from None
+            if _distrusts(error):
+                raise self._error(told(f"{self.name} cannot be reached: its certificate is not trusted")) from None
+            raise self._error(told(f"{self.name} cannot be reached: nothing answers there")) from None
         except httpx2.TimeoutException:
             if said:
                 raise self._error(
-                    f"sent nothing more for {read:.0f} seconds, so its answer is cut short"
+                    told(f"{self.name} sent nothing more for {read:.0f} seconds, so its answer is cut short")
                 ) from None
-            raise self._error(f"gave no answer within {self.patience.first:g} seconds: it sent nothing") from None
+            raise self._error(
+                told(f"{self.name} gave no answer within {self.patience.first:g} seconds: it sent nothing")
+            ) from None
         except (httpx2.HTTPError, httpx2.StreamError):
             # What went wrong on the wire holds the request, and the request holds the key.
-            how = "broke off in the middle of its answer" if said else "cannot be reached, or broke off"
-            raise self._error(how) from None
+            if said:
+                raise self._error(told(f"{self.name} broke off in the middle of its answer")) from None
+            raise self._error(told(f"{self.name} cannot be reached, or broke off")) from None
         return None
 
     def _client(self, read: float) -> httpx2.Client:
@@ -166,7 +170,10 @@ class Endpoint:
         if asked is None:
             return None
         if asked >= wait.left:
-            raise self._error(f"is busy, and asks to be left alone for {asked:.0f} seconds", response.status_code)
+            raise self._error(
+                told(f"{self.name} is busy, and asks to be left alone for {asked:.0f} seconds"),
+                response.status_code,
+            )
         return asked
 
     def _read(self, response: httpx2.Response, wait: Wait) -> Iterator[Piece]:
@@ -176,18 +183,26 @@ class Endpoint:
             raise self._refusal(response, kind)
         if kind == "text/html":
             raise self._error(
-                "answers with a web page, not as a language model: check the URL, which often ends in /v1"
+                told(
+                    f"{self.name} answers with a web page, not as a language model: check the URL, which often "
+                    "ends in /v1"
+                )
             )
         deadline, said, thought, ended = wait.begun + self.patience.total, False, False, ""
         for piece in self._pieces(response, kind):
             thought, said = thought or piece.thought, said or piece.is_said
             ended = ended or piece.ended
             if not said and wait.left < 0:
-                was = "it was still thinking" if thought else "it sent signs of life, but no text"
-                raise self._error(f"gave no answer within {self.patience.first:g} seconds: {was}")
+                was = told("it was still thinking") if thought else told("it sent signs of life, but no text")
+                raise self._error(
+                    told(f"{self.name} gave no answer within {self.patience.first:g} seconds: {was}")
+                )
             if time.monotonic() > deadline:
                 raise self._error(
-                    f"was not done after {self.patience.total:g} seconds, so its answer is cut short"
+                    told(
+                        f"{self.name} was not done after {self.patience.total:g} seconds, so its answer is cut "
+                        "short"
+                    )
                 )
             yield piece
         self._check_end(ended, said, thought)
@@ -195,13 +210,21 @@ class Endpoint:
     def _check_end(self, ended: str, said: bool, thought: bool) -> None:
         """EndpointError where an answer did not end as one that is whole."""
         if ended == "length":
-            raise self._error("reached the longest answer that it may give, so its answer is cut short", 0, ended)
+            raise self._error(
+                told(f"{self.name} reached the longest answer that it may give, so its answer is cut short"),
+                0,
+                ended,
+            )
         if ended == "content_filter":
-            raise self._error("was stopped by a filter of whoever runs it")
+            raise self._error(told(f"{self.name} was stopped by a filter of whoever runs it"))
         if not ended:
-            raise self._error(f"broke off in the middle of its answer{'' if said else ', before the first word'}")
+            if said:
+                raise self._error(told(f"{self.name} broke off in the middle of its answer"))
+            raise self._error(told(f"{self.name} broke off in the middle of its answer, before the first word"))
         if not said:
-            raise self._error("thought, but gave no answer" if thought else "gave an empty answer")
+            if thought:
+                raise self._error(told(f"{self.name} thought, but gave no answer"))
+            raise self._error(told(f"{self.name} gave an empty answer"))
 
     def _pieces(self, response: httpx2.Response, kind: str) -> Iterator[Piece]:
         lines = self._lines(response)
@@ -223,19 +246,19 @@ class Endpoint:
         try:
             event = json.loads(data)
             if event.get("error"):
-                raise self._error("reports an error instead of an answer")
+                raise self._error(told(f"{self.name} reports an error instead of an answer"))
             choices = event.get("choices") or []
             choice = choices[0] if choices else {}
             part = choice.get(where) or {}
             text, thought = part.get("content") or "", part.get("reasoning_content") or part.get("reasoning") or ""
             if part.get("refusal"):
-                raise self._error("declined to answer")
+                raise self._error(told(f"{self.name} declined to answer"))
             if not isinstance(text, str):
                 raise TypeError("content is not text")
             odds = (choice.get("logprobs") or {}).get("content") or []
             return Piece(text, bool(thought) and not text, str(choice.get("finish_reason") or ""), tuple(odds))
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-            raise self._error("does not speak the protocol of chat completions") from None
+            raise self._error(told(f"{self.name} does not speak the protocol of chat completions")) from None
 
     def _lines(self, response: httpx2.Response) -> Iterator[str | None]:
         """The lines of a response while its size allows, and None for each chunk that brings no whole line."""
@@ -243,7 +266,7 @@ class Endpoint:
         for chunk in response.iter_raw():
             size += len(chunk)
             if size > LARGEST:
-                raise self._error("sends an answer that is too long to be one")
+                raise self._error(told(f"{self.name} sends an answer that is too long to be one"))
             *whole, rest = (rest + chunk).split(b"\n")
             yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
             if not whole:
@@ -254,35 +277,43 @@ class Endpoint:
         status = response.status_code
         too_long = status in (400, 413, 422) and bool(_TOO_LONG.search(_look_through(response)))
         if 300 <= status < 400:
-            what = "sends the request elsewhere, which is not followed: give the URL where it ends up"
+            what = told(
+                f"{self.name} sends the request elsewhere, which is not followed: give the URL where it ends up"
+            )
         elif status in (401, 403):
             what = (
-                f"refused the key in {self._key_variable}"
+                told(f"{self.name} refused the key in {self._key_variable}")
                 if self._key
-                else f"asks for a key: set {self._key_variable}"
+                else told(f"{self.name} asks for a key: set {self._key_variable}")
             )
         elif status == 402:
-            what = "asks to be paid first"
+            what = told(f"{self.name} asks to be paid first")
         elif status in (404, 405):
-            what = "is not there: check the URL and the name of the model"
+            what = told(f"{self.name} is not there: check the URL and the name of the model")
         elif status == 413 and not too_long:
-            what = "takes no request as large as this one"
+            what = told(f"{self.name} takes no request as large as this one")
         elif too_long:
-            what = "cannot read as much as this: question, record and pictures are longer than its context"
+            what = told(
+                f"{self.name} cannot read as much as this: question, record and pictures are longer than its "
+                "context"
+            )
         elif status in (400, 415, 422):
-            what = f"did not accept the request (HTTP {status}): the model may read no pictures, or not as many"
+            what = told(
+                f"{self.name} did not accept the request (HTTP {status}): the model may read no pictures, or not "
+                "as many"
+            )
         elif status == 429:
-            what = "has had too many requests: try again later"
+            what = told(f"{self.name} has had too many requests: try again later")
         elif status in (502, 503, 504):
-            what = f"is not ready, or has too much to do (HTTP {status}): try again later"
+            what = told(f"{self.name} is not ready, or has too much to do (HTTP {status}): try again later")
         elif status >= 500:
-            what = f"failed by itself (HTTP {status})"
+            what = told(f"{self.name} failed by itself (HTTP {status})")
         else:
-            what = f"answered with HTTP {status}"
+            what = told(f"{self.name} answered with HTTP {status}")
         return self._error(what, status, "context" if too_long else "")
 
     def _error(self, what: str, status: int = 0, ended: str = "") -> EndpointError:
-        return EndpointError(f"{self.name} {what}.", status, ended)
+        return EndpointError(f"{what}.", status, ended)
 
 
 def _distrusts(error: httpx2.ConnectError) -> bool:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from assistant.errors import ExplainerError
+from assistant.errors import ExplainerError, told
 from assistant.language.explainer import Explainer, Prompt
 
 TELL_AFTER = 1.0
@@ -50,7 +50,9 @@ def listen(explainer: Explainer, prompt: Prompt, tell_after: float = TELL_AFTER)
         while True:
             now = time.monotonic()
             if gives_up and not text and now - begun > gives_up:
-                yield Heard(text, failed=f"{explainer.name} said nothing for {gives_up:g} seconds.", ended=True)
+                yield Heard(
+                    text, failed=told(f"{explainer.name} said nothing for {gives_up:g} seconds."), ended=True
+                )
                 return
             if now - news >= tell_after:
                 news = now

@@ -7,6 +7,7 @@ get an empty entry for what is new, which is told in English until somebody tran
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +21,21 @@ Message = tuple[str, str]
 """English, and its plural or ""."""
 
 
+WORDED = ("language", "records", "reports", "face")
+"""The rooms in which code words messages for people, by `w("...")` or `message("...")`."""
+
+RETOLD = ("face",)
+"""The rooms whose errors a visitor of the page meets: their sentences are told in his language."""
+
+
+FORM = "form"
+"""The name of gaps that choose between two forms of a word, which another language need not have."""
+
+
 def find_messages() -> list[Message]:
     """Every message of the code, in the order of its files, each once."""
-    folder = Path(__file__).parent
-    found = [message for file in sorted(folder.glob("*.py")) for message in _scan(file)]
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    found = [message for file in files for message in _scan(file, file.parent.name)]
     words = [*terms.terms(), *cannot.REASONS.values(), *ABOUT.values(), *(defect.name for defect in DEFECTS)]
     return list(dict.fromkeys([*found, *((word, "") for word in words)]))
 
@@ -45,8 +57,12 @@ def update(folder: Path) -> dict[str, int]:
     return missing
 
 
-def _scan(file: Path) -> Iterator[Message]:
-    """The messages that a file words: `w("...")`, `w.count("...", "...")`, and constants that it hands to them."""
+def _scan(file: Path, room: str) -> Iterator[Message]:
+    """The messages of a file.
+
+    They are those that it words, `w("...")`, `shared.w.count("...", "...")`, `message("...")`, with constants that
+    are handed over, and the sentences that it makes in English to be retold, `told("...")` and those of errors.
+    """
     tree = ast.parse(file.read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: node.value.value
@@ -58,15 +74,45 @@ def _scan(file: Path) -> Iterator[Message]:
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
-        said = [
-            str(part.value) if isinstance(part, ast.Constant) else str(constants.get(part.id, ""))
-            for part in node.args[:2]
-            if isinstance(part, ast.Constant | ast.Name)
-        ]
-        if called in ("w", "wording", "self") and said and said[0]:
-            yield said[0], ""
-        elif called in ("w.count", "wording.count") and len(said) == 2 and all(said):
+        said = [_words(part, constants) for part in node.args[:2]]
+        if called == "told" or called.endswith("Error") and room in RETOLD:
+            yield from ((sentence, "") for sentence in _sentences(node.args[:1], constants))
+        elif room not in WORDED:
+            continue
+        elif called.split(".")[-1] in ("w", "wording", "message") or called == "self" and room == "language":
+            yield from ((words, "") for words in said[:1] if words)
+        elif called.endswith(("w.count", "wording.count")) and len(said) == 2 and all(said):
             yield said[0], said[1]
+
+
+def _words(part: ast.expr, constants: dict[str, str]) -> str:
+    """The words of an argument that is a text or the name of one; "" for any other."""
+    if isinstance(part, ast.Constant):
+        return str(part.value) if isinstance(part.value, str) else ""
+    return constants.get(part.id, "") if isinstance(part, ast.Name) else ""
+
+
+def _sentences(parts: list[ast.expr], constants: dict[str, str]) -> Iterator[str]:
+    """The sentences of arguments: texts, f-strings with their gaps named, and both ways of a choice."""
+    for part in parts:
+        if isinstance(part, ast.IfExp):
+            yield from _sentences([part.body, part.orelse], constants)
+        elif words := _with_gaps(part) if isinstance(part, ast.JoinedStr) else _words(part, constants):
+            yield words.rstrip(".")
+
+
+def _with_gaps(text: ast.JoinedStr) -> str:
+    """An f-string as a message: each gap has the last name of its expression, numbered where it comes again."""
+    said, names = "", list[str]()
+    for part in text.values:
+        if isinstance(part, ast.Constant):
+            said += str(part.value).replace("{", "{{").replace("}", "}}")
+        elif isinstance(part, ast.FormattedValue):
+            found = re.findall(r"[a-z_][a-z_0-9]*", ast.unparse(part.value).lower())
+            name = FORM if isinstance(part.value, ast.IfExp) else found[-1].strip("_") if found else "what"
+            names.append(name)
+            said += f"{{{name}{names.count(name) if names.count(name) > 1 else ''}}}"
+    return said
 
 
 def _entry(message: Message, said: list[str]) -> str:

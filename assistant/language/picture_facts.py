@@ -12,6 +12,7 @@ from assistant.detection.drift import has_drifted
 from assistant.inspection import MISSING_HERE, NOTHING_SHOWN, Inspection, judge_score
 from assistant.language.catalogue import Wording
 from assistant.language.region_facts import tell_counts
+from assistant.language.retelling import retell
 from assistant.language.terms import refer, verdict_word
 from assistant.language.wording import Sentences, base_name, number, percent, plain, quote
 
@@ -28,7 +29,7 @@ def tell_verdict(w: Wording, i: Inspection) -> Sentences:
     score, _, threshold, review = numbers(i)
     if i.verdict == "review" and any(notice.startswith(NOTHING_SHOWN) for notice in i.notices):
         shown = [w("The verdict is review: nothing in the picture can be inspected, so it is not called good.")]
-        return [*shown, *(w("Note: {notice}.", notice=plain(n, 600).rstrip(".")) for n in i.notices[:1])]
+        return [*shown, *(tell_notice(w, notice) for notice in i.notices[:1])]
     if i.verdict == "defect" and score <= threshold and any(one.wrong for one in i.counts):
         return [w("The verdict is defect: the number in a zone is not the expected one."), *tell_counts(w, i)]
     if i.verdict == "review" and score <= review and any(one.counted is None for one in i.counts):
@@ -216,8 +217,8 @@ def tell_origin(w: Wording, i: Inspection) -> Sentences:
         "checked": w("The threshold was set on parts that somebody had sorted into good and bad."),
     }.get(e.method, w("The threshold was set by the method {method}.", method=quote(e.method)))
     aim = w("It is set to call about {rate} of good parts defective.", rate=rate)
-    whole = [f"({plain(e.origin).rstrip('.')}.)"] if w.language == "en" else []
-    return [said, aim, *whole]
+    whole = retell(w, plain(e.origin).rstrip("."))
+    return [said, aim, f"({whole}{w('.')})"]
 
 
 def tell_promise(w: Wording, i: Inspection) -> Sentences:
@@ -274,9 +275,14 @@ def tell_references(w: Wording, i: Inspection) -> Sentences:
     return [w("It was compared with good reference pictures.")]
 
 
+def tell_notice(w: Wording, notice: str) -> str:
+    """A notice of the record as a sentence."""
+    return w("Note: {notice}.", notice=retell(w, plain(notice, 600).rstrip(".")))
+
+
 def tell_notices(w: Wording, i: Inspection) -> Sentences:
-    """One sentence for each notice of the record, as it stands there."""
-    notes = [w("Note: {notice}.", notice=plain(notice, 600).rstrip(".")) for notice in i.notices]
+    """One sentence for each notice of the record."""
+    notes = [tell_notice(w, notice) for notice in i.notices]
     return notes or [w("The record holds no notices.")]
 
 
@@ -356,7 +362,7 @@ def tell_drift(w: Wording, i: Inspection) -> Sentences:
         return [
             w("The product has drifted, so its limit no longer holds."),
             *tell_stale(w, i)[1:],
-            w("Note: {notice}.", notice=plain(drifting[0], 600).rstrip(".")),
+            tell_notice(w, drifting[0]),
         ]
     name = plain(i.product or "NAME", 40)
     return [

@@ -32,7 +32,7 @@ def by_rules(prompt: Prompt, explainer: Explainer | None = None, failure: str = 
         said = replace(said, source=NOT_TRAINED.format(name=explainer.name))
     if failure:
         w = Wording(said.language)
-        said = replace(said, notices=(f"{failure.rstrip('.')}.", w("This answer comes from the record alone.")))
+        said = replace(said, notices=(_ended(failure), w("This answer comes from the record alone.")))
     return said
 
 
@@ -54,6 +54,10 @@ def read_answer(text: str, prompt: Prompt, explainer: Explainer, *, ended: bool 
     said = _word(replace(plan, seen=look.seen, disagrees=look.disagrees), prompt, say_source(explainer.name, how))
     notices = () if is_plan else (w(NO_PLAN, name=explainer.name),)
     return replace(said, notices=(*notices, *look.notices))
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence[-1] in ".。" else f"{sentence}."
 
 
 def say_source(name: str, how: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from assistant.errors import HistoryError
 from assistant.images.sources import shown_name
 from assistant.inspection import Inspection, Outcome
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 
 if TYPE_CHECKING:
     from assistant.products.audit import AuditLog
@@ -113,27 +114,28 @@ def agreement_of(counted: Iterable[tuple[Outcome, Decision | None, int]]) -> Agr
     return Agreement(**{outcome: Tally(**numbers) for outcome, numbers in sums.items()})
 
 
-def describe(agreement: Agreement) -> str:
+def describe(agreement: Agreement, w: Wording = ENGLISH_WORDS) -> str:
     """An agreement in one sentence, "12 in review, 9 signed off: 7 good, 2 defect."; "" where it has nothing.
 
     Other verdicts are named only where somebody signed off parts of them.
     """
     named = {
-        "review": ("in review", "good", "defect"),
-        "defect": ("called defect", "good (overkill)", "defect"),
-        "good": ("called good", "good", "defect (escaped)"),
-        "unrated": ("unrated", "good", "defect"),
-        "error": ("not read", "good", "defect"),
+        "review": (w("in review"), w("good"), w("defect")),
+        "defect": (w("called defect"), w("good (overkill)"), w("defect")),
+        "good": (w("called good"), w("good"), w("defect (escaped)")),
+        "unrated": (w("unrated"), w("good"), w("defect")),
+        "error": (w("not read"), w("good"), w("defect")),
     }
     parts = []
     for outcome, (word, good, defect) in named.items():
         tally: Tally = getattr(agreement, outcome)
         if tally.signed:
             made = [f"{n:,} {what}" for n, what in ((tally.good, good), (tally.defect, defect)) if n]
-            parts.append(f"{tally.inspected:,} {word}, {tally.signed:,} signed off: {', '.join(made)}")
+            counted = {"n": f"{tally.inspected:,}", "called": word, "signed": f"{tally.signed:,}"}
+            parts.append(w("{n} {called}, {signed} signed off: {decisions}", **counted, decisions=w.commas(made)))
         elif outcome == "review" and tally.inspected:
-            parts.append(f"{tally.inspected:,} {word}, none signed off")
-    return f"{'; '.join(parts)}." if parts else ""
+            parts.append(w("{n} {called}, none signed off", n=f"{tally.inspected:,}", called=word))
+    return f"{'; '.join(parts)}{w('.')}" if parts else ""
 
 
 def current(sign_offs: Sequence[SignOff]) -> SignOff | None:

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from assistant.detection.drift import CHANGED, RARE, DriftTest, has_drifted, is_odd_run
-from assistant.errors import HistoryError
+from assistant.detection.drift import CHANGED, RARE, Alarm, DriftTest, has_drifted, is_odd_run
+from assistant.errors import HistoryError, told
 from assistant.inspection import Inspection
 from assistant.language.wording import count
 from assistant.records.entries import as_name
@@ -255,7 +255,6 @@ def _state_of(followed: _Followed) -> StreamState:
     if alarm is None:
         return state
     last, now = test.parts - alarm.began + 1, alarm.direction
-    unless = "unless most of them are bad, " if now == "higher" else ""
     return replace(
         state,
         drifted=True,
@@ -264,8 +263,22 @@ def _state_of(followed: _Followed) -> StreamState:
         last=last,
         direction=now,
         against=alarm.against,
-        sentence=f"the last {count(last, 'part')} of {stream.name} score {now} than its {alarm.against} did: "
-        f"{unless}{CHANGED}",
+        sentence=_say_alarm(stream.name, last, alarm),
+    )
+
+
+def _say_alarm(name: str, last: int, alarm: Alarm) -> str:
+    s = "" if last == 1 else "s"
+    if alarm.direction == "lower":
+        return told(f"the last {last} part{s} of {name} score lower than its earlier parts did: {CHANGED}")
+    if alarm.against == "good parts":
+        return told(
+            f"the last {last} part{s} of {name} score higher than its good parts did: "
+            f"unless most of them are bad, {CHANGED}"
+        )
+    return told(
+        f"the last {last} part{s} of {name} score higher than its earlier parts did: "
+        f"unless most of them are bad, {CHANGED}"
     )
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from assistant.errors import HistoryError, HistoryFault
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection, Outcome, Seen
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 from assistant.records.agreement import SignOff
 
 if TYPE_CHECKING:
@@ -217,12 +218,15 @@ def read_answer(row: dict[str, Any]) -> Answer:
     return Answer(**row | lines | {name: tuple(row[name]) for name in ("regions", "notices")})
 
 
-def tell_disagreements(count: int) -> str:
+def tell_disagreements(count: int, w: Wording = ENGLISH_WORDS) -> str:
     """How many inspections a second look disagrees with, in a sentence; "" for none."""
     if not count:
         return ""
-    which = "one of these verdicts" if count == 1 else f"{count:,} of these verdicts"
-    return f"A second look disagrees with {which}: a person should look."
+    return w.count(
+        "A second look disagrees with one of these verdicts: a person should look.",
+        "A second look disagrees with {n} of these verdicts: a person should look.",
+        count,
+    )
 
 
 def shrink(picture: Image | NDArray[np.uint8]) -> bytes:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from assistant.errors import LooktwiceError
 from assistant.inspection import Inspection, Verdict, judge_counts
-from assistant.language.wording import count, number, quote
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
+from assistant.language.terms import verdict_word
+from assistant.language.wording import number, quote
 from assistant.products.product import Product
 from assistant.products.summary import ProductRow
 from assistant.records.entries import Query
@@ -139,35 +141,49 @@ def recent_inspections(history: History, product: Product) -> list[Inspection]:
     return [kept.inspection for kept in islice(history.every(asked_of(product)), MOST_RECENT)]
 
 
-def describe(effect: Effect) -> str:
+def describe(effect: Effect, w: Wording = ENGLISH_WORDS) -> str:
     """An effect in one sentence: the limits before and after, and which verdicts would change."""
-    return f"{_describe_limits(effect)}; {describe_changes(effect)}."
+    moved = w.commas(
+        (
+            _describe_limit(w, effect.before.threshold, effect.after.threshold),
+            _describe_review(w, effect.before.review_threshold, effect.after.review_threshold),
+        )
+    )
+    return f"{moved}; {describe_changes(effect, w)}{w('.')}"
 
 
-def describe_changes(effect: Effect) -> str:
+def describe_changes(effect: Effect, w: Wording = ENGLISH_WORDS) -> str:
     """Which verdicts would change, as the end of a sentence."""
     if not effect.recent:
-        return "no recent inspection of it is kept, so what it changes there is not known"
-    seen = f"of the last {count(effect.recent, 'inspection')} of {quote(effect.product)}"
+        return w("no recent inspection of it is kept, so what it changes there is not known")
     moves = [
-        f"{n} from {before} to {after}"
+        w("{n} from {before} to {after}", n=n, before=verdict_word(w, before), after=verdict_word(w, after))
         for before, row in effect.verdicts.items()
         for after, n in row.items()
         if n and before != after
     ]
-    told = f"{seen}, by their scores, {effect.changed or 'none'} would change"
-    told += f": {', '.join(moves)}" if moves else ""
+    told = w.count(
+        "of the last {n} inspection of {product}, by their scores, {changed} would change",
+        "of the last {n} inspections of {product}, by their scores, {changed} would change",
+        effect.recent,
+        product=quote(effect.product),
+        changed=effect.changed or w("none"),
+    )
+    told += f": {w.commas(moves)}" if moves else ""
     if effect.earlier:
-        told += f" ({effect.earlier} of them were judged by an earlier state of the product)"
+        told += f" ({w('{n} of them were judged by an earlier state of the product', n=effect.earlier)})"
     return told
 
 
-def _describe_limits(effect: Effect) -> str:
-    limit = _describe_move("The limit", effect.before.threshold, effect.after.threshold)
-    review = _describe_move("that for review", effect.before.review_threshold, effect.after.review_threshold)
-    return f"{limit}, {review}"
-
-
-def _describe_move(name: str, before: float, after: float) -> str:
+def _describe_limit(w: Wording, before: float, after: float) -> str:
     old, new = number(before), number(after)
-    return f"{name} stays at {new}" if old == new else f"{name} goes from {old} to {new}"
+    if old == new:
+        return w("The limit stays at {new}", new=new)
+    return w("The limit goes from {old} to {new}", old=old, new=new)
+
+
+def _describe_review(w: Wording, before: float, after: float) -> str:
+    old, new = number(before), number(after)
+    if old == new:
+        return w("that for review stays at {new}", new=new)
+    return w("that for review goes from {old} to {new}", old=old, new=new)

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from assistant.detection.check_set import CheckSet, Outcome
+from assistant.detection.check_set import CheckSet, Outcome, Share
+from assistant.detection.counting import percent
 from assistant.inspection import Inspection
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
+from assistant.language.retelling import retell
 from assistant.products.ways import NOW, Chosen
 from assistant.reports.content import Entry, Report, report_lot
 from assistant.reports.pictures import draw_from_file
 from assistant.reports.words import amount
 
 
-def describe_check(found: CheckSet) -> Iterator[str]:
+def describe_check(found: CheckSet, w: Wording = ENGLISH_WORDS) -> Iterator[str]:
     """What is wrong by the limits of now, and what the cheapest limits would do, a sentence each."""
-    yield f"By the limits of now: {say_outcome(found.now)}."
+    yield w("By the limits of now: {outcome}.", outcome=say_outcome(found.now, w))
     if found.better.limits == found.now.limits:
-        yield "No other limits would cost less on these parts."
+        yield w("No other limits would cost less on these parts.")
         return
-    yield (
-        f"With defect above {amount(found.better.threshold)} and review above "
-        f"{amount(found.better.review_threshold)}: {say_outcome(found.better)}. These limits were chosen on these "
-        "very parts, and will do a little worse on others."
+    yield w(
+        "With defect above {limit} and review above {review}: {outcome}. These limits were chosen on these very "
+        "parts, and will do a little worse on others.",
+        limit=amount(found.better.threshold),
+        review=amount(found.better.review_threshold),
+        outcome=say_outcome(found.better, w),
     )
 
 
@@ -41,11 +46,25 @@ def describe_choice(chosen: Chosen) -> Iterator[str]:
     yield from chosen.left_out
 
 
-def say_outcome(one: Outcome) -> str:
+def say_outcome(one: Outcome, w: Wording = ENGLISH_WORDS) -> str:
     """What limits do, each share with the interval that it lies in with 90 % confidence."""
-    return (
-        f"good parts called defective {one.overkill}, bad parts called good {one.escape}, to a person {one.review}"
+    return w(
+        "good parts called defective {overkill}, bad parts called good {escape}, to a person {review}",
+        overkill=say_share(one.overkill, w),
+        escape=say_share(one.escape, w),
+        review=say_share(one.review, w),
     )
+
+
+def say_share(share: Share, w: Wording = ENGLISH_WORDS) -> str:
+    """A share with its interval, "3 of 40 (2.8 % to 16 %)"."""
+    ends = {"low": percent(share.low), "high": percent(share.high)}
+    return w("{n} of {total} ({low} to {high})", n=share.count, total=share.of, **ends)
+
+
+def name_limits(one: Outcome, w: Wording = ENGLISH_WORDS) -> str:
+    """What limits that a check tried are called."""
+    return retell(w, one.name)
 
 
 def report_check(found: CheckSet, name: str) -> Report:

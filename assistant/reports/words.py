@@ -9,8 +9,9 @@ import unicodedata
 
 from assistant.detection.counting import parts_missing, percent
 from assistant.inspection import UNKNOWN, Evidence, Inspection, Region
-from assistant.language.catalogue import Wording
+from assistant.language.catalogue import ENGLISH_WORDS, Wording
 from assistant.language.picture_facts import tell_rarity
+from assistant.language.terms import verdict_word
 from assistant.records.agreement import SignOff
 
 LONGEST_TEXT = 6000
@@ -103,12 +104,19 @@ def say_time(created: str | None) -> str:
     return (created or "").replace("T", " ").replace("+00:00", " UTC")
 
 
-def say_sign_off(one: SignOff) -> str:
+def say_sign_off(one: SignOff, w: Wording = ENGLISH_WORDS) -> str:
     """What a person decided, who, when and why, and that it was withdrawn, in one sentence."""
-    said = f"Signed off as {one.decision} by {one.name}, {one.created:%Y-%m-%d %H:%M:%S} UTC: {one.reason}"
+    said = w(
+        "Signed off as {decision} by {name}, {time} UTC: {reason}",
+        decision=verdict_word(w, one.decision),
+        name=one.name,
+        time=f"{one.created:%Y-%m-%d %H:%M:%S}",
+        reason=one.reason,
+    )
     if one.withdrawn is None:
         return said
-    return f"{said} (withdrawn by {one.withdrawn_by}, {one.withdrawn:%Y-%m-%d %H:%M:%S} UTC)"
+    when = f"{one.withdrawn:%Y-%m-%d %H:%M:%S}"
+    return f"{said} ({w('withdrawn by {name}, {time} UTC', name=one.withdrawn_by, time=when)})"
 
 
 def name_region(region: Region) -> str:
@@ -116,8 +124,8 @@ def name_region(region: Region) -> str:
     named = [kind for kind in region.defect_types[:3] if kind.name != UNKNOWN]
     types = ", ".join(f"{as_name(kind.name)} {100 * kind.probability:.0f}\u00a0%" for kind in named)
     graded = "" if region.severity == "unrated" else f", {region.severity}"
-    told = f"; {region.told}" if region.told else ""
-    return f"{region.position}{graded}{told}" + (f"; resembles {types}" if types else "")
+    meaning = f"; {region.meaning}" if region.meaning else ""
+    return f"{region.position}{graded}{meaning}" + (f"; resembles {types}" if types else "")
 
 
 def measure_region(region: Region) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.errors import LooktwiceError
 from assistant.images.decoders import DECODERS
+from assistant.language.catalogue import LANGUAGES
 from assistant.service.keys import KeyRing, open_keys
 from assistant.service.settings import LOOPBACK, ServiceSettings
 
@@ -163,9 +164,8 @@ def mount_page(app: FastAPI, inspector: Inspector, host: str, port: int, history
     given = frontend.launch_arguments(port, host)
     known = inspect.signature(gradio.mount_gradio_app).parameters
     taken = {name: value for name, value in given.items() if name in known and name != "root_path"}
-    gradio.mount_gradio_app(
-        app, frontend.build(inspector, history, products=app.state.service.products), path="/", **taken
-    )
+    page = frontend.build(inspector, history, products=app.state.service.products, others=[*LANGUAGES])
+    gradio.mount_gradio_app(app, page, path="/", **taken)
     app.state.page = True
 
 
