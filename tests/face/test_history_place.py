@@ -50,7 +50,7 @@ class StubInspector:
     store = EmptyStore()
     load = None
 
-    def ask(self, inspection, question, history=(), picture=None):
+    def ask(self, inspection, question, history=(), picture=None, language=None):
         return Answer(f"{inspection.path} {len(history)}: {question}", notices=("A note.",))
 
 

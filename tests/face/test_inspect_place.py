@@ -180,8 +180,8 @@ def test_an_answer_of_a_language_model_grows_and_is_kept_once(stub, picture, tmp
     chats = [chat for _, chat, _ in ResultHandlers(shared).ask("why?", shown)]
     assert [chat[-1]["content"] for chat in chats] == ["One.", 'One. Two.<div class="told">Note.</div>']
     assert [len(chat) for chat in chats] == [3, 3]
-    ((found, _, before, file, against),) = asked
-    assert (found, Path(file).name, against) == (shown.inspection, "a.png", None)
+    ((found, _, before, file, language, against),) = asked
+    assert (found, Path(file).name, against, language) == (shown.inspection, "a.png", None, None)
     assert before == [(words.OPENING, f"a.png [R1] 0: {words.OPENING}")]
     kept = history.turns(shown.kept)
     assert [turn.question for turn in kept] == [words.OPENING, "why?"]

@@ -106,11 +106,8 @@ def test_one_page_alone_has_endpoints_for_programs(page):
 
 
 def test_all_pages_do_their_batches_in_one_thread(tmp_path):
-    with History(tmp_path / "history.sqlite") as history:
-        shared = Resources(StubInspector(), str(tmp_path), history)
-        assert {id(shared.in_language(language, main=False).worker) for language in LANGUAGES} == {
-            id(shared.worker)
-        }
+    shared = Resources(StubInspector(), str(tmp_path), History(tmp_path / "history.sqlite"))
+    assert {id(shared.in_language(language, main=False).worker) for language in LANGUAGES} == {id(shared.worker)}
 
 
 @pytest.mark.parametrize("language", OTHERS)

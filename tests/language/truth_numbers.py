@@ -26,7 +26,7 @@ _UNITS = {
     "times": r"\s?times\b",
     "ms": r"\s?(?:ms\b|milliseconds?)",
 }
-_OF_PICTURE = r"\b(?:of (?:the |its )?(?:picture|image|frame|photo)|des bildes|de la imagen)|的?(?:图|画面)"
+_OF_PICTURE = r"\b(?:of (?:the |its )?(?:picture|image|frame|photo)|des bildes|de la imagen)|的(?:图像|画面)"
 _RULES = {v for v in PRODUCT if v < 1}
 _CUES = {
     "en": {
