@@ -197,5 +197,5 @@ def _pick(choose: Choose, words: Sequence[str]) -> str:
     return "" if said == END else said.strip()
 
 
-_KEYS: tuple[Key, ...] = tuple(key for key in get_args(Key) if key != "summary")
+_KEYS: tuple[Key, ...] = get_args(Key)
 _REASONS: tuple[Reason, ...] = get_args(Reason)
