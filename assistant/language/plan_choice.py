@@ -43,7 +43,19 @@ MOST_IDS = 3
 LONGEST_NUMBER = 6  # digits
 
 OF_IDS: frozenset[str] = frozenset(
-    ("place", "box", "size", "total_area", "severity", "type", "comparison", "reference", "verdict", "list")
+    (
+        "place",
+        "box",
+        "size",
+        "total_area",
+        "severity",
+        "type",
+        "comparison",
+        "reference",
+        "verdict",
+        "score",
+        "list",
+    )
 )
 """Keys that ids may follow."""
 

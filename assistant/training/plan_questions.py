@@ -110,7 +110,8 @@ def _draw(rng: np.random.Generator, split: Split) -> Asked | None:
     question, plan = filled
     if rng.random() < JOINED and not plan.test and (more := _fill(records, lines, words, rng, ())):
         joined = Plan(tuple(dict.fromkeys(plan.facts + more[1].facts)), None, plan.cannot + more[1].cannot)
-        if not more[1].test and len(joined.facts) <= MOST_PARTS and len(set(joined.cannot)) == len(joined.cannot):
+        keys = [fact.key for fact in joined.facts] + list(joined.cannot)
+        if not more[1].test and len(keys) == len(set(keys)) and len(joined.facts) <= MOST_PARTS:
             question, plan = f"{question}{rng.choice(words.joins)}{more[0]}", joined
     if rng.random() < POLITE:
         opening, closing = str(rng.choice(words.openings)), str(rng.choice(words.closings))
