@@ -17,9 +17,13 @@ from assistant.files import write_atomically
 from assistant.language.conversation import fit
 from assistant.language.explainer import Explainer, Prompt
 from assistant.language.loading import POCKET, TEMPLATE, load_explainer
+from assistant.language.planned_answer import rules_know
 from assistant.models.backbone import Backbone
 
-SPEAKERS = (TEMPLATE, POCKET)
+ALONE = "pocket alone"
+"""The pocket model where it is asked everything, and not only what the rules do not know."""
+
+SPEAKERS = (TEMPLATE, POCKET, ALONE)
 
 FAILURES = 5  # answers in a row that an explainer fails to give, after which it is taken for gone
 
@@ -122,6 +126,8 @@ class Asking:
         explainer = self.speaker.explainer
         if explainer is None or not self.speaker.plans:
             return Said("")
+        if getattr(explainer, "after_rules", False) and rules_know(prompt):
+            return Said("")
         fresh, self._evidence = prompt.evidence != self._evidence, prompt.evidence
         start, first, text = time.perf_counter(), None, ""
         try:
@@ -141,23 +147,23 @@ class Asking:
 
 
 def load_speaker(name: str, backbone: Backbone, tuned: Path | None = None) -> Speaker:
-    """The speaker of this name, as `load_explainer` knows it; `tuned` is the folder of a training of "pocket".
+    """The speaker of this name, as `load_explainer` knows it, or "pocket alone"; `tuned`: a folder of a training.
 
     ExplainerError where there is none.
     """
-    if name != POCKET:
+    if name not in (POCKET, ALONE):
         return Speaker(name, load_explainer(name, backbone))
     from assistant.language.pocket import PocketExplainer
-    from assistant.language.trained_language import LORA, PROJECTOR, find_trained
+    from assistant.language.trained_language import LORA, find_trained
 
     folder = tuned or find_trained(backbone.card.name)
     if folder is None:
         raise ExplainerError(
-            f"Nothing was trained for {backbone.card.name!r} yet: run `looktwice train lvlm`, or give --tuned."
+            f"Nothing was trained for {backbone.card.name!r} yet: run `looktwice train planner`, or give --tuned."
         )
-    files = [folder / part for part in (PROJECTOR, LORA) if (folder / part).is_file()]
-    made = hashlib.blake2b(b"".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
-    return Speaker(name, PocketExplainer.load(backbone, tuned=folder), made)
+    content = (folder / LORA).read_bytes() if (folder / LORA).is_file() else b""
+    made = hashlib.blake2b(content, digest_size=8).hexdigest()
+    return Speaker(name, PocketExplainer.load(backbone, tuned=folder, alone=name == ALONE), made)
 
 
 def _line(row: dict[str, object]) -> str:

@@ -215,6 +215,42 @@ def lvlm(
     console.say(f"Loss on held-out pictures: {card['held-out loss']}. What was learned is in {target}.")
 
 
+@train.command()
+def planner(
+    bundle: Annotated[str, typer.Option("--bundle", help="Whose language model to train.")] = DEFAULT,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder to write; by default where the bundle looks for it.")
+    ] = None,
+    work: Work = None,
+    steps: Annotated[int, typer.Option(min=1, help="The run ends after so many steps.")] = 420,
+    questions: Annotated[int, typer.Option(min=1, help="How many questions are drawn.")] = 8000,
+    batch: Annotated[int, typer.Option(min=1, help="Questions in a step.")] = 16,
+    rate: Annotated[float, typer.Option(help="The highest learning rate of the LoRA.")] = 1e-3,
+    rank: Annotated[int, typer.Option(min=1, help="The rank of the LoRA.")] = 16,
+    first: Annotated[int, typer.Option(min=0, help="The LoRA lies in the blocks from this one on.")] = 10,
+    seed: Seed = 0,
+) -> None:
+    """Train the small language model to choose which facts answer a question, in four languages.
+
+    Questions are drawn, in phrasings that come with the program; no pictures are needed. A run that was stopped
+    goes on where it was when the same command is given again, and ends with the same weights.
+    """
+    from assistant.language.trained_language import user_folder
+    from assistant.training.planner_training import PlannerConfig, train_planner
+
+    config = PlannerConfig(steps, batch=batch, questions=questions, rate=rate, rank=rank, first=first, seed=seed)
+    target, work = out or user_folder(bundle), _work_folder(work, bundle)
+    _make_folders(target / "card.json", work)
+    console.say(f"Stopped and started again, the run goes on from {work}.")
+    try:
+        with console.progress(f"Training for {bundle}", 1) as bar:
+            card = train_planner(bundle, work, target, config, _narrate(bar))
+    except KeyboardInterrupt:
+        console.complain("Stopped. The same command goes on where it was.")
+        raise typer.Exit(130) from None
+    console.say(f"Loss on phrasings never learned: {card['held-out loss']}. What was learned is in {target}.")
+
+
 def _places(made: type[Trained], bundle: str, out: Path | None, work: Path | None) -> tuple[Path, Path]:
     """The file to write and the folder to work in, both writable."""
     bundle = load_card(bundle).name

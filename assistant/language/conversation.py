@@ -20,7 +20,7 @@ from assistant.language.catalogue import Wording, pick_language
 from assistant.language.explainer import Explainer, Pixels, Prompt, Subject
 from assistant.language.good_part import good_part
 from assistant.language.listening import TELL_AFTER, Heard, listen
-from assistant.language.planned_answer import by_rules, read_answer
+from assistant.language.planned_answer import by_rules, read_answer, rules_know
 from assistant.language.pointers import History
 from assistant.language.retelling import retell
 from assistant.products.pairs import SHOWN, pairs_of
@@ -39,13 +39,17 @@ ROOM = 256
 def converse(explainer: Explainer | None, prompt: Prompt) -> Iterator[Answer]:
     """Snapshots of a growing answer, the last of them final.
 
-    Without an explainer, or with one that is not trained to plan, rules plan the answer. What code words is shown
-    as soon as the model's plan of it is whole, and what the model sees line by line after it; within two seconds a
-    notice says that one waits. Where a model fails, what was shown stays, or else the rules answer; a notice tells
-    why, and `failed` is true. Closing the iterator ends the explainer's work.
+    Without an explainer, or with one that is not trained to plan, rules plan the answer; so they do where they
+    know what was asked, for an explainer with `after_rules`. What code words is shown as soon as the model's plan
+    of it is whole, and what the model sees line by line after it; within two seconds a notice says that one waits.
+    Where a model fails, what was shown stays, or else the rules answer; a notice tells why, and `failed` is true.
+    Closing the iterator ends the explainer's work.
     """
     if explainer is None or not getattr(explainer, "plans", True):
         yield by_rules(prompt, explainer)
+        return
+    if getattr(explainer, "after_rules", False) and rules_know(prompt):
+        yield by_rules(prompt)
         return
     fitted, w = fit(prompt, explainer), Wording(prompt.words)
     cut = (w(CUT),) if fitted.question != prompt.question else ()

@@ -43,7 +43,19 @@ MOST_IDS = 3
 LONGEST_NUMBER = 6  # digits
 
 OF_IDS: frozenset[str] = frozenset(
-    ("place", "box", "size", "total_area", "severity", "type", "comparison", "reference", "verdict", "list")
+    (
+        "place",
+        "box",
+        "size",
+        "total_area",
+        "severity",
+        "type",
+        "comparison",
+        "reference",
+        "verdict",
+        "score",
+        "list",
+    )
 )
 """Keys that ids may follow."""
 
@@ -197,5 +209,5 @@ def _pick(choose: Choose, words: Sequence[str]) -> str:
     return "" if said == END else said.strip()
 
 
-_KEYS: tuple[Key, ...] = tuple(key for key in get_args(Key) if key != "summary")
+_KEYS: tuple[Key, ...] = get_args(Key)
 _REASONS: tuple[Reason, ...] = get_args(Reason)

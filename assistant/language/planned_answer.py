@@ -14,7 +14,7 @@ from assistant.language.explainer import Explainer, Prompt
 from assistant.language.facts import render
 from assistant.language.plan import Plan
 from assistant.language.plan_text import read_said
-from assistant.language.rules import plan_answer, read_form
+from assistant.language.rules import is_understood, plan_answer, read_form
 from assistant.language.template import answer
 
 RULES = "template"
@@ -34,6 +34,11 @@ def by_rules(prompt: Prompt, explainer: Explainer | None = None, failure: str = 
         w = Wording(said.language)
         said = replace(said, notices=(_ended(failure), w("This answer comes from the record alone.")))
     return said
+
+
+def rules_know(prompt: Prompt) -> bool:
+    """Whether the rules know what was asked."""
+    return is_understood(plan_answer(prompt.inspections, prompt.question, prompt.history))
 
 
 def read_answer(text: str, prompt: Prompt, explainer: Explainer, *, ended: bool = True) -> Answer | None:

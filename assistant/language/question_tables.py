@@ -132,6 +132,7 @@ def fold(text: str) -> str:
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
+@lru_cache(maxsize=4096)
 def _mend(word: str, language: str) -> str:
     never, short, keywords = _mending(language)
     if word in short:

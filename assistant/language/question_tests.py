@@ -17,7 +17,7 @@ from assistant.language.question_tables import NUMBER, Table, normalize
 from assistant.language.wording import base_name
 
 _LIMITS = ("review_threshold", "threshold")
-_NUMBER = r"(?<![\w.])" + NUMBER + r"(?![\w.])"
+_NUMBER = r"(?<![a-z\d.])" + NUMBER + r"(?![a-z\d.])"  # a letter of a wide script may touch it
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def _read_score(c: Clause) -> tuple[Test, str] | None:
     operator, words = _take_operator(c.table, c.words)
     if not operator or c.pointed.ids or len(c.records) > 1:
         return None
+    words = c.table.strip(words, "lies")
     for limit in _LIMITS:
         found, rest = c.table.take("quantities", limit, words)
         value, without = _take_number(c.table, rest)
@@ -122,7 +123,7 @@ def _read_area(c: Clause) -> tuple[Test, str] | None:
     if unit:
         whole, rest = c.table.take("quantities", "of_picture", rest)
         if not whole:
-            return None
+            return _read_damage(c, operator, value, rest)
     else:
         unit, rest = c.table.take("quantities", "pixels", rest)
         if not unit:
@@ -131,6 +132,16 @@ def _read_area(c: Clause) -> tuple[Test, str] | None:
     rest = c.table.take("quantities", "area", rest)[1]
     subject = ANY if c.table.find("quantities", "any", rest) and not together else c.subject
     return Test(quantity, subject, operator, value), c.table.strip(rest, "region", "bad", "loose")
+
+
+def _read_damage(c: Clause, operator: Operator, value: float, words: str) -> tuple[Test, str] | None:
+    """How much of the picture is marked, where a share is asked for and not of what: never of the part itself."""
+    damage, rest = c.table.take("quantities", "damage", words)
+    size, rest = c.table.take("quantities", "area", rest)
+    if not (damage or size) or c.table.find("words", "thing", rest):
+        return None
+    rest = c.table.take("quantities", "together", rest)[1]
+    return Test("area", c.subject, operator, value), c.table.strip(rest, "region", "bad")
 
 
 def _read_count(c: Clause) -> tuple[Test, str] | None:
@@ -157,7 +168,7 @@ def _read_severity(c: Clause) -> tuple[Test, str] | None:
         found, rest = c.table.take("severities", name, c.words)
         if found and not c.position:
             subject = ANY if c.table.find("quantities", "any", rest) else c.subject
-            rest = c.table.take("compare", "only", rest)[1]
+            rest = c.table.take("compare", "only", c.table.take("quantities", "all", rest)[1])[1]
             return Test("severity", subject, "=", name), c.table.strip(rest, "region", "bad")
     return None
 
@@ -182,6 +193,7 @@ def _read_references(c: Clause) -> tuple[Test, str] | None:
         rest = c.table.drop(again, rest)
     operator, rest = _take_operator(c.table, rest)
     value, rest = _take_number(c.table, rest)
+    rest = c.table.take("compare", "only", rest)[1]
     if not used and value is None:
         return None
     if value is None:
@@ -199,6 +211,8 @@ def _read_notices(c: Clause) -> tuple[Test, str] | None:
 def _read_verdict(c: Clause) -> tuple[Test, str] | None:
     """Good, bad, for review or unrated: of the picture as a whole, or of all or any of several."""
     if c.position or any("R" in id for id in c.pointed.ids) or c.table.find("yes_no", "negated", c.words):
+        return None
+    if c.table.find("yes_no", "doubted", c.words):  # that it is wrong is said of the verdict, not of the part
         return None
     table, words = c.table, c.words
     subject = c.subject
@@ -224,7 +238,7 @@ def _take_operator(table: Table, words: str) -> tuple[Operator | None, str]:
     for operator in operators:
         found, rest = table.take("compare", operator, words)
         if found:
-            return operator, rest
+            return operator, table.take("compare", "than", rest)[1]
     return None, words
 
 

@@ -13,7 +13,9 @@ from typing import cast
 
 from assistant.inspection import WHOLE_DIFFERS, Inspection
 from assistant.language.forms import Form
+from assistant.language.nearest import NEAR, Near, find_nearest
 from assistant.language.plan import MOST_CANNOT, MOST_FACTS, Fact, Key, Plan, Reason, Test
+from assistant.language.plan_support import AFTER, AFTER_TEST, PER_REGION, complete
 from assistant.language.pointers import (
     History,
     Pointed,
@@ -36,9 +38,6 @@ TURNS = 20  # turns of the conversation that are read
 CLAUSES = 8  # parts of a question that are read
 ANSWERED = 3  # of which this many are answered
 
-PER_REGION: frozenset[Key] = frozenset(
-    {"place", "box", "size", "total_area", "severity", "type", "comparison", "reference"}
-)
 FIRST = ("origin", "file", "reference")
 """Facts whose words come before those of what cannot be told: "where does the threshold come from?"."""
 
@@ -60,18 +59,6 @@ LOOSE = (
     "time",
 )
 """Reasons whose words stand for something else in questions about the record: "who set this threshold?"."""
-
-AFTER: dict[str, tuple[Key, ...]] = {
-    "millimetres": ("size",),
-    "depth": ("size",),
-    "type": ("type",),
-    "chance": ("rarity",),
-    "repair": ("advice", "verdict"),
-    "no_region": ("count",),
-    "no_picture": ("tally",),
-    "other_picture": ("verdict",),
-}
-"""What is told after the reason that something cannot be; the verdict for every other."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +99,11 @@ def plan_answer(
         parts.append(replace(part, goes_on=bool(parts) and not asks))
         turns = [*turns, (clause, " ".join(f"[{i.rpartition('.')[2]}]" for f in parts[-1].facts for i in f.ids))]
     return _join(parts)
+
+
+def is_understood(plan: Plan) -> bool:
+    """Whether the rules knew what was asked."""
+    return "unknown" not in plan.cannot
 
 
 def read_form(question: str, language: str | None = None) -> Form:
@@ -162,6 +154,28 @@ def _read(table: Table, clause: str, records: Sequence[Inspection], history: His
 
 
 def _read_single(table: Table, words: str, records: Sequence[Inspection], history: History) -> _Part:
+    """What a clause about one record comes to: by patterns, else by the nearest phrasing."""
+    part = _match_single(table, words, records, history)
+    if part.test or (part.known and part.cannot):
+        return part
+    pointed = point_at_regions(table, words, records[0].regions, history)
+    near = find_nearest(words if pointed.by else pointed.words, table.language, "one")
+    if part.known and (pointed.explicit or pointed.by or not near.overrules(table.language)):
+        return part
+    return _from_near(near, pointed, part) if near.likeness >= NEAR else part
+
+
+def _from_near(near: Near, pointed: Pointed, part: _Part) -> _Part:
+    """The part that the nearest phrasing stands for; of a test, what it would be computed from."""
+    if not near.keys and not near.reasons or "unknown" in near.reasons:
+        return part
+    pictures = any(id.startswith("P") for id in pointed.ids)
+    facts = tuple(_fact(key, pointed.ids if pictures or key in PER_REGION else ()) for key in near.keys)
+    made = complete(Plan(facts, None, near.reasons))
+    return _Part(made.facts, None, made.cannot)
+
+
+def _match_single(table: Table, words: str, records: Sequence[Inspection], history: History) -> _Part:
     i = records[0]
     pointed = point_at_regions(table, words, i.regions, history)
     position, rest = read_position(table, pointed.words)
@@ -242,6 +256,19 @@ def _read_position(i: Inspection, position: str, asks_good: bool) -> _Part:
 
 
 def _read_several(table: Table, words: str, records: Sequence[Inspection], history: History) -> _Part:
+    """What a clause about several records comes to: by patterns, else by the nearest phrasing."""
+    part = _match_several(table, words, records, history)
+    if part.test or (part.known and part.cannot):
+        return part
+    pointed = point_at_pictures(table, words, records, history)
+    use = find_nearest(words, table.language, "one")
+    if use.overrules(table.language) and not pointed.explicit:
+        return _from_near(use, Pointed(), part)
+    near = find_nearest(pointed.words, table.language, "several")
+    return part if part.known or near.likeness < NEAR else _from_near(near, pointed, part)
+
+
+def _match_several(table: Table, words: str, records: Sequence[Inspection], history: History) -> _Part:
     pointed = point_at_pictures(table, words, records, history)
     clause = Clause(table, pointed.words, pointed, "", records)
     if not table.find("yes_no", "question_words", words) and (test := read_test(clause)):
@@ -337,11 +364,7 @@ def _untold(table: Table, words: str) -> Reason | None:
 
 def _support(test: Test, pointed: Pointed) -> tuple[Fact, ...]:
     """What is told after a yes or no."""
-    key: Key = {
-        "verdict": "advice", "score": "verdict", "p_value": "rarity", "count": "place", "area": "place",
-        "pixels": "place", "peak": "place", "severity": "place", "place": "severity", "references": "origin",
-        "notices": "verdict",
-    }.get(test.quantity, "verdict")  # type: ignore[assignment]  # fmt: skip
+    key = AFTER_TEST.get(test.quantity, "verdict")
     return (_fact(key, pointed.ids if key in PER_REGION else ()),)
 
 

@@ -1,7 +1,8 @@
-"""What was trained for a bundle's language model: a LoRA as peft saves it, and the projector, in one folder.
+"""What was trained for a bundle's language model, in one folder: a LoRA as peft saves it, and a card.
 
-The folder `<bundle>.language` lies beside the card, or in the cache where a user trained it with `looktwice train
-lvlm`. It holds `adapter_config.json`, `adapter_model.safetensors` and `projector.safetensors`.
+The folder `<bundle>.language` lies beside the card of the bundle, or in the cache where a user trained it with
+`looktwice train planner`: `adapter_config.json`, `adapter_model.safetensors` and `card.json`. One that `looktwice
+train lvlm` wrote holds a projector for pictures, too, and is no planner.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ SCHEMA = 1
 SUFFIX = ".language"
 PROJECTOR = "projector.safetensors"
 LORA = "adapter_model.safetensors"
+CARD = "card.json"
+PLANS = "plans"
+"""What a card says under "writes" where the LoRA was trained to write lines of `plan_choice`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +83,16 @@ def user_folder(bundle: str) -> Path:
 
 
 def find_trained(bundle: str) -> Path | None:
-    """The folder of what was trained, the user's own before the shipped one; None where there is none."""
+    """The folder of what was trained to plan, the user's own before the shipped one; None where there is none."""
     for folder in (user_folder(bundle), Path(str(card_folder() / f"{bundle}{SUFFIX}"))):
-        if (folder / PROJECTOR).is_file() or (folder / LORA).is_file():
+        if writes_plans(folder):
             return folder
     return None
+
+
+def writes_plans(folder: Path) -> bool:
+    """Whether what lies in a folder was trained to plan, as its card says."""
+    return (folder / LORA).is_file() and read_card(folder).get("writes") == PLANS
 
 
 def load_projector(folder: Path, bundle: str, weights: str) -> TrainedProjector:
@@ -95,6 +104,15 @@ def load_projector(folder: Path, bundle: str, weights: str) -> TrainedProjector:
             f"{bundle!r}; train it again with `looktwice train lvlm`, or delete the folder."
         )
     return trained
+
+
+def read_card(folder: Path) -> dict[str, str]:
+    """What the card of a training says; nothing where there is none that can be read."""
+    try:
+        said = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {}
 
 
 def merge_lora(model: PreTrainedModel, folder: Path) -> PreTrainedModel:

@@ -19,8 +19,10 @@ LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 """The layers that get a LoRA, by transformers' names."""
 
 
-def add_lora(model: PreTrainedModel, bundle: str, rank: int, dropout: float, seed: int) -> PeftModel:
-    """The model of a bundle, frozen, with a LoRA drawn by seed, which changes nothing yet.
+def add_lora(
+    model: PreTrainedModel, bundle: str, rank: int, dropout: float, seed: int, first: int = 0
+) -> PeftModel:
+    """The model of a bundle, frozen, with a LoRA drawn by seed, which changes nothing yet, from block `first` on.
 
     TrainingError where peft is missing.
     """
@@ -34,6 +36,7 @@ def add_lora(model: PreTrainedModel, bundle: str, rank: int, dropout: float, see
         lora_alpha=2 * rank,
         lora_dropout=dropout,
         target_modules=list(LAYERS),
+        layers_to_transform=list(range(first, model.config.num_hidden_layers)) if first else None,
         task_type="CAUSAL_LM",
     )
     with_lora = get_peft_model(model, lora)

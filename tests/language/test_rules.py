@@ -201,6 +201,13 @@ def test_what_no_record_holds_is_said_to_be_untold(reason, question):
         ("Is there anything in the top right?", Test("place", "any", "=", "top right")),
         ("Are there at least three regions?", Test("count", "all", ">=", 3.0)),
         ("Does R1 cover more than 10 % of the picture?", Test("area", "R1", ">", 10.0)),
+        ("is the damage bigger than 50 %?", Test("area", "all", ">", 50.0)),
+        ("Ist der Schaden kleiner als 0,5 %?", Test("area", "all", "<", 0.5)),
+        ("损伤超过1.5%吗？", Test("area", "all", ">", 1.5)),
+        ("Are both regions severe?", Test("severity", "all", "=", "severe")),
+        ("Was only one reference used?", Test("references", "all", "=", 1.0)),
+        ("Does R1 have a higher peak than R2?", Test("peak", "R1", ">", "R2")),
+        ("Liegt der Score über 0,9?", Test("score", "all", ">", 0.9)),
     ],
 )
 def test_a_yes_or_no_of_the_record_is_tested(question, test):
@@ -211,7 +218,10 @@ def test_a_yes_or_no_of_the_record_is_tested(question, test):
     "question",
     [
         "Is this abnormal area cancer?",
-        "is the damage bigger than 50 %?",
+        "is more than 50 % of the part damaged?",
+        "is it 50 % good?",
+        "Is the verdict wrong?",
+        "The verdict is wrong.",
         "Is the problem just dust on the lens?",
         "Is this good leather for shoes?",
         "Is it perfect?",
