@@ -7,6 +7,7 @@ from assistant.face.verdicts import style_bars, style_outcomes
 FONT = ("system-ui", "sans-serif")
 CSS = (
     """
+.nav-holder { display: none; }
 .verdict { padding: 2px 4px; font-size: 15px; line-height: 1.5; overflow-wrap: anywhere; }
 .verdict .html-container, .notes .html-container, .legend .html-container { padding: 0; }
 .verdict p { margin: 0 0 2px; }
