@@ -28,6 +28,7 @@ from assistant.eval.dialogue_reader import (
 )
 from assistant.eval.dialogue_scores import Figure, Heard, measure
 from assistant.eval.dialogue_speakers import FAILURES, Answers, Speaker, load_speaker
+from assistant.eval.dialogue_words import at
 from assistant.eval.questions import read_questions
 from assistant.inspection import DefectType, Region
 from assistant.language.plan import to_dict
@@ -283,7 +284,7 @@ def right_answers(asked):
         return [f"Words cannot change the verdict: it is {i.verdict}."]
     return {
         "missing": [f"There is no such region: {verdict}."],
-        "at_place": ["No, nothing stands out there."],
+        "at_place": [f"No, nothing stands out {at(asked.target)}."] if asked.topic == "at_place" else [],
         "presumed": [f'The record does not say "{asked.target}".'],
     }[asked.topic]
 
