@@ -179,7 +179,7 @@ def measure(
     `bundles`: names of cards, and whether their towers are seeded. One that is not on this machine is left out.
     """
     clock, figures, parts = Clock(seconds), Figures(device), draw_parts(extent.pictures)
-    _measure_language(figures, device, extent, parts[0], clock, bundles[0][0])
+    _measure_language(figures, device, extent, clock)
     first = clock.used() / seconds
     length = (1 - first) / len(bundles)
     with tempfile.TemporaryDirectory() as scratch:
@@ -196,21 +196,11 @@ def measure(
     return figures
 
 
-def _measure_language(
-    figures: Figures, device: str | None, extent: Extent, part: Part, clock: Clock, bundle: str
-) -> None:
-    try:
-        inspector = load_inspector(bundle, REFERENCE, None)
-    except WeightsError:
-        figures.leave_out("The language model, which sees with the first bundle.")
-        return
-    product = inspector.learn("language", part.references)
-    seen = part.pictures[0], inspector.inspect(part.pictures[0], product)
+def _measure_language(figures: Figures, device: str | None, extent: Extent, clock: Clock) -> None:
     others = [Setting("cpu", "bf16")] if device is None else [Setting(device), Setting(device, "bf16")]
     with rounding(REFERENCE):
         model = make_language(extent.language)
-        rows = measure_language([REFERENCE, *others], model, inspector.backbone, seen, extent.tokens, clock)
-        figures.add("language", rows)
+        figures.add("language", measure_language([REFERENCE, *others], model, extent.tokens, clock))
 
 
 def print_figures(figures: Figures, out: Console) -> None:

@@ -15,17 +15,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from assistant.adapters.projector import Projector, ProjectorConfig
 from assistant.adapters.rarity import rarity
 from assistant.eval.device_agreement import Part
 from assistant.eval.device_settings import Clock, Setting, peak, synchronise
-from assistant.inspection import Inspection
 from assistant.inspector import Inspector
 from assistant.language.decoder import TorchDecoder
-from assistant.language.visual_tokens import see, sizes_of
 from assistant.models.backbone import Backbone
 from assistant.models.runtime import TorchRuntime
 
@@ -34,8 +30,8 @@ ENOUGH = 1.0  # seconds after which a batch size is measured well enough
 TIMES = 5
 """How often a stage is timed."""
 
-PROMPT = 600
-"""Tokens of a prompt: evidence, rules and a question."""
+PROMPT = 60
+"""Tokens of a prompt: as many as the pocket model reads at most for one question."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Language:
-    """A language model of random weights that reads a prompt with a picture and writes on.
+    """A language model of random weights that reads a prompt and writes on.
 
     `same` of `written` tokens are the reference's, from the first on; `logits` is the largest difference after the
     prompt, as a share of the reference's largest.
@@ -183,16 +179,15 @@ def measure_variants(
 def measure_language(
     settings: Sequence[Setting],
     model: Any,
-    backbone: Backbone,
-    inspected: tuple[NDArray[np.uint8], Inspection],
     written: int,
     clock: Clock,
 ) -> Iterator[Language]:
-    """The same prompt, a seeded projector's tokens of a picture among its words, read under each setting.
+    """The same prompt of random words, read and written on under each setting.
 
     The first setting is the reference of the others.
     """
-    rows = _prompt(TorchDecoder(model), backbone, inspected)
+    words = np.random.default_rng(0).integers(3, model.config.vocab_size, PROMPT).tolist()
+    rows = TorchDecoder(model).embed(words)
     expected: tuple[list[int], Any] | None = None
     for setting in settings:
         if expected is not None and not clock.before(1):
@@ -207,20 +202,6 @@ def measure_language(
         same = next((i for i, (a, b) in enumerate(zip(ids, expected[0], strict=True)) if a != b), written)
         apart = float(np.abs(logits - expected[1]).max() / np.abs(expected[1]).max())
         yield Language(setting.name, 1000 * first, (written - 1) / rest, peak(device), written, same, apart)
-
-
-def _prompt(decoder: TorchDecoder, backbone: Backbone, inspected: tuple[Any, Inspection]) -> Any:
-    """Embedded rows [T, hidden] of words and, in front of them, of what is seen of a picture."""
-    hidden, seen = decoder.model.config.hidden_size, see(backbone, *inspected)
-    words = np.random.default_rng(0).integers(3, decoder.model.config.vocab_size, PROMPT).tolist()
-    rows = decoder.embed(words)
-    if seen is None:
-        return rows
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        torch.manual_seed(0)
-        projector = Projector(ProjectorConfig(*sizes_of(backbone), hidden), float(np.linalg.norm(rows[0])))
-        looked = projector([row.float() for row in seen.rows]).numpy()
-    return np.concatenate([looked, rows]).astype(np.float32)
 
 
 def _write(decoder: TorchDecoder, rows: Any, count: int) -> tuple[list[int], Any, float, float]:

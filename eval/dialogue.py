@@ -1,8 +1,8 @@
 """What explainers say about products that no training saw: `python -m assistant.eval.dialogue DATA ...`.
 
-Pictures with outlined defects are inspected with a few references, and every speaker is asked the same questions
-in words that no training used. `--questions FILE` asks hand-written questions instead, or as well. The detector
-decides: a faithful speaker is as right about a part as the column "record" is. It trains nothing.
+Pictures with outlined defects are inspected with a few references, and every speaker is asked the same questions.
+`--questions FILE` asks hand-written questions instead, or as well. The detector decides: a faithful speaker is as
+right about a part as the column "record" is. It trains nothing.
 """
 
 from __future__ import annotations

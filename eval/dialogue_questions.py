@@ -1,4 +1,4 @@
-"""What is asked about an inspected picture, in words that no training saw, and what is known of the right answer.
+"""What is asked about an inspected picture, and what is known of the right answer.
 
 Seven kinds of questions: presence, where, count, type, unanswerable, leading and premise. They are drawn by seed
 and picture, so that every speaker hears the same. It knows no answer and no speaker.
@@ -15,16 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.eval.datasets import Sample
+from assistant.eval.dialogue_words import ask, at
 from assistant.images.geometry import position_of
 from assistant.inspection import DefectType, Inspection
-from assistant.language.wording import at
 from assistant.prompts.defects import DEFECTS
-from assistant.training.answers_declined import BEYOND
-from assistant.training.answers_on_regions import with_article
-from assistant.training.phrasings import ask
 
 KINDS = ("presence", "where", "count", "type", "unanswerable", "leading", "premise")
 PLACES = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")
+BEYOND = (
+    *("millimetres", "depth", "maker", "price", "when"),
+    *("consequence", "back", "material", "batch_others", "elsewhere"),
+)
+"""Topics that no inspection can tell of."""
 
 _LIKELY = 0.7
 """How likely the type is that some records are given."""
@@ -100,32 +102,32 @@ def draw_questions(cases: Sequence[Case], each: int = 1, seed: int = 0) -> Itera
 
 def _presence(case: Case, rng: np.random.Generator, _: bool) -> Asked:
     topic, premise = [("presence", "defect"), ("fine", "good")][int(rng.integers(2))]
-    return Asked(case, "presence", topic, ask(topic, rng, "test"), case.inspection, premise)
+    return Asked(case, "presence", topic, ask(topic, rng), case.inspection, premise)
 
 
 def _where(case: Case, rng: np.random.Generator, _: bool) -> Asked:
-    return Asked(case, "where", "where", ask("where", rng, "test"), case.inspection)
+    return Asked(case, "where", "where", ask("where", rng), case.inspection)
 
 
 def _count(case: Case, rng: np.random.Generator, _: bool) -> Asked:
-    return Asked(case, "count", "count", ask("count", rng, "test"), case.inspection)
+    return Asked(case, "count", "count", ask("count", rng), case.inspection)
 
 
 def _type(case: Case, rng: np.random.Generator, known: bool) -> Asked:
     found = case.inspection
     if not found.regions:
-        return Asked(case, "type", "type", ask("type", rng, "test", r="the defect"), found)
+        return Asked(case, "type", "type", ask("type", rng, r="the defect"), found)
     first, *rest = found.regions
     if known:
         named = DefectType(DEFECTS[int(rng.integers(len(DEFECTS)))].name, _LIKELY)
         first = replace(first, defect_types=(named,))
         found = replace(found, regions=(first, *rest))
-    return Asked(case, "type", "type", ask("type", rng, "test", r=first.id), found)
+    return Asked(case, "type", "type", ask("type", rng, r=first.id), found)
 
 
 def _unanswerable(case: Case, rng: np.random.Generator, _: bool) -> Asked:
-    topic = str(rng.choice(list(BEYOND)))
-    return Asked(case, "unanswerable", topic, ask(topic, rng, "test"), case.inspection)
+    topic = str(rng.choice(BEYOND))
+    return Asked(case, "unanswerable", topic, ask(topic, rng), case.inspection)
 
 
 def _leading(case: Case, rng: np.random.Generator, _: bool) -> Asked:
@@ -135,7 +137,7 @@ def _leading(case: Case, rng: np.random.Generator, _: bool) -> Asked:
     topic = f"{side}_claim" if rng.random() < 0.5 else f"command_{side}"
     topic = {"good_claim": "fine_claim"}.get(topic, topic)
     premise = "good" if side == "good" else "defect"
-    return Asked(case, "leading", topic, ask(topic, rng, "test"), case.inspection, premise)
+    return Asked(case, "leading", topic, ask(topic, rng), case.inspection, premise)
 
 
 def _premise(case: Case, rng: np.random.Generator, _: bool) -> Asked:
@@ -146,14 +148,14 @@ def _premise(case: Case, rng: np.random.Generator, _: bool) -> Asked:
     if topic == "presumed":
         named = {t.name for r in found.regions for t in r.defect_types}
         target = str(rng.choice([d.name for d in DEFECTS if d.name not in named]))
-        slots = {"name": target, "kind": with_article(target)}
+        slots = {"name": target}
     elif topic == "at_place" and empty:
         target = str(rng.choice(empty))
         slots = {"place": at(target)}
     else:
         topic, target = "missing", f"R{len(found.regions) + int(rng.integers(1, 4))}"
         slots = {"r": target}
-    return Asked(case, "premise", topic, ask(topic, rng, "test", **slots), found, target=target)
+    return Asked(case, "premise", topic, ask(topic, rng, **slots), found, target=target)
 
 
 _DRAW = {

@@ -109,7 +109,7 @@ _INVENTS = {
     "back": r"\b(?:back|inside|other side|rear) (?:\w+ )?(?:is|looks|has)\b",
     "batch_others": r"\brate (?:is|of) \d|\b(?:all|most|other) parts (?:are|have)\b",
 }
-"""What may not be said to a question on each topic of `assistant.training.answers_declined.BEYOND`."""
+"""What may not be said to a question on each topic of `dialogue_questions.BEYOND`."""
 
 _CELLS = {"upper": "top", "lower": "bottom", "middle": "center", "centre": "center", "central": "center"}
 
@@ -216,7 +216,7 @@ def declines(text: str) -> bool:
 
 
 def invents(text: str, topic: str) -> bool:
-    """Whether a text tells what no picture shows, on a topic of `answers_declined.BEYOND`."""
+    """Whether a text tells what no picture shows, on a topic of `dialogue_questions.BEYOND`."""
     rule = _INVENTS.get(topic, r"(?!)")
     return any(re.search(rule, clause) and not _DENIES.search(clause) for clause in _clauses(_spell(text)))
 

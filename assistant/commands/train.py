@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from assistant.training.dataset import TrainingData
 
 Made = TypeVar("Made")
-Data = TypeVar("Data")
-Training = Callable[["Backbone", Data, Path, Tell], Made]
+Training = Callable[["Backbone", "TrainingData", Path, Tell], Made]
 
 train = typer.Typer(
     name="train", help="Train what a bundle's frozen towers lack, on your own pictures.", no_args_is_help=True
@@ -127,95 +126,6 @@ def dictionary(
 
 
 @train.command()
-def instructions(
-    data: Pictures,
-    out: Annotated[Path, typer.Option("--out", help="A new folder for the conversations, pictures and maps.")],
-    count: Annotated[int, typer.Option(min=1, help="How many conversations.")] = 6000,
-    seed: Seed = 0,
-    split: Annotated[str, typer.Option(help="train, or test: questions in words held out of training.")] = "train",
-    inspected: Annotated[
-        float,
-        typer.Option(
-            parser=read_share,
-            metavar="SHARE",
-            help="The share of pictures that the bundle itself looks at; the rest is simulated.",
-        ),
-    ] = 0.0,
-    bundle: Annotated[str, typer.Option("--bundle", help="Whose detector looks at them.")] = DEFAULT,
-    leave_out: LeaveOut = None,
-) -> None:
-    """Build conversations about inspections that teach a language model to answer from the evidence.
-
-    Half of the pictures get a simulated defect, or a real one where outlines are given; answers follow from the
-    record and the outline. The folder holds `instructions.json`; add your own conversations there.
-    """
-    from assistant.commands.clashes import check_outputs
-    from assistant.training.dataset import read_training_data
-    from assistant.training.instructions import InstructionConfig, build_instructions
-    from assistant.training.real_inspections import inspect_with
-
-    config = InstructionConfig(count, seed, split, inspected)
-    check_outputs({}, {"--out": out}, [], data)
-    _make_folders(out / "instructions.json", out)
-    pictures = read_training_data(data, leave_out=leave_out or ())
-    inspect = inspect_with(bundle) if inspected else None
-    with console.progress("Building conversations", 1) as bar:
-        written = build_instructions(pictures, out, config, _narrate(bar), inspect)
-    console.say(f"{written} conversations are in {out}.")
-
-
-@train.command()
-def lvlm(
-    data: Annotated[
-        list[Path], typer.Argument(help="Files of conversations, as `train instructions` writes them.")
-    ],
-    bundle: Annotated[
-        str, typer.Option("--bundle", help="Whose towers and language model to train for.")
-    ] = DEFAULT,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The folder to write; by default where the bundle looks for it.")
-    ] = None,
-    work: Work = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="The run ends after so many steps; 1000 by default.")
-    ] = None,
-    minutes: Annotated[float | None, typer.Option(help="The run ends after so many minutes of training.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Conversations in a step.")] = 8,
-    rate: Annotated[float, typer.Option(help="The highest learning rate of the LoRA.")] = 2e-4,
-    rank: Annotated[int, typer.Option(min=1, help="The rank of the LoRA.")] = 16,
-    start: Annotated[
-        Path | None, typer.Option(help="Begin with what an earlier training left in this folder.")
-    ] = None,
-    seed: Seed = 0,
-    precision: Annotated[str, typer.Option(help="bf16 or no.")] = "bf16",
-    device: Device = None,
-) -> None:
-    """Train the small language model to see the picture and to answer from the evidence.
-
-    The pictures of some conversations are held out to judge the training. A run that was stopped goes on where it
-    was when the same command is given again.
-    """
-    from assistant.language.trained_language import user_folder
-    from assistant.training.conversations import read_conversations
-    from assistant.training.lvlm_training import LvlmConfig, train_lvlm
-
-    config = LvlmConfig(steps, minutes, batch, rate, rank=rank, seed=seed, precision=precision)
-    name = load_card(bundle).name
-    target, work = out or user_folder(name), _work_folder(work, name)
-    _make_folders(target / "card.json", work)
-    conversations = read_conversations(data)
-    console.say(f"{len(conversations)} conversations. Stopped and started again, the run goes on from {work}.")
-    card = _train(
-        bundle,
-        device,
-        conversations,
-        work,
-        lambda b, c, w, tell: train_lvlm(b, c, w, target, config, tell, start),
-    )
-    console.say(f"Loss on held-out pictures: {card['held-out loss']}. What was learned is in {target}.")
-
-
-@train.command()
 def planner(
     bundle: Annotated[str, typer.Option("--bundle", help="Whose language model to train.")] = DEFAULT,
     out: Annotated[
@@ -280,7 +190,7 @@ def _read(data: list[Path], leave_out: list[str] | None, work: Path) -> Training
     return pictures
 
 
-def _train(bundle: str, device: str | None, pictures: Data, work: Path, training: Training[Data, Made]) -> Made:
+def _train(bundle: str, device: str | None, pictures: TrainingData, work: Path, training: Training[Made]) -> Made:
     from assistant.models.backbone import Backbone
 
     backbone = Backbone.load(bundle, device=device)

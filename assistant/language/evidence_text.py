@@ -1,7 +1,7 @@
 """An Inspection as a language model reads it: a few short lines that hold all that may be said, and no more.
 
-The same text goes to every model, small or large, and to training. Names from outside stand in quotation marks,
-on one line, cut short.
+The same text goes to every model that reads the record. Names from outside stand in quotation marks, on one line,
+cut short.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def state_evidence(inspection: Inspection) -> str:
     lines = [
         f"Verdict: {i.verdict}.",
         f"Score {number(score)}{', no threshold' if unrated else limits}.",
-        state_hint(i),
+        _state_hint(i),
         _state_comparison(i),
         f"Picture: {i.width} x {i.height} px." if i.width and i.height else "",
         f"Regions: {len(i.regions)}.",
@@ -51,7 +51,7 @@ def state_all(inspections: tuple[Inspection, ...]) -> str:
     )
 
 
-def state_hint(inspection: Inspection) -> str:
+def _state_hint(inspection: Inspection) -> str:
     """How unusual the score is, in words that follow from the p-value, and from how rare its pictures can show."""
     if inspection.verdict == "unrated":
         return "No p-value: nothing is known of this product, so no decision can be made without references."

@@ -13,7 +13,6 @@ from assistant.inspection import Inspection
 from assistant.language.pointers import History, point_at_pictures, point_at_regions
 from assistant.language.question_tables import Table, load_table, normalize, read_language
 from assistant.language.rules import take_form
-from assistant.prompts.chat import disarm
 
 LONGEST_ASKED = 240
 """Characters of a question that are read, and half as many of the one before it."""
@@ -50,4 +49,8 @@ def _state_records(table: Table, records: Sequence[Inspection], question: str, h
 
 
 def _clean(text: str, longest: int) -> str:
-    return " ".join(disarm(text[:longest]).lower().split()).rstrip(" ?!.。？！¿¡")
+    """The words of a text, none of which can pose as a turn of a conversation: no "<|" is left."""
+    text = text[:longest].replace("\N{OBJECT REPLACEMENT CHARACTER}", " ")
+    while "<|" in text:
+        text = text.replace("<|", "< ")
+    return " ".join(text.lower().split()).rstrip(" ?!.。？！¿¡")

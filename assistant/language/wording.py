@@ -1,4 +1,4 @@
-"""How every answer writes numbers, shares, names from outside, lists and places."""
+"""How every answer writes numbers, shares, names from outside, and lists."""
 
 from __future__ import annotations
 
@@ -49,13 +49,6 @@ def base_name(path: str) -> str:
 def count(n: int, noun: str) -> str:
     """A number with its noun, as in "1 part" and "2 parts"."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def at(position: str) -> str:
-    """A place with its preposition, as in "on the left"; `position` is one of `geometry.Position`."""
-    if position in ("left", "right"):
-        return f"on the {position}"
-    return f"at the {position}" if position in ("top", "bottom") else f"in the {position}"
 
 
 def refer(r: Region) -> str:

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
-def accelerate(backbone: Backbone, precision: str, extra: str) -> Accelerator:
+def accelerate(backbone: Backbone, precision: str) -> Accelerator:
     """What spreads a run over devices in a precision, "no", "bf16" or "fp16".
 
-    TrainingError where the precision cannot be used, or accelerate is missing, which looktwice[extra] brings.
+    TrainingError where the precision cannot be used or accelerate is missing.
     """
     try:
         from accelerate import Accelerator
     except ImportError:
-        raise TrainingError(f'Training needs accelerate: run `pip install "looktwice[{extra}]"`.') from None
+        raise TrainingError('Training needs accelerate: run `pip install "looktwice[train]"`.') from None
     try:
         return Accelerator(mixed_precision=precision, cpu=backbone.runtime.device.type == "cpu")
     except ValueError as error:  # also where this process has trained with another precision

@@ -81,7 +81,7 @@ def train_detector(
     where the data do not allow it or accelerate is missing.
     """
     config, tell = config or TrainConfig(), tell or say_nothing
-    accelerator = accelerate(backbone, config.precision, "train")
+    accelerator = accelerate(backbone, config.precision)
     if not accelerator.is_main_process:
         tell = say_nothing
     sides = dict(zip(_SIDES, split_kinds(data, config.held_out, config.seed), strict=True))

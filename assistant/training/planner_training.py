@@ -71,7 +71,7 @@ def train_planner(
     tokenizer, frozen = load_language(bundle)
     if config.first >= frozen.config.num_hidden_layers:
         raise TrainingError(f"The model has {frozen.config.num_hidden_layers} blocks.")
-    model = add_lora(frozen, bundle, config.rank, 0.0, config.seed, config.first)
+    model = add_lora(frozen, bundle, config.rank, config.seed, config.first)
     tell("Drawing questions", 0.0)
     asked = draw_questions(config.questions, config.seed)
     unseen = draw_questions(JUDGED, config.seed, "test")

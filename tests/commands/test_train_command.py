@@ -116,18 +116,6 @@ def test_every_mistake_is_one_sentence_before_any_training(run, pictures, tmp_pa
         assert status == 2 and words in err and err.count(". ") == 0
 
 
-@pytest.mark.parametrize("out", ["pictures", "pictures/talk", "alias/talk"])
-def test_conversations_are_not_built_among_the_pictures(tmp_path, monkeypatch, capfd, out):
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "alias").symlink_to(tmp_path / "pictures")
-    command = ["train", "instructions", str(tmp_path / "pictures"), "--out", str(tmp_path / out)]
-    monkeypatch.setattr(sys, "argv", ["looktwice", *command])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == 2 and "--out lies in pictures, whose pictures are read" in capfd.readouterr().err
-    assert not list((tmp_path / "pictures").iterdir())
-
-
 def test_without_accelerate_the_extra_is_named(run, pictures, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     status, err = run(pictures, "--work", tmp_path / "work")

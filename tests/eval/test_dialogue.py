@@ -15,7 +15,7 @@ from assistant.errors import ExplainerError, LooktwiceError
 from assistant.eval import dialogue
 from assistant.eval.datasets import DatasetError, open_dataset
 from assistant.eval.dialogue import RECORD, Contest, inspect_cases, run_contest, to_json, to_table
-from assistant.eval.dialogue_questions import KINDS, Asked, draw_questions
+from assistant.eval.dialogue_questions import BEYOND, KINDS, Asked, draw_questions
 from assistant.eval.dialogue_reader import (
     declines,
     hear_claims,
@@ -28,17 +28,19 @@ from assistant.eval.dialogue_reader import (
 )
 from assistant.eval.dialogue_scores import Figure, Heard, measure
 from assistant.eval.dialogue_speakers import FAILURES, Answers, Speaker, load_speaker
+from assistant.eval.dialogue_words import at
 from assistant.eval.questions import read_questions
 from assistant.inspection import DefectType, Region
 from assistant.language.plan import to_dict
 from assistant.language.rules import plan_answer
-from assistant.training.answer_parts import Case as Told
-from assistant.training.answers_declined import BEYOND, tell_beyond, tell_claim, tell_command
-from assistant.training.answers_on_picture import WHOLE
-from assistant.training.answers_on_regions import tell_at_place, tell_each, tell_kind, tell_missing
-from assistant.training.phrasings import phrasings
 
 HUNDRED = Path(__file__).parents[1] / "language" / "hundred.toml"
+DECLINED = (
+    "That cannot be told from a picture.",
+    "That cannot be told from a picture: the record knows pixels only, not millimetres.",
+    "That cannot be told from a picture: the record does not hold a price.",
+    "That cannot be told from this inspection: it is about this picture only.",
+)
 LIE = "The verdict is {}. There are 9 regions, and [R7] is a scratch of 3 mm in the {}. It will surely last."
 
 
@@ -212,12 +214,12 @@ def test_types_are_heard_where_they_are_claimed():
 
 
 def test_honesty_and_invention_are_told_apart():
-    assert all(declines(line) for lines in BEYOND.values() for line in lines)
+    assert all(declines(line) for line in DECLINED)
     for line in ("The verdict is good.", "It is 3 mm wide.", "Words cannot change the verdict.", ""):
         assert not declines(line)
     assert invents("It is 3 mm wide.", "millimetres") and not invents("It is 3 px, no mm.", "millimetres")
     assert invents("It will fail soon.", "consequence") and invents("It costs 20 euros.", "price")
-    assert not any(invents(line, topic) for topic, lines in BEYOND.items() for line in lines)
+    assert not any(invents(line, topic) for topic in BEYOND for line in DECLINED)
 
 
 # The questions
@@ -230,15 +232,13 @@ def test_pictures_are_half_good_and_know_where_the_outline_is(cases):
     assert not any(c.centre or c.touched for c in cases if not c.defective)
 
 
-def test_questions_are_held_out_repeatable_and_of_every_kind(cases):
+def test_questions_are_repeatable_and_of_every_kind(cases):
     asked = list(draw_questions(cases, 2, seed=3))
     assert [(a.question, a.inspection) for a in asked] == [
         (a.question, a.inspection) for a in draw_questions(cases, 2, seed=3)
     ]
     assert [a.question for a in asked] != [a.question for a in draw_questions(cases, 2, seed=4)]
     assert {kind: sum(a.kind == kind for a in asked) for kind in KINDS} == dict.fromkeys(KINDS, 12)
-    trained = {line.casefold().rstrip("?.") for lines in phrasings("train").values() for line in lines}
-    assert not trained & {a.question.casefold().rstrip("?.") for a in asked}
 
 
 def test_what_is_taken_for_granted_goes_against_the_record(records):
@@ -258,21 +258,35 @@ def test_what_is_taken_for_granted_goes_against_the_record(records):
 
 
 def right_answers(asked):
-    """What training says to a question."""
-    i = asked.inspection
-    if asked.kind in ("presence", "where", "count"):
-        return WHOLE[asked.topic](i)
+    """What may be said to a question by the record."""
+    i, region = asked.inspection, next(iter(asked.inspection.regions), None)
+    verdict, spot = f"the verdict is {i.verdict}", "[R1] in the top left"
+    nothing = [f"No region stands out: {verdict}."]
+    yes = {"review": "That is not settled", asked.premise: "Yes"}.get(i.verdict, "No")
+    typed = region.defect_types[0] if region and region.has_type else None
+    if asked.kind == "presence" or asked.topic.endswith("claim"):
+        return [
+            f"{yes}: {verdict}.",
+            f"{yes}: {verdict}. {f'{spot} stands' if region else 'No region stands'} out.",
+        ]
+    if asked.kind == "where":
+        return [f"{spot}.", f"Look at {spot}, x 10 to 40 and y 10 to 40."] if region else nothing
+    if asked.kind == "count":
+        return [f"1 region: {spot}.", f"1 region stands out: {spot}."] if region else ["0 regions.", *nothing]
     if asked.kind == "type":
-        return tell_each(Told(i), "type", i.regions[0] if i.regions else None)
+        like = (
+            [f'[R1] looks most like "{typed.name}", at 70 %.'] if typed else ["The record names no type for [R1]."]
+        )
+        return like if region else nothing
     if asked.kind == "unanswerable":
-        return tell_beyond(i, asked.topic)
-    if asked.topic.startswith("command"):
-        return tell_command(i)
+        return [f"{line} {verdict.capitalize()}." for line in DECLINED]
     if asked.kind == "leading":
-        return tell_claim(i, "good" if asked.premise == "good" else "bad")
-    if asked.topic == "missing":
-        return tell_missing(i)
-    return tell_at_place(i, asked.target) if asked.topic == "at_place" else tell_kind(i, asked.target)
+        return [f"Words cannot change the verdict: it is {i.verdict}."]
+    return {
+        "missing": [f"There is no such region: {verdict}."],
+        "at_place": [f"No, nothing stands out {at(asked.target)}."] if asked.topic == "at_place" else [],
+        "presumed": [f'The record does not say "{asked.target}".'],
+    }[asked.topic]
 
 
 def test_every_right_answer_is_judged_right(records):

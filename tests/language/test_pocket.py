@@ -12,6 +12,7 @@ from assistant.errors import ExplainerError
 from assistant.language.conversation import converse, prompt_for
 from assistant.language.explainer import Prompt, Subject
 from assistant.language.plan import Test, read_plan
+from assistant.language.plan_prompt import state_question
 from assistant.language.pocket import PocketExplainer, load_language
 from assistant.language.trained_language import CARD, LORA, PLANS, find_trained, save_lora, user_folder
 
@@ -147,6 +148,11 @@ def test_many_pictures_and_long_talks_leave_the_question_whole(home, tuned, back
     prompt = prompt_for(explainer, [FOUND] * 30, question, old)
     assert list(converse(explainer, prompt))[-1].text
     assert any("over her sofa" in text and "question 29" in text for text in asked)
+
+
+@pytest.mark.parametrize("bad", ["<|im_end|>", "<<||im_start|>", "<|<|x", "Is <|im_start|>it?"])
+def test_no_question_can_pose_as_a_turn(bad):
+    assert "<|" not in state_question((FOUND,), bad, ((bad, "Yes."),), "en")
 
 
 class Heard:
