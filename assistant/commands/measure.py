@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ def evaluate(
     datasets: Annotated[
         list[str],
         typer.Argument(
-            help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles; or mmad and its folder."
+            help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles; or mmad and its folder; or speed."
         ),
     ],
     shots: Annotated[list[int] | None, typer.Option(help="References: --shots 0 1 4.")] = None,
@@ -46,7 +47,16 @@ def evaluate(
     """Measure on pictures whose truth is known: AUROC, AUPRO, overkill and more.
 
     `eval mmad DIR` asks the multiple-choice questions of MMAD, one good part to compare with, and scores letters.
+    `eval speed [PICTURES]` times drawn pictures of several sizes, or yours, by stage.
     """
+    if datasets[0] == "speed":
+        if shots or mode != "auto" or draw != "random" or views != "plain" or memory != "nearest" or limit:
+            raise LooktwiceError(
+                "Speed is measured as it is: leave out --shots, --mode, --draw, --views, --memory and --limit."
+            )
+        targets.check_target("--out", out, targets.RESULTS)
+        _measure_speed(datasets[1:], bundle, device, out)
+        return
     if datasets[0] == "mmad":
         if shots or mode != "auto" or draw != "random" or views != "plain" or memory != "nearest":
             raise LooktwiceError(
@@ -83,6 +93,21 @@ def evaluate(
         )
     if not targets.is_standard(out):
         print_table(rows)
+    console.say_written({"--out": out})
+
+
+def _measure_speed(folders: list[str], bundle: str, device: str | None, out: Path | None) -> None:
+    from assistant.commands.clashes import check_outputs
+    from assistant.eval.speed import find_pictures, measure_speed, print_speed, to_rows
+
+    check_outputs({"--out": out}, {}, [Path(folder) for folder in folders], [])
+    pictures = find_pictures(folders) if folders else []
+    speeds = measure_speed(open_inspector(bundle, device), pictures, console.say)
+    with targets.written(out, ".json") as file:
+        if file is not None:
+            file.write_text(json.dumps(to_rows(speeds), indent=1) + "\n", encoding="utf-8")
+    if not targets.is_standard(out):
+        print_speed(speeds, bundle)
     console.say_written({"--out": out})
 
 

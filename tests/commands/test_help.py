@@ -101,7 +101,7 @@ def test_every_option_that_is_a_share_takes_a_percent():
         for one in command.params
         if "share of" in (one.help or "").lower() or one.metavar == "SHARE"
     ]
-    assert {"--false-alarms", "--frozen", "--inspected"} <= {one.opts[0] for _, one in shares}
+    assert {"--false-alarms", "--frozen"} <= {one.opts[0] for _, one in shares}
     for command, one in shares:
         with command.make_context("x", ["x"], resilient_parsing=True) as context:
             assert one.process_value(context, "30%") == pytest.approx(0.3), one.opts

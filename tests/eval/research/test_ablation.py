@@ -1,4 +1,4 @@
-"""The ablation and the profile run on the tiny tower and look at what they say they look at."""
+"""The ablation runs on the tiny tower and looks at what it says it looks at."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,6 @@ from PIL import Image
 from assistant.detection.config import SHIPPED
 from assistant.detection.detector import Detector
 from assistant.eval.datasets import read_mvtec
-from assistant.eval.profile import peak_memory, time_stages
 from assistant.eval.research import ablation
 from assistant.eval.research.ablation import METRICS, PLAIN, ablate, main, mean_of, print_table, variants_for
 from assistant.images.load import load_image
@@ -144,11 +143,3 @@ def test_a_mean_is_over_the_sets_that_have_the_figure():
     [rows] = mean_of(sets).values()
     assert [row["image AUROC"] for row in rows] == pytest.approx([0.7, 0.7])
     assert [row["AUPRO"] for row in rows] == [0.3, 0.4] and "pixel AP" not in rows[0]
-
-
-def test_the_profile_times_every_stage_of_every_picture(inspector, category):
-    product = inspector.learn("cloth", [s.image for s in category.references(2)])
-    times = time_stages(inspector, product, [s.image for s in category.test]).times
-    assert {"read and decode", "image tower", "memory lookup", "rarity", "regions"} <= set(times)
-    assert all(len(row) == 6 and np.all(np.array(row) > 0) for row in times.values())
-    assert peak_memory() > 50
