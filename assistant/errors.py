@@ -68,14 +68,46 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
 
     by_letters = {one.casefold(): one for one in reversed(known)}
     near = difflib.get_close_matches(name[:80].casefold(), by_letters, n=3, cutoff=0.6)
-    if near:
-        meant = " or ".join(repr(by_letters[one]) for one in near)
-        return f"There is no {kind} {name[:80]!r}. Did you mean {meant}?"
-    listed = ", ".join(known[:MOST_NAMED]) or "none yet"
-    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
-    return f"There is no {kind} {name[:80]!r}; the {kind}s are: {listed}{more}."
+    match [by_letters[one] for one in near]:
+        case [first]:
+            return told(f"There is no {kind} {name[:80]!r}. Did you mean '{first}'?")
+        case [first, second]:
+            return told(f"There is no {kind} {name[:80]!r}. Did you mean '{first}' or '{second}'?")
+        case [first, second, third]:
+            return told(f"There is no {kind} {name[:80]!r}. Did you mean '{first}' or '{second}' or '{third}'?")
+    if not known:
+        return told(f"There is no {kind} {name[:80]!r}; the {kind}s are: none yet.")
+    listed, more = ", ".join(known[:MOST_NAMED]), len(known) - MOST_NAMED
+    if more > 0:
+        return told(f"There is no {kind} {name[:80]!r}; the {kind}s are: {listed} and {more} more.")
+    return told(f"There is no {kind} {name[:80]!r}; the {kind}s are: {listed}.")
 
 
 def told(sentence: str) -> str:
     """The same sentence: marks one that is kept in English and shown in the language of whoever reads it."""
     return sentence
+
+
+FAULTS = (
+    told("an error"),
+    told("an output error"),
+    told("no space left on device"),
+    told("permission denied"),
+    told("operation not permitted"),
+    told("read-only file system"),
+    told("no such file or directory"),
+    told("file name too long"),
+    told("is a directory"),
+    told("not a directory"),
+    told("input/output error"),
+    told("too many open files"),
+    told("disk quota exceeded"),
+    told("database is locked"),
+    told("database or disk is full"),
+    told("database disk image is malformed"),
+    told("disk I/O error"),
+    told("file is not a database"),
+    told("attempt to write a readonly database"),
+    told("unable to open database file"),
+)
+"""What systems say most often about files and databases, where it fills a sentence that is told again."""

@@ -27,7 +27,7 @@ from assistant.detection.reader import Reader
 from assistant.detection.stream import InspectionStream
 from assistant.detection.threads import PictureThreads
 from assistant.detection.unrated import Unrated
-from assistant.errors import CalibrationError, LooktwiceError, ProductError
+from assistant.errors import CalibrationError, LooktwiceError, ProductError, told
 from assistant.images.load import LoadedImage, Source, Window
 from assistant.images.reading import Entry, read_ahead
 from assistant.images.series import settle_window
@@ -452,5 +452,5 @@ def _usable(name: str, entries: Iterable[Entry]) -> Iterator[LoadedImage]:
     """The pictures of a product's references as they are read; ProductError at the first that cannot be."""
     for entry in entries:
         if entry.image is None:
-            raise ProductError(f"A reference of {name!r} cannot be used: {entry.error}")
+            raise ProductError(told(f"A reference of {name!r} cannot be used: {entry.error}"))
         yield entry.image

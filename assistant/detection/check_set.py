@@ -119,8 +119,11 @@ class CheckSet:
 
     def __post_init__(self) -> None:
         if not self.good or not self.bad:
-            missing = "good" if not self.good else "bad"
-            raise CalibrationError(f"A check set has good and bad parts: of the {missing} ones none can be read.")
+            raise CalibrationError(
+                "A check set has good and bad parts: of the good ones none can be read."
+                if not self.good
+                else "A check set has good and bad parts: of the bad ones none can be read."
+            )
         if not (math.isfinite(self.escape_cost) and self.escape_cost > 0):
             raise CalibrationError(f"What a missed defect costs is a number above 0, not {self.escape_cost:g}.")
 

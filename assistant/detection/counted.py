@@ -13,7 +13,7 @@ from assistant.detection.missing import in_order, peak_in, share_place
 from assistant.detection.regions import judge_severity
 from assistant.detection.registration import Registration
 from assistant.detection.things import Box, Kind, Level, View, Way, find_way
-from assistant.errors import ProductError
+from assistant.errors import ProductError, told
 from assistant.images.geometry import position_of
 from assistant.images.pose import Pose
 from assistant.images.zones import Zone
@@ -43,7 +43,8 @@ class CountedZone:
         """The zone as references show it; ProductError where no way counts the expected number in each of them."""
         way = find_way(views, zone.expected) if views else None
         if way is None:
-            seen = f"each of the {len(views)} references" if len(views) > 1 else "the reference"
+            n = len(views)
+            seen = told(f"each of the {n} references") if n > 1 else told("the only reference")
             raise ProductError(
                 f"No way was found that counts {zone.expected} alike things in the zone {zone.name!r} of {seen}: "
                 "check the number, draw it with some room around these things alone, or leave it out."

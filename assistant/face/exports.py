@@ -43,9 +43,8 @@ class Exports:
             else:
                 self._report(query, name, lot, target)
         except OSError as error:
-            raise LooktwiceError(
-                f"The file cannot be written: {(error.strerror or 'an error').lower()}."
-            ) from error
+            why = (error.strerror or "an error").lower()
+            raise LooktwiceError(f"The file cannot be written: {why}.") from error
         return str(target)
 
     def _report(self, query: Query, title: str, lot: str, target: Path) -> None:

@@ -54,9 +54,8 @@ class UploadStore:
             return token, self._copy(uploads, target)
         except OSError as error:
             self.drop(token)
-            raise LooktwiceError(
-                f"The pictures cannot be kept for the run: {(error.strerror or 'an error').lower()}."
-            ) from error
+            why = (error.strerror or "an error").lower()
+            raise LooktwiceError(f"The pictures cannot be kept for the run: {why}.") from error
 
     def drop(self, token: object) -> None:
         """Remove the pictures of a run; nothing happens where there are none."""

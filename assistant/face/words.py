@@ -139,7 +139,8 @@ def show_notes(notes: Sequence[str]) -> str:
 def sentence(error: Exception, w: Wording = ENGLISH_WORDS) -> str:
     """One sentence for whatever went wrong; what is not the visitor's doing is logged under an id."""
     if isinstance(error, LooktwiceError):
-        return retell(w, f"{str(error).rstrip('.')}.")
+        said = str(error)
+        return retell(w, said if said.endswith("?") else f"{said.rstrip('.')}.")
     name = uuid.uuid4().hex[:8]
     log.error("error %s", name, exc_info=error)
     return w(

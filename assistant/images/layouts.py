@@ -7,11 +7,20 @@ import struct
 
 from PIL import Image
 
+from assistant.errors import told
 from assistant.images.effort import jpeg_segments
 from assistant.images.tags import Directory, read_directory
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _FORMAT = 258, 259, 262, 277, 339
-_NUMBERS = {1: "whole numbers", 2: "signed whole numbers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
+_COMPLEX = told("{bits}-bit complex numbers")
+_NUMBERS = {
+    1: told("{bits}-bit whole numbers"),
+    2: told("{bits}-bit signed whole numbers"),
+    3: told("{bits}-bit floats"),
+    5: _COMPLEX,
+    6: _COMPLEX,
+}
+_SAMPLES_OF = told("{bits}-bit samples")
 _PACKED = {
     33003: "JPEG 2000",
     33005: "JPEG 2000",
@@ -24,17 +33,19 @@ _PACKED = {
 _OPTIONAL = {34925: ("LZMA", "lzma"), 50000: ("Zstandard", "zstd"), 50001: ("WebP", "webp")}
 _READ_PACKED = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34676, 34677}
 _READ_BITS = {1: (1, 2, 4, 8, 12, 16, 32), 2: (8, 16, 32), 3: (32,)}
-_COLOURS = {32803: "a colour filter array", 34892: "linear raw colours", 8: "L*a*b* colours", 9: "L*a*b* colours"}
+_LAB = told("L*a*b* colours")
+_COLOURS = {32803: told("a colour filter array"), 34892: told("linear raw colours"), 8: _LAB, 9: _LAB}
+_LOSSLESS, _HIERARCHICAL = told("lossless JPEG data"), told("hierarchical JPEG data")
 _FRAMES = {
-    0xC3: "lossless JPEG",
-    0xC5: "hierarchical JPEG",
-    0xC6: "hierarchical JPEG",
-    0xC7: "lossless JPEG",
-    0xCB: "lossless JPEG",
-    0xCD: "hierarchical JPEG",
-    0xCE: "hierarchical JPEG",
-    0xCF: "lossless JPEG",
-    0xF7: "JPEG-LS",
+    0xC3: _LOSSLESS,
+    0xC5: _HIERARCHICAL,
+    0xC6: _HIERARCHICAL,
+    0xC7: _LOSSLESS,
+    0xCB: _LOSSLESS,
+    0xCD: _HIERARCHICAL,
+    0xCE: _HIERARCHICAL,
+    0xCF: _LOSSLESS,
+    0xF7: told("JPEG-LS data"),
 }
 
 
@@ -55,26 +66,30 @@ def _tiff(directory: Directory) -> str | None:
     samples = directory.first(_SAMPLES, len(bits))
     form = directory.first(_FORMAT, 1)
     packed = directory.first(_COMPRESSION, 1)
-    numbers = f"{bits[0]}-bit {_NUMBERS.get(form, 'samples')}"
+    numbers = _NUMBERS.get(form, _SAMPLES_OF).format(bits=bits[0])
     if packed in _OPTIONAL:
         word, codec = _OPTIONAL[packed]
         if not _is_built_in(codec):
-            return f"{word} data in a TIFF"
+            return told(f"{word} data in a TIFF")
     elif packed not in _READ_PACKED:
-        return f"{_PACKED[packed]} data in a TIFF" if packed in _PACKED else f"TIFF compression {packed}"
+        if packed not in _PACKED:
+            return told(f"TIFF compression {packed}")
+        word = _PACKED[packed]
+        return told(f"{word} data in a TIFF")
     if bits[0] not in _READ_BITS.get(form, ()) or len(set(bits)) > 1:
-        return numbers if len(set(bits)) == 1 else f"samples of {' and '.join(map(str, sorted(set(bits))))} bits"
+        several = ", ".join(map(str, sorted(set(bits))))
+        return numbers if len(set(bits)) == 1 else told(f"samples of {several} bits")
     if samples > 1 and (form != 1 or bits[0] not in (8, 16)):
-        return f"colours of {numbers}"
+        return told(f"colours of {numbers}")
     photometric = directory.first(_PHOTOMETRIC, 1)
     if photometric in _COLOURS:
         return _COLOURS[photometric]
     if samples == 2 and bits[0] == 16 or samples > 6 or (samples > 1 and photometric in (0, 1) and samples > 2):
-        return f"{samples} channels of {numbers}"
+        return told(f"{samples} channels of {numbers}")
     if photometric == 0 and (form == 2 or (bits[0] in (12, 16, 32) and directory.order == ">" and form == 1)):
-        return f"{numbers}, white as zero"
+        return told(f"{numbers}, white as zero")
     if bits[0] in (12, 32) and form == 1 and directory.order == ">":
-        return f"{numbers}, high byte first"
+        return told(f"{numbers}, high byte first")
     return None
 
 
@@ -90,17 +105,17 @@ def _is_built_in(codec: str) -> bool:
 def _jpeg(data: bytes) -> str | None:
     for code, start, _ in jpeg_segments(data):
         if code in _FRAMES:
-            return f"{_FRAMES[code]} data"
+            return _FRAMES[code]
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             bits = data[start] if start < len(data) else 8
-            return f"JPEG samples of {bits} bits" if bits != 8 else None
+            return told(f"JPEG samples of {bits} bits") if bits != 8 else None
     return None
 
 
 def _bmp(data: bytes) -> str | None:
     bits, packed = struct.unpack_from("<HI", data, 28)
     if packed in (4, 5):
-        return f"a {'JPEG' if packed == 4 else 'PNG'} inside a BMP"
+        return told("a JPEG inside a BMP") if packed == 4 else told("a PNG inside a BMP")
     if bits not in (1, 4, 8, 16, 24, 32):
-        return f"{bits}-bit pixels in a BMP"
+        return told(f"{bits}-bit pixels in a BMP")
     return None

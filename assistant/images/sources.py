@@ -248,5 +248,6 @@ def _unreadable(name: str, error: OSError | ValueError) -> ImageError:
     if isinstance(error, FileNotFoundError):
         return ImageError(f"{name} does not exist")
     if isinstance(error, OSError) and error.errno:
-        return ImageError(f"{name} cannot be opened: {os.strerror(error.errno).lower()}")
+        why = os.strerror(error.errno).lower()
+        return ImageError(f"{name} cannot be opened: {why}")
     return ImageError(f"{name} cannot be the name of a file")

@@ -24,9 +24,12 @@ Message = tuple[str, str]
 WORDED = ("language", "records", "reports", "face")
 """The rooms in which code words messages for people, by `w("...")` or `message("...")`."""
 
-RETOLD = ("face",)
-"""The rooms whose errors a visitor of the page meets: their sentences are told in his language."""
+RETOLD = ("face", "detection", "images", "products", "records", "reports")
+"""The rooms whose errors a visitor of the page meets: their sentences are told in his language.
 
+What he can meet of other rooms is marked by `told`. Errors of training, commands, the service, exports, fetched
+bundles and measuring are met where they are asked for, in a shell or a program, and stay English.
+"""
 
 FORM = "form"
 """The name of gaps that choose between two forms of a word, which another language need not have."""
@@ -34,10 +37,19 @@ FORM = "form"
 
 def find_messages() -> list[Message]:
     """Every message of the code, in the order of its files, each once."""
-    files = sorted(Path(__file__).parents[1].rglob("*.py"))
-    found = [message for file in files for message in _scan(file, file.parent.name)]
+    rooms = _read_rooms()
+    errors = _error_names([tree for _, tree in rooms])
+    found = [message for room, tree in rooms for message in _scan(tree, room, errors)]
     words = [*terms.terms(), *cannot.REASONS.values(), *ABOUT.values(), *(defect.name for defect in DEFECTS)]
     return list(dict.fromkeys([*found, *((word, "") for word in words)]))
+
+
+def find_sentences() -> list[str]:
+    """Every sentence that is made in English and retold, with its gaps: marked by `told`, or that of an error."""
+    rooms = _read_rooms()
+    errors = _error_names([tree for _, tree in rooms])
+    made = [(node, room, _constants(tree)) for room, tree in rooms for node in ast.walk(tree)]
+    return list(dict.fromkeys(words for one in made for words in _made_in_english(*one, errors)))
 
 
 def update(folder: Path) -> dict[str, int]:
@@ -57,32 +69,61 @@ def update(folder: Path) -> dict[str, int]:
     return missing
 
 
-def _scan(file: Path, room: str) -> Iterator[Message]:
+def _read_rooms() -> list[tuple[str, ast.Module]]:
+    """Every file of the code, read, with the name of its room."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return [(file.parent.name, ast.parse(file.read_text(encoding="utf-8"))) for file in files]
+
+
+def _error_names(trees: list[ast.Module]) -> set[str]:
+    """The names of the errors that a user can cause: `LooktwiceError` and all that come from it."""
+    bases = {
+        node.name: {ast.unparse(base) for base in node.bases}
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    names = {"LooktwiceError"}
+    while more := {name for name, of in bases.items() if of & names} - names:
+        names |= more
+    return names
+
+
+def _scan(tree: ast.Module, room: str, errors: set[str]) -> Iterator[Message]:
     """The messages of a file.
 
     They are those that it words, `w("...")`, `shared.w.count("...", "...")`, `message("...")`, with constants that
     are handed over, and the sentences that it makes in English to be retold, `told("...")` and those of errors.
     """
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    constants = {
+    constants = _constants(tree)
+    for node in ast.walk(tree):
+        yield from ((sentence, "") for sentence in _made_in_english(node, room, constants, errors))
+        if not isinstance(node, ast.Call) or room not in WORDED:
+            continue
+        called = ast.unparse(node.func)
+        said = [_words(part, constants) for part in node.args[:2]]
+        if called.split(".")[-1] in ("w", "wording", "message") or called == "self" and room == "language":
+            yield from ((words, "") for words in said[:1] if words)
+        elif called.endswith(("w.count", "wording.count")) and len(said) == 2 and all(said):
+            yield said[0], said[1]
+
+
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """The texts that a file names at its top."""
+    return {
         node.targets[0].id: node.value.value
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
         and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }  # fmt: skip
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        called = ast.unparse(node.func)
-        said = [_words(part, constants) for part in node.args[:2]]
-        if called == "told" or called.endswith("Error") and room in RETOLD:
-            yield from ((sentence, "") for sentence in _sentences(node.args[:1], constants))
-        elif room not in WORDED:
-            continue
-        elif called.split(".")[-1] in ("w", "wording", "message") or called == "self" and room == "language":
-            yield from ((words, "") for words in said[:1] if words)
-        elif called.endswith(("w.count", "wording.count")) and len(said) == 2 and all(said):
-            yield said[0], said[1]
+
+
+def _made_in_english(node: ast.AST, room: str, constants: dict[str, str], errors: set[str]) -> Iterator[str]:
+    """The sentences that a call makes in English, to be retold."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        called = node.func.id
+        if called == "told" or called in errors and room in RETOLD:
+            yield from _sentences(node.args[:1], constants)
 
 
 def _words(part: ast.expr, constants: dict[str, str]) -> str:
@@ -97,21 +138,26 @@ def _sentences(parts: list[ast.expr], constants: dict[str, str]) -> Iterator[str
     for part in parts:
         if isinstance(part, ast.IfExp):
             yield from _sentences([part.body, part.orelse], constants)
-        elif words := _with_gaps(part) if isinstance(part, ast.JoinedStr) else _words(part, constants):
+            continue
+        words = _with_gaps(part) if isinstance(part, ast.JoinedStr) else _words(part, constants)
+        if re.sub(r"\{\w+\}|\W", "", words):  # an error that hands another one's sentence on has no words itself
             yield words.rstrip(".")
 
 
 def _with_gaps(text: ast.JoinedStr) -> str:
-    """An f-string as a message: each gap has the last name of its expression, numbered where it comes again."""
-    said, names = "", list[str]()
+    """An f-string as a message: each gap has the last name of its expression, numbered where another has it."""
+    said, names, known = "", list[str](), dict[str, str]()
     for part in text.values:
         if isinstance(part, ast.Constant):
             said += str(part.value).replace("{", "{{").replace("}", "}}")
         elif isinstance(part, ast.FormattedValue):
-            found = re.findall(r"[a-z_][a-z_0-9]*", ast.unparse(part.value).lower())
-            name = FORM if isinstance(part.value, ast.IfExp) else found[-1].strip("_") if found else "what"
-            names.append(name)
-            said += f"{{{name}{names.count(name) if names.count(name) > 1 else ''}}}"
+            drawn = ast.unparse(part)
+            if drawn not in known:
+                found = re.findall(r"[a-z_][a-z_0-9]*", ast.unparse(part.value).lower())
+                name = FORM if isinstance(part.value, ast.IfExp) else found[-1].strip("_") if found else "what"
+                names.append(name)
+                known[drawn] = f"{{{name}{names.count(name) if names.count(name) > 1 else ''}}}"
+            said += known[drawn]
     return said
 
 

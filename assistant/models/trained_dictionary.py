@@ -17,7 +17,7 @@ from torch import Tensor
 from assistant.adapters.dictionary import Dictionary
 from assistant.adapters.recall import Recall
 from assistant.adapters.sparse import SparseConfig, SparseDictionary
-from assistant.errors import ProductError, WeightsError
+from assistant.errors import ProductError, WeightsError, told
 from assistant.models.digests import digest_state
 from assistant.models.trained import Trained
 
@@ -44,8 +44,10 @@ class TrainedDictionary(Trained):
         trained = cls.find(bundle, weights)
         if trained is None:
             raise WeightsError(
-                f"The bundle {bundle!r} has no trained dictionary for a trained memory: make one with "
-                "`looktwice train dictionary`."
+                told(
+                    f"The bundle {bundle!r} has no trained dictionary for a trained memory: make one with "
+                    "`looktwice train dictionary`."
+                )
             )
         return trained
 
@@ -61,7 +63,10 @@ class TrainedDictionary(Trained):
         """
         if memory.entries.shape[1] != self.dictionary.config.channels:
             raise ProductError(
-                f"The trained dictionary of the bundle {self.bundle!r} reads other patches than its products keep."
+                told(
+                    f"The trained dictionary of the bundle {self.bundle!r} reads other patches than its products "
+                    "keep."
+                )
             )
         with self._lock:
             recall = self._recalls.get(memory)
@@ -70,8 +75,10 @@ class TrainedDictionary(Trained):
                     recall = Recall(self.dictionary, memory)
                 except ValueError as error:
                     raise ProductError(
-                        "A trained memory holds all patches of its references, and there is no room for so many: "
-                        "take fewer references, or the nearest memory."
+                        told(
+                            "A trained memory holds all patches of its references, and there is no room for so "
+                            "many: take fewer references, or the nearest memory."
+                        )
                     ) from error
                 self._recalls[memory] = recall
         return recall

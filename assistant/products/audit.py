@@ -231,7 +231,8 @@ def _open(path: Path) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         file = io.BytesIO()
     except OSError as error:
-        raise AuditError(f"The audit log cannot be read: {error.strerror or type(error).__name__}.") from error
+        why = error.strerror or type(error).__name__
+        raise AuditError(f"The audit log cannot be read: {why}.") from error
     with file:
         yield file
 
@@ -246,4 +247,5 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _unwritable(error: OSError) -> AuditError:
-    return AuditError(f"The audit log cannot be written: {error.strerror or type(error).__name__}.")
+    why = error.strerror or type(error).__name__
+    return AuditError(f"The audit log cannot be written: {why}.")

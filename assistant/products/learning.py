@@ -23,7 +23,7 @@ from assistant.detection.near_copies import Sketch, find_groups
 from assistant.detection.prior import Prior
 from assistant.detection.registration import Registration
 from assistant.detection.scored import Scored
-from assistant.errors import ProductError, WeightsError
+from assistant.errors import ProductError, WeightsError, told
 from assistant.images.digest import digest_of
 from assistant.images.load import LoadedImage, Window
 from assistant.images.pose import Pose
@@ -357,7 +357,8 @@ def check_depth(picture: LoadedImage, window: Window | None) -> None:
 
 def _check_shapes(config: LearnConfig, reference: LoadedImage) -> None:
     """ProductError where a mask has another shape than the picture it is said to be drawn on."""
-    for mask, name in ((config.roi, "The region of interest"), (config.ignore, "The ignore mask")):
+    named = (config.roi, told("The region of interest")), (config.ignore, told("The ignore mask"))
+    for mask, name in named:
         if mask is not None:
             fit_shape(mask, reference, name)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from assistant.errors import ImageError, ProductError
+from assistant.errors import ImageError, ProductError, told
 from assistant.images.load import LoadedImage
 from assistant.images.masks import check_shape
 
@@ -19,21 +19,21 @@ Mask = NDArray[np.bool_]
 def check_masks(roi: Mask | None, ignore: Mask | None) -> tuple[Tensor | None, Tensor | None]:
     """Both masks as float32 in {0, 1}; ProductError where one is unfit, or they leave nothing to look at."""
     looked = None if roi is None else check_mask(roi)
-    ignored = None if ignore is None else check_mask(ignore, "ignore mask", "ignored")
+    ignored = None if ignore is None else check_mask(ignore, told("ignore mask"))
     left = look_at(looked, ignored)
     if left is not None and not bool(left.any()):
         raise ProductError("The ignore mask leaves nothing to look at.")
     return looked, ignored
 
 
-def check_mask(mask: Mask, what: str = "region of interest", verb: str = "looked at") -> Tensor:
+def check_mask(mask: Mask, kind: str = told("region of interest")) -> Tensor:
     """A mask [H, W], true in the place it is about, as float32 in {0, 1}; ProductError where it is unfit."""
     values = np.asarray(mask)
     if values.ndim != 2 or values.size == 0:
-        raise ProductError(f"The {what} is a picture of one channel, with the place to be {verb} in white.")
+        raise ProductError(f"The {kind} is a picture of one channel, with the place that is meant in white.")
     tensor = torch.from_numpy((values > 0).astype(np.float32))
     if not bool(tensor.any()):
-        raise ProductError(f"The {what} is empty: nothing in it is marked to be {verb}.")
+        raise ProductError(f"The {kind} is empty: nothing is marked in it.")
     return tensor
 
 

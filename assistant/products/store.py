@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from assistant.errors import AuditError, ProductError, unknown_name
+from assistant.errors import AuditError, ProductError, told, unknown_name
 from assistant.files import remove_left_overs
 from assistant.products.audit import AuditLog, Writer
 from assistant.products.audit_chain import Facts
@@ -67,7 +67,7 @@ class ProductStore:
         with self.held(name):
             before = self._kept(self.path(name))
             if before is not None and not replace:
-                raise TakenName(f"There is a product {name!r} already{_holding(before)}.")
+                raise TakenName(_taken(name, before))
             product = make()
             if isinstance(before, Product):
                 product = before.followed_by(product)
@@ -165,7 +165,7 @@ class ProductStore:
 
     def missing(self, name: str) -> str:
         """The sentence about a product that is not there: what may have been meant, or which there are."""
-        return unknown_name("product", name, self.names())
+        return unknown_name(told("product"), name, self.names())
 
     def names(self) -> list[str]:
         """The names of the products, sorted."""
@@ -193,10 +193,13 @@ class ProductStore:
                 return {"state": None, "unreadable": error.strerror or type(error).__name__}
 
 
-def _holding(kept: Product | Facts) -> str:
-    """What a product that is in the way holds, as the end of a sentence."""
+def _taken(name: str, kept: Product | Facts) -> str:
+    """The sentence about a product that is in the way, and what it holds."""
     if not isinstance(kept, Product):
-        return ", whose file is damaged"
+        return told(f"There is a product {name!r} already, whose file is damaged.")
     references, defects = len(kept.references), len(kept.known.defects)
-    taught = f" and {defects} known defect{'s' if defects != 1 else ''}" if defects else ""
-    return f", with {references} reference{'s' if references != 1 else ''}{taught}"
+    held = told("with 1 reference") if references == 1 else told(f"with {references} references")
+    if not defects:
+        return told(f"There is a product {name!r} already, {held}.")
+    taught = told("1 known defect") if defects == 1 else told(f"{defects} known defects")
+    return told(f"There is a product {name!r} already, {held} and {taught}.")

@@ -19,7 +19,7 @@ from assistant.detection.good_parts import fit_mask
 from assistant.detection.known import KnownDefect, choose_patches, copy_of, less
 from assistant.detection.prior import Prior
 from assistant.detection.regions import EXTENT
-from assistant.errors import ImageError, ProductError
+from assistant.errors import ImageError, ProductError, told
 from assistant.images.digest import digest_of
 from assistant.images.load import LoadedImage, Window, load_image
 from assistant.images.sources import walk_sources
@@ -179,7 +179,7 @@ class Teacher:
 
     def _add_good(self, product: Product, pictures: Iterable[LoadedImage], confirm: bool) -> Product:
         far: list[tuple[float, str]] = []
-        wrong_counts: list[str] = []
+        wrong_counts: list[tuple[str, str]] = []
         asks = not confirm and not self.is_stale(product)  # limits for something else say nothing of a score
         memory, references, kept = product.dictionary, product.references, product.pictures
         digests = {reference.id: reference.digest for reference in references}
@@ -190,8 +190,10 @@ class Teacher:
             if digest in digests.values():
                 continue
             if wrong := next((d for d in product.known.defects if d.digest.startswith(digest)), None):
-                known = f"{picture.name} is known as a defect, {wrong.label!r}"
-                raise ProductError(f"{known}; remove that first, its id is {wrong.id}.")
+                raise ProductError(
+                    f"{picture.name} is known as a defect, {wrong.label!r}; remove that first, its id is "
+                    f"{wrong.id}."
+                )
             pixels, pose = detector.bring(picture.pixels, product.tiles, product.registration)
             features = detector.encode(memory_views(pixels, product.views), product.tiles)
             first = replace(features[0], pose=pose)
@@ -199,7 +201,7 @@ class Teacher:
                 far.append((score, picture.name))
             for seen in count_zones(product.counted, picture.pixels, pose, product.registration):
                 if seen.count.wrong and not confirm:
-                    wrong_counts.append(f"{picture.name}, {seen.count}")
+                    wrong_counts.append((picture.name, str(seen.count)))
             patches = merge(detector.tokens(f, product.scoring) for f in features)
             memory = with_room(memory, patches[..., 0].numel())
             memory.add(number, patches)
@@ -215,20 +217,23 @@ class Teacher:
         if far:
             raise DoubtfulTeaching(_doubt(product, *max(far), len(far) - 1), product, taught)
         if wrong_counts:
-            raise DoubtfulTeaching(f"A good part has the expected number: {wrong_counts[0]}.", product, taught)
+            name, count = wrong_counts[0]
+            raise DoubtfulTeaching(
+                f"A good part has the expected number, and {name} has not: {count}.", product, taught
+            )
         return taught
 
     def _add_defects(
         self, product: Product, pictures: Iterable[LoadedImage], label: str, mask: Mask | None
     ) -> Product:
-        place = None if mask is None else check_mask(mask, "mask of a defect", "taken for the defect")
+        place = None if mask is None else check_mask(mask, told("mask of a defect"))
         known, number = product.known, _next_id(product)
         changes: list[Change] = []
         for i, picture in enumerate(pictures):
             if i and place is not None:
                 raise ProductError("A mask belongs to one picture: teach the defects one by one.")
             if mask is not None:
-                fit_shape(mask, picture, "The mask of a defect")
+                fit_shape(mask, picture, told("The mask of a defect"))
             digest = digest_of(picture.pixels)
             if digest in {reference.digest for reference in product.references}:
                 raise ProductError(f"{picture.name} is known as a good part; remove that first.")
@@ -312,10 +317,16 @@ def _load_each(images: Any, window: Window) -> Iterator[LoadedImage]:
 def _doubt(product: Product, score: float, name: str, others: int) -> str:
     """Why a picture is hardly a good part, in one sentence; `others` are as far above the limit."""
     limits = product.calibration
-    more = f", and {others} more of these pictures {'does' if others == 1 else 'do'} too" if others else ""
-    return (
+    among = f"{FAR / limits.target:,.0f}"
+    if others:
+        return told(
+            f"{name} scores {score:.3g}, far above the limit of {product.name!r}, {limits.threshold:.3g}: by the "
+            f"curve of its good pictures, fewer than 1 in {among} good parts score so high, and {others} more of "
+            f"these pictures {'does' if others == 1 else 'do'} too."
+        )
+    return told(
         f"{name} scores {score:.3g}, far above the limit of {product.name!r}, {limits.threshold:.3g}: by the "
-        f"curve of its good pictures, fewer than 1 in {FAR / limits.target:,.0f} good parts score so high{more}."
+        f"curve of its good pictures, fewer than 1 in {among} good parts score so high."
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from assistant.errors import HistoryError
+from assistant.errors import HistoryError, told
 from assistant.images.sources import shown_name
 from assistant.inspection import Inspection, Outcome
 from assistant.language.catalogue import ENGLISH_WORDS, Wording
@@ -182,12 +182,12 @@ def check_decision(decision: str) -> Decision:
 
 def check_reason(reason: str) -> str:
     """A reason in one line; HistoryError for none, and for one that is too long or not printable."""
-    return _one_line("A sign-off has a reason", reason, LONGEST_REASON)
+    return _one_line(told("A sign-off has a reason"), reason, LONGEST_REASON)
 
 
 def check_signer(name: str) -> str:
     """The name of who signs off, in one line; HistoryError as for `check_reason`."""
-    return _one_line("A sign-off says who gives it", name, LONGEST_SIGNER)
+    return _one_line(told("A sign-off says who gives it"), name, LONGEST_SIGNER)
 
 
 @contextmanager

@@ -103,7 +103,11 @@ class Runs:
         with self._database.write() as connection:
             run = _get(connection, id)
             if run.state in ("done", "purged"):
-                raise HistoryError(f"The run {id} is {run.state} and cannot be continued.")
+                raise HistoryError(
+                    f"The run {id} is done and cannot be continued."
+                    if run.state == "done"
+                    else f"The run {id} is purged and cannot be continued."
+                )
             held = as_text(now + timedelta(seconds=HOLD))
             free = (RUNS.c.state == "stopped") | (RUNS.c.owner == name) | (RUNS.c.held_until < as_text(now))
             if _is_gone(run.owner):

@@ -82,8 +82,12 @@ def plan_batch(
     group, census = check_group(group), census or Census()
     sources = [os.path.abspath(path) for path in find_images(paths, census, confined=confined)]
     if not sources:
-        left_out = f"; not read: {census}" if census.left_out else ""
-        raise NothingToInspect(f"There is no picture in {', '.join(map(str, paths))}{left_out}.")
+        where = ", ".join(map(str, paths))
+        raise NothingToInspect(
+            f"There is no picture in {where}; not read: {census}."
+            if census.left_out
+            else f"There is no picture in {where}."
+        )
     settings = {
         **(more or {}),
         "mode": present_name(mode),
@@ -236,10 +240,13 @@ def _as_planned(inspector: Inspector, run: Run, product: Product | None, anyway:
     if not anyway and settings["basis"] != _basis(
         inspector, product, settings["mode"], settings["target_false_alarm"], decide
     ):
-        what = f"The product {settings['product']!r}" if settings["product"] else "The bundle or its limits"
+        name = settings["product"]
         raise ProductError(
-            f"{what} changed since the run {run.id} began, so its rows could not be compared: start a new run, or "
-            "continue anyway."
+            f"The product {name!r} changed since the run {run.id} began, so its rows could not be compared: start "
+            "a new run, or continue anyway."
+            if name
+            else f"The bundle or its limits changed since the run {run.id} began, so its rows could not be "
+            "compared: start a new run, or continue anyway."
         )
     return product
 

@@ -209,7 +209,8 @@ def _open(where: str | Path) -> sa.Engine:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise HistoryError(f"The history's folder cannot be made: {error.strerror or 'an error'}.") from error
+            why = error.strerror or "an error"
+            raise HistoryError(f"The history's folder cannot be made: {why}.") from error
         url = sa.URL.create("sqlite", database=os.path.abspath(path))
     engine = sa.create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import HistoryError, HistoryFault
+from assistant.errors import HistoryError, HistoryFault, told
 from assistant.images.sources import shown_name
 from assistant.inspection import Answer, Inspection, Outcome, Seen
 from assistant.language.catalogue import ENGLISH_WORDS, Wording
@@ -111,18 +111,18 @@ class Turn:
 
 def check_lot(lot: str) -> str:
     """The name of a lot as it is shown; HistoryError for one that is too long or not printable."""
-    return _check_word("lot", lot)
+    return _check_word(lot, told(f"A lot has a name of at most {LONGEST_LOT} printable characters."))
 
 
 def check_group(group: str) -> str:
     """The word for a camera, a light or a lot as it is shown; HistoryError as for `check_lot`."""
-    return _check_word("group", group)
+    return _check_word(group, told(f"A group has a name of at most {LONGEST_LOT} printable characters."))
 
 
-def _check_word(kind: str, word: str) -> str:
+def _check_word(word: str, unfit: str) -> str:
     plain = " ".join(word.split())
     if len(plain) > LONGEST_LOT or not plain.isprintable():
-        raise HistoryError(f"A {kind} has a name of at most {LONGEST_LOT} printable characters.")
+        raise HistoryError(unfit)
     return plain
 
 

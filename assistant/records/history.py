@@ -195,7 +195,8 @@ class History:
                 return write_csv(map(_flat, found), file, ("id", "lot", *COLUMNS, *SIGN_OFF_COLUMNS))
             return write_jsonl(map(to_json_row, found), file)
         except OSError as error:
-            raise HistoryError(f"The export cannot be written: {error.strerror or 'an error'}.") from error
+            why = error.strerror or "an error"
+            raise HistoryError(f"The export cannot be written: {why}.") from error
 
     def add_turn(self, id: int, question: str, answer: Answer) -> None:
         """Keep a question about an inspection, and its answer."""

@@ -4,17 +4,24 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("gradio")
 from stub_inspector import StubInspector
 
-from assistant.errors import LooktwiceError
+from assistant.detection.production_limits import calibrate_production
+from assistant.errors import LooktwiceError, unknown_name
 from assistant.face import words
 from assistant.face.frontend import load_frontend
 from assistant.face.languages import path_of, script
+from assistant.face.session import Session, inspect_pictures
 from assistant.face.shared import Resources
+from assistant.face.teach_steps import FIND_OUT, ProductEditor
 from assistant.face.verdicts import OUTCOMES, outcome_word
+from assistant.images.caps import DEFAULT_CAPS
+from assistant.images.load import load_image
 from assistant.inspection import Evidence, Inspection, Region
 from assistant.language.catalogue import ENGLISH, LANGUAGES, Wording, read_messages
 from assistant.language.question_tables import read_language
@@ -172,3 +179,63 @@ def test_the_first_page_gives_way_to_the_browser_unless_a_language_is_asked_for(
 def test_an_unknown_language_is_refused_by_name():
     with pytest.raises(LooktwiceError, match="en, de, es, zh"):
         app.launch_arguments(7860, "127.0.0.1", language="Klingon")
+
+
+@pytest.fixture
+def german(shared):
+    """A German page with a product "cloth", and what it says of a step that goes wrong."""
+    page = shared.in_language("de", main=False)
+
+    def say(step, *arguments, **more):
+        with pytest.raises(LooktwiceError) as error:
+            step(*arguments, **more)
+        return page.say(error.value)
+
+    page.refuse = say
+    return page
+
+
+def test_a_picture_that_cannot_be_read_is_said_so_in_german(german, tmp_path):
+    upload = tmp_path / "uploads" / "cut off.png"
+    upload.write_bytes(b"\x89PNG\r\n\x1a\n")
+    told = "cut off.png ist beschädigt oder abgeschnitten und kann nicht gelesen werden."
+    assert german.refuse(inspect_pictures, german, [str(upload)], [], "cloth", Session()) == told
+    editor = ProductEditor(german.inspector, german.products)
+    learned = german.refuse(editor.learn, "new", [str(upload)], FIND_OUT, lambda share, said: None)
+    assert learned == f"Eine Referenz von 'new' kann nicht verwendet werden: {told}"
+
+
+def test_pictures_and_masks_of_a_wrong_size_are_said_so_in_german(german, good):
+    large = german.refuse(load_image, good(1), name="a.png", caps=replace(DEFAULT_CAPS, max_side=40))
+    assert large == f"a.png misst {good(1).shape[1]} x {good(1).shape[0]} Pixel, über der Grenze von 40 je Seite."
+    mask, product = np.ones((40, 200), bool), german.products.get("cloth")
+    told = german.refuse(german.inspector.teacher.teach, product, good(9), "defect", "ink", mask)
+    assert told.startswith("Die Maske eines Defekts misst 200 x 40, eine andere Form als das Bild von ")
+
+
+def test_products_that_are_there_or_not_are_said_so_in_german(german, tmp_path, good):
+    editor = ProductEditor(german.inspector, german.products)
+    upload = str(tmp_path / "uploads" / "good.png")
+    Image.fromarray(good(3)).save(upload)
+    taken = german.refuse(editor.learn, "cloth", [upload], FIND_OUT, lambda share, said: None)
+    assert taken == "Es gibt schon ein Produkt 'cloth', mit 4 Referenzen."
+    assert german.refuse(german.products.get, "clothe") == "Produkt 'clothe' gibt es nicht. Meinten Sie „cloth“?"
+    bad = german.refuse(editor.learn, "a/b", [upload], FIND_OUT, lambda share, said: None)
+    assert bad.startswith("'a/b' kann kein Produktname sein: Nehmen Sie bis zu 80 Buchstaben")
+
+
+def test_too_few_parts_are_said_so_in_german(german):
+    editor = ProductEditor(german.inspector, german.products)
+    told = german.refuse(editor.learn, "new", [], FIND_OUT, lambda share, said: None)
+    assert told == "Wählen Sie mindestens ein Bild eines guten Teils."
+    few = german.refuse(german.inspector.learn, "new", [])
+    assert few == "Um 'new' zu lernen, braucht es mindestens ein gutes Bild."
+    unlabelled = german.refuse(calibrate_production, [0.1, 0.2])
+    assert re.fullmatch(
+        r"Grenzen aus unsortierten Teilen brauchen mindestens \d+ davon, und hier sind 2\.", unlabelled
+    )
+
+
+def test_a_question_ends_as_one():
+    asked = words.sentence(LooktwiceError(unknown_name("product", "clothe", ["cloth"])))
+    assert asked == "There is no product 'clothe'. Did you mean 'cloth'?"
