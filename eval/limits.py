@@ -19,7 +19,7 @@ import numpy as np
 from assistant.commands import console
 from assistant.detection.built_in import BuiltInLimits, merge_sources, user_limits
 from assistant.detection.prior import Prior
-from assistant.errors import LooktwiceError
+from assistant.errors import CalibrationError, LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
 from assistant.eval.draws import PLAN, measure_draws, read_draws, write_draws
 from assistant.eval.prior_fit import fit_prior, fit_registered
@@ -160,6 +160,14 @@ def _draw(pictures: Sequence[Any], most: int, seed: int) -> tuple[Any, ...]:
     return tuple(pictures[i] for i in order)
 
 
+def _known_of_registered(inspector: Inspector) -> Prior | None:
+    """What registered parts teach by the limits that are there; None where there are none for these weights."""
+    try:
+        return inspector.limits.prior.registered
+    except CalibrationError:
+        return None
+
+
 def write_limits(
     specs: Sequence[str],
     bundle: str,
@@ -174,8 +182,11 @@ def write_limits(
 
     `prior_only`: the zero-shot scores stay as they are. `registered`: so does the prior, and only what products
     teach whose parts are brought to one pose is measured. `draws`: a file in which draws are kept, so that a run
-    that was stopped goes on. Same errors as `good_pictures` and `measure_limits`.
+    that was stopped goes on. LooktwiceError for both of the first two, else the errors of `good_pictures` and
+    `measure_limits`.
     """
+    if prior_only and registered:
+        raise LooktwiceError("Each measures one prior: give either --prior-only or --registered.")
     inspector = Inspector.from_pretrained(bundle)
     groups = good_pictures(specs)
     if prior_only or registered:
@@ -185,6 +196,9 @@ def write_limits(
         limits = replace(known, prior=replace(plain, registered=brought))
     else:
         limits = measure_limits(inspector, groups, most=most, tell=console.say)
+        if brought := _known_of_registered(inspector):
+            limits = replace(limits, prior=replace(limits.prior, registered=brought))
+            console.say("What registered parts teach stays as it was; --registered measures it.")
     path = limits.save(out or user_limits(inspector.backbone.card.name))
     made = limits.calibration(0.05)
     console.say(

@@ -152,3 +152,18 @@ def test_what_registered_parts_teach_is_kept_beside_the_rest(
     again = write_limits(specs, "tiny-cnn", tmp_path / "m.json", registered=True, draws=kept)
     assert again.read_text() == out.read_text(), "nor do copies of one picture teach what a single one shows"
     assert "registered parts" in capsys.readouterr().err
+    with pytest.raises(LooktwiceError, match="either --prior-only or --registered"):
+        write_limits(specs, "tiny-cnn", tmp_path / "n.json", prior_only=True, registered=True)
+
+
+def test_limits_measured_anew_keep_what_registered_parts_teach(
+    tmp_path: Path, good: Any, inspector: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("assistant.eval.limits.Inspector.from_pretrained", lambda bundle: inspector)
+    taught = Prior(gap=0.7, registered=Prior(gap=0.4))
+    before = BuiltInLimits("tiny-cnn", inspector.backbone.digest, "things", (0.1,) * 40, taught)
+    monkeypatch.setitem(inspector.__dict__, "limits", before)
+    folder = save(tmp_path / "walls", [good(i) for i in range(20)])
+    out = write_limits([f"walls={folder}"], "tiny-cnn", tmp_path / "l.json")
+    assert Prior.from_dict(json.loads(out.read_text())["prior"]).registered == taught.registered
+    assert "registered parts teach stays" in capsys.readouterr().err
