@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -51,7 +51,7 @@ TILED, TILES = 2000, 4
 """From such a longest side on drawn pictures are looked at in tiles, so many along a side."""
 
 REFERENCES, TOGETHER = 4, 16
-COUNT, FEW = 48, 3
+COUNT, FEW = 32, 3
 """Pictures of a size, and of one that is looked at in tiles."""
 
 SIDE = 1024  # of the matrices whose products tell how fast this machine multiplies
@@ -96,21 +96,20 @@ def measure_speed(
     tell: Callable[[str], None] = lambda _: None,
     count: int = COUNT,
     sizes: Sequence[tuple[int, int]] = SIZES,
-) -> list[Speed]:
+) -> Iterator[Speed]:
     """The speed at each size on drawn pictures, or on those given, of which the first four are references."""
     if pictures:
         if len(pictures) <= REFERENCES:
             raise LooktwiceError(f"Speed needs more than {REFERENCES} pictures: the first are references.")
         tell(f"Inspecting {len(pictures) - REFERENCES} pictures.")
-        return [_measure(inspector, list(pictures), 1)]
-    found = []
+        yield _measure(inspector, list(pictures), 1)
+        return
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             tell(f"Inspecting pictures of {size[0]} x {size[1]}.")
             tiles = TILES if max(size) >= TILED else 1
             drawn = _draw(Path(folder), size, REFERENCES + (FEW if tiles > 1 else count))
-            found.append(_measure(inspector, drawn, tiles))
-    return found
+            yield _measure(inspector, drawn, tiles)
 
 
 def time_stages(inspector: Inspector, product: Product, paths: Sequence[Path]) -> dict[str, float]:
@@ -223,8 +222,8 @@ def _spread(times: Sequence[float]) -> tuple[float, float]:
 
 
 def _draw(folder: Path, size: tuple[int, int], count: int) -> list[Path]:
-    """JPEG files of a grained surface with some round holes, each a little different."""
-    width, height = size
+    """JPEG files of a grained surface with some round holes, each a little different; large ones are enlarged."""
+    width, height = (side if max(size) < TILED else side // 4 for side in size)
     holes = np.random.default_rng(0).random((12, 2))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     paths = []
@@ -234,8 +233,8 @@ def _draw(folder: Path, size: tuple[int, int], count: int) -> list[Path]:
         surface = 150 + 40 * grain + 20 * x / width
         for right, down in holes + rng.normal(0, 0.003, holes.shape):
             surface[np.hypot(x - right * width, y - down * height) < 0.03 * height] = 40
-        path = folder / f"{width}x{height}-{i:02d}.jpg"
-        Image.fromarray(_grey(surface)).save(path, quality=92)
+        path = folder / f"{size[0]}x{size[1]}-{i:02d}.jpg"
+        Image.fromarray(_grey(surface)).resize(size).save(path, quality=92)
         paths.append(path)
     return paths
 

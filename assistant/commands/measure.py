@@ -11,6 +11,7 @@ import typer
 from assistant.commands import console, targets
 from assistant.commands.options import Bundle, Device, Memory, Views, ZeroShotLimits, open_inspector
 from assistant.errors import LooktwiceError
+from assistant.files import write_atomically
 from assistant.models.card import DEFAULT
 
 
@@ -102,10 +103,12 @@ def _measure_speed(folders: list[str], bundle: str, device: str | None, out: Pat
 
     check_outputs({"--out": out}, {}, [Path(folder) for folder in folders], [])
     pictures = find_pictures(folders) if folders else []
-    speeds = measure_speed(open_inspector(bundle, device), pictures, console.say)
+    speeds = []
     with targets.written(out, ".json") as file:
-        if file is not None:
-            file.write_text(json.dumps(to_rows(speeds), indent=1) + "\n", encoding="utf-8")
+        for speed in measure_speed(open_inspector(bundle, device), pictures, console.say):
+            speeds.append(speed)
+            if file is not None:  # a run that is stopped keeps what it has
+                write_atomically(file, (json.dumps(to_rows(speeds), indent=1) + "\n").encode())
     if not targets.is_standard(out):
         print_speed(speeds, bundle)
     console.say_written({"--out": out})

@@ -56,7 +56,7 @@ def test_the_rate_is_of_this_machine():
 
 def test_too_few_pictures_are_refused(inspector, folder):
     with pytest.raises(LooktwiceError, match="more than 4 pictures"):
-        measure_speed(inspector, find_pictures([str(folder)])[:4])
+        list(measure_speed(inspector, find_pictures([str(folder)])[:4]))
 
 
 @pytest.mark.weights
