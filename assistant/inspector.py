@@ -74,7 +74,7 @@ class Inspector:
     ) -> None:
         self.backbone = backbone
         self.detector = Detector(backbone, scoring)
-        self.teacher = Teacher(self.detector, self._prior)
+        self.teacher = Teacher(self.detector, lambda: self.prior)
         self.store = store or ProductStore()
         self.explainer: Explainer | None = None
         adapter = TrainedAdapter.find(backbone.card.name, backbone.digest)
@@ -136,9 +136,7 @@ class Inspector:
         window, sources = settle_window(listed or sources, config.window, brightness)
         config = replace(config, window=window)
         pictures = _usable(name, read_ahead(sources, windows=[window]))
-        return learn_product(
-            self.detector, name, pictures, config, prior=self._prior(), tell=tell, count=len(listed)
-        )
+        return learn_product(self.detector, name, pictures, config, prior=self.prior, tell=tell, count=len(listed))
 
     @overload
     def inspect(
@@ -259,7 +257,7 @@ class Inspector:
         """
         known = self.load(product) if isinstance(product, str) else product
         rows = [list(self.inspect(iter(walk_sources(images)), known)) for images in (good, bad)]
-        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, prior_for(known, self._prior()))
+        return CheckSet.of(known.calibration, rows[0], rows[1], escape_cost, prior_for(known, self.prior))
 
     def choose(
         self,
@@ -284,7 +282,7 @@ class Inspector:
             ready(known, self.detector),
             *given,
             references=originals,
-            prior=self._prior(),
+            prior=self.prior,
             tell=tell,
         )
 
@@ -422,11 +420,13 @@ class Inspector:
                 raise
             return Unrated(target)
 
-    def _prior(self) -> Prior:
+    @property
+    def prior(self) -> Prior:
+        """What other products teach about few references; of a bundle without limits of its own, what is usual."""
         try:
             return self.limits.prior
         except CalibrationError:
-            return Prior()  # a bundle without limits of its own learns products all the same
+            return Prior()
 
     def _settle(
         self, mode: AskedMode, product: Product | str | None, target: float

@@ -19,7 +19,7 @@ import numpy as np
 from assistant.commands import console
 from assistant.detection.built_in import BuiltInLimits, merge_sources, user_limits
 from assistant.detection.prior import Prior
-from assistant.errors import CalibrationError, LooktwiceError
+from assistant.errors import LooktwiceError
 from assistant.eval.datasets import Dataset, DatasetError, open_dataset
 from assistant.eval.draws import PLAN, measure_draws, read_draws, write_draws
 from assistant.eval.prior_fit import fit_prior, fit_registered
@@ -160,14 +160,6 @@ def _draw(pictures: Sequence[Any], most: int, seed: int) -> tuple[Any, ...]:
     return tuple(pictures[i] for i in order)
 
 
-def _known_of_registered(inspector: Inspector) -> Prior | None:
-    """What registered parts teach by the limits that are there; None where there are none for these weights."""
-    try:
-        return inspector.limits.prior.registered
-    except CalibrationError:
-        return None
-
-
 def write_limits(
     specs: Sequence[str],
     bundle: str,
@@ -196,7 +188,7 @@ def write_limits(
         limits = replace(known, prior=replace(plain, registered=brought))
     else:
         limits = measure_limits(inspector, groups, most=most, tell=console.say)
-        if brought := _known_of_registered(inspector):
+        if brought := inspector.prior.registered:
             limits = replace(limits, prior=replace(limits.prior, registered=brought))
             console.say("What registered parts teach stays as it was; --registered measures it.")
     path = limits.save(out or user_limits(inspector.backbone.card.name))

@@ -7,7 +7,6 @@ at the rate at which this machine multiplies matrices in the same run. Medians, 
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import statistics
@@ -32,14 +31,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from assistant.adapters.rarity import rarity
 from assistant.detection.regions import find_regions
+from assistant.doctor.machine import usable_processors
 from assistant.errors import LooktwiceError
 from assistant.images.load import load_image
 from assistant.images.sources import find_images
 from assistant.inspector import Inspector
 from assistant.models.backbone import Backbone
-from assistant.models.cache import bundle_folder
-from assistant.models.runtime import TorchRuntime
-from assistant.models.towers import build_image_tower
 from assistant.products.product import Product
 
 T = TypeVar("T")
@@ -134,11 +131,7 @@ def time_stages(inspector: Inspector, product: Product, paths: Sequence[Path]) -
 
 def arithmetic_of(backbone: Backbone, width: int, height: int) -> float:
     """What the tower's multiplications and additions on one picture take, in ms, at this machine's rate."""
-    runtime = backbone.runtime
-    if isinstance(runtime, TorchRuntime):
-        tower = runtime.tower
-    else:
-        tower = build_image_tower(backbone.card, bundle_folder(backbone.card.name), backbone.part)
+    tower = backbone.torch_tower()
     planes = backbone.fit(np.zeros((height, width, 3), np.uint8))[None].to(next(tower.parameters()))
     with FlopCounterMode(display=False) as counted, torch.no_grad():
         tower(planes)
@@ -164,8 +157,7 @@ def peak_memory() -> float:
 
 def machine() -> str:
     """Processor and threads, in a line."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{platform.machine()}, {cores} cores, {torch.get_num_threads()} threads of torch"
+    return f"{platform.machine()}, {usable_processors()} cores, {torch.get_num_threads()} threads of torch"
 
 
 def print_speed(speeds: Sequence[Speed], what: str) -> None:

@@ -25,9 +25,7 @@ from assistant.errors import ProductError
 from assistant.export.recording import record
 from assistant.export.resizing import reduce, resize
 from assistant.models.backbone import Backbone, Features
-from assistant.models.cache import bundle_folder
-from assistant.models.runtime import TorchRuntime
-from assistant.models.towers import PatchTower, build_image_tower
+from assistant.models.towers import PatchTower
 from assistant.models.trained_adapter import TrainedAdapter
 from assistant.products.product import Product
 
@@ -54,7 +52,7 @@ class RecordableBackbone(Backbone):
     def of(cls, backbone: Backbone) -> RecordableBackbone:
         """The same towers."""
         second = cls.of(backbone.patch_tower) if backbone.patch_tower else None
-        runtime = RecordableTower(_tower_of(backbone))
+        runtime = RecordableTower(backbone.torch_tower())
         return cls(
             backbone.card,
             runtime,
@@ -169,12 +167,6 @@ def size_of(product: Product) -> tuple[int, int]:
             "name it with --size WIDTHxHEIGHT."
         )
     return sizes[0]
-
-
-def _tower_of(backbone: Backbone) -> PatchTower:
-    if isinstance(backbone.runtime, TorchRuntime):
-        return backbone.runtime.tower
-    return build_image_tower(backbone.card, bundle_folder(backbone.card.name), backbone.part)
 
 
 def _greys(product: Product) -> Tensor:

@@ -29,7 +29,7 @@ from assistant.models.runtime import (
     TorchRuntime,
     choose_runtime,
 )
-from assistant.models.towers import CLASSES, Tokenize, build_image_tower, build_text_tower, pick_device
+from assistant.models.towers import CLASSES, PatchTower, Tokenize, build_image_tower, build_text_tower, pick_device
 from assistant.models.weights import load_tensors
 from assistant.processes import settle_models
 
@@ -167,6 +167,12 @@ class Backbone:
         planes = torch.from_numpy(np.asarray(resize(pixels, size), dtype=np.float32).transpose(2, 0, 1) / 255)
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (self.part.mean, self.part.std))
         return (planes - mean) / std
+
+    def torch_tower(self) -> PatchTower:
+        """The image tower as a module of torch; read from its file where it runs compiled."""
+        if isinstance(self.runtime, TorchRuntime):
+            return self.runtime.tower
+        return build_image_tower(self.card, bundle_folder(self.card.name), self.part)
 
     def encode_image(self, batch: Tensor) -> Features:
         """Features of a batch [B, 3, h, w] float32 of pictures made by `fit`."""

@@ -2,7 +2,7 @@
 
 PYTHON belongs to an environment of its own (`pip install anomalib==2.7.*`). This half runs as a file there and
 imports nothing of this package; what both halves share is here, since the other one can import it. `-P` keeps
-this folder, where a profile.py and a types.py stand, from standing in for Python's own. It reads
+this folder from standing in for Python's own modules. It reads
 what `python -m assistant.eval.research.rivals export OUT` wrote and knows neither masks nor metrics.
 """
 
