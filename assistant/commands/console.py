@@ -19,7 +19,6 @@ from assistant.commands.targets import is_standard
 from assistant.errors import NothingToInspect
 from assistant.images.sources import Census, find_images, fit_to_print, shown_name
 from assistant.inspection import UNRATED, Answer, Inspection
-from assistant.language.shown_answer import head_look, list_look, warn_of
 
 if TYPE_CHECKING:
     from assistant.products.product import Product
@@ -168,6 +167,8 @@ def print_answer(snapshots: Iterable[Answer]) -> Answer:
 
     What a model sees follows under a line of its own. Returns the last snapshot, the answer that stands.
     """
+    from assistant.language.shown_answer import head_look, list_look, warn_of
+
     live, shown, waited = sys.stdout.isatty(), "", False
     said = Answer("")
     for said in snapshots:

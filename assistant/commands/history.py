@@ -69,12 +69,15 @@ def open_kept(keep: bool, lot: str | None) -> History | None:
     return History(default_history())
 
 
-def watch_drift(kept: History | None) -> DriftWatch:
-    """What watches parts for drift: by the history that keeps them, else going on from what the user's holds."""
+def watch_drift(kept: History | None, compared: bool = True) -> DriftWatch:
+    """What watches parts for drift: by the history that keeps them, else going on from what the user's holds.
+
+    Pictures that are not `compared` with good parts do not drift, so nothing is looked up for them.
+    """
     from assistant.records.drift import DriftWatch
     from assistant.records.history import History, default_history
 
-    if kept is None and default_history().is_file():
+    if kept is None and compared and default_history().is_file():
         with suppress(HistoryError):
             return DriftWatch(History(default_history()), keeps=False)
     return DriftWatch(kept)

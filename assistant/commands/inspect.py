@@ -98,7 +98,7 @@ def inspect(
         raise LooktwiceError("--pairs shows regions beside good parts: give --references or --product.")
     group = check_group(group)
     outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "", pairs)
-    watch = watch_drift(outputs.history)
+    watch = watch_drift(outputs.history, bool(references or product))
     sources = console.gather(paths, census := Census())
     _check_outputs(outputs, sources, paths, references or [], roi)
     mask, window = read_mask(roi), read_window(bit_depth, levels)

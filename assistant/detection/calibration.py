@@ -29,7 +29,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from assistant.detection.counting import CONFIDENCE, UNCOUNTED, counted_rank, parts_needed, percent, upper_rate
 from assistant.detection.prior import Prior
@@ -213,6 +212,8 @@ class Calibration:
         return self.width * math.sqrt(1 + self.between)
 
     def _tail(self, score: float) -> float:
+        from scipy.special import stdtr  # loads as long as all else that a command without limits needs
+
         z = (log_score(score) - self.center) / self._wide
         return float(max(stdtr(self.freedom, -z), 1e-12))
 
@@ -226,6 +227,8 @@ class Calibration:
         return self.scores[len(self.scores) - max(1, rank)]
 
     def _curve_limit(self, rate: float, width: float) -> float:
+        from scipy.special import stdtrit
+
         return math.exp(min(BEYOND, self.center - width * float(stdtrit(self.freedom, rate))))
 
 

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import betaincinv
 
 from assistant.detection.calibration import NARROWEST, Calibration, calibrate
 from assistant.detection.counting import CONFIDENCE, percent
@@ -45,6 +44,8 @@ class Share:
     def __post_init__(self) -> None:
         if not 0 <= self.count <= self.of:
             raise ValueError(f"{self.count} of {self.of} is no share")
+        from scipy.special import betaincinv
+
         side, rest = (1 - CONFIDENCE) / 2, self.of - self.count
         low = float(betaincinv(self.count, rest + 1, side)) if self.count else 0.0
         high = float(betaincinv(self.count + 1, rest, 1 - side)) if rest else 1.0

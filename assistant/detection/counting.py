@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import bdtr, betaincinv
-
 from assistant.errors import told
 from assistant.inspection import Evidence
 
@@ -31,6 +29,8 @@ def counted_rank(n: int, rate: float) -> int:
     That rate follows Beta(k, n + 1 - k), so it is above `rate` as often as a binomial count is below k; 0 where
     even the largest score is not enough.
     """
+    from scipy.special import bdtr
+
     k = 0
     while k < n and bdtr(k, n, rate) <= 1 - CONFIDENCE:
         k += 1
@@ -47,6 +47,8 @@ def upper_rate(n: int, above: int) -> float:
 
     Of exchangeable parts the rate beyond it follows Beta(above + 1, n - above); 1 where all of them exceed it.
     """
+    from scipy.special import betaincinv
+
     return float(betaincinv(above + 1, n - above, CONFIDENCE)) if above < n else 1.0
 
 

@@ -5,20 +5,20 @@ A question goes to `rules` or to a language model, which makes a `plan`; `facts`
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from assistant.language.template import answer, explain
 
 if TYPE_CHECKING:
     from assistant.language.loading import load_explainer
+    from assistant.language.template import answer, explain
 
 __all__ = ["answer", "explain", "load_explainer"]
 
+_PLACES = {"answer": "template", "explain": "template", "load_explainer": "loading"}
+
 
 def __getattr__(name: str) -> object:
-    """Load `load_explainer` on first use (PEP 562): the template needs nothing of what it needs."""
-    if name != "load_explainer":
+    """Load a name on first use (PEP 562): catalogues and schemas need nothing of what the answers need."""
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from assistant.language.loading import load_explainer
-
-    return load_explainer
+    return getattr(import_module(f"assistant.language.{_PLACES[name]}"), name)
