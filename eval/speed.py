@@ -31,12 +31,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from assistant.adapters.rarity import rarity
 from assistant.detection.regions import find_regions
-from assistant.doctor.machine import usable_processors
 from assistant.errors import LooktwiceError
 from assistant.images.load import load_image
 from assistant.images.sources import find_images
 from assistant.inspector import Inspector
 from assistant.models.backbone import Backbone
+from assistant.models.granted import usable_processors
 from assistant.products.product import Product
 
 T = TypeVar("T")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from assistant.doctor.finding import Check, Finding, fails, note, works
 from assistant.errors import WeightsError
 from assistant.models.cache import status
+from assistant.models.granted import processors_granted, read_memory_limit, read_quota, usable_processors
 from assistant.models.places import cache_root
 from assistant.models.plan import plan_pull
 from assistant.products.names import default_folder
@@ -99,56 +99,12 @@ def find_threads() -> Finding:
     said = f"{there} processors, of which this process may use {allowed}"
     said += f", and a quota of {quota:g}" if quota else ""
     said += f"; OMP_NUM_THREADS is {wanted}." if wanted else "."
-    if quota and math.ceil(quota) < allowed and not wanted:
-        return note(said, f"Set OMP_NUM_THREADS={math.ceil(quota)}: more threads than the quota slow it.", **facts)
+    granted = processors_granted()
+    if wanted and wanted.isdecimal() and int(wanted) > granted:
+        return note(said, f"Unset OMP_NUM_THREADS, or set {granted}: more threads than that slow it.", **facts)
+    if not wanted and granted < allowed:
+        said = f"{said[:-1]}; {granted} will be used."
     return works(said, **facts)
-
-
-def usable_processors() -> int:
-    """How many processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def read_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
-    """The processors that the control groups of this process grant it, the fewest of all; None for no limit."""
-    quotas = []
-    for folder in _groups(root, own):
-        if (folder / "cpu.max").is_file():
-            quota, period = (folder / "cpu.max").read_text().split()[:2]
-        elif (folder / "cpu.cfs_quota_us").is_file():
-            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        else:
-            continue
-        if quota.strip() not in ("max", "-1"):
-            quotas.append(int(quota) / int(period))
-    return min(quotas, default=None)
-
-
-def read_memory_limit(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
-    """The bytes that the control groups of this process grant it; None for no limit."""
-    limits = []
-    for folder in _groups(root, own):
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            if (folder / name).is_file() and (said := (folder / name).read_text().strip()) != "max":
-                limits.append(int(said))
-    return min((limit for limit in limits if limit < 1 << 60), default=None)  # version 1 writes no limit so
-
-
-def _groups(root: Path, own: Path) -> list[Path]:
-    """The folders of the control groups that a process is in, from its own up to the root, of both versions."""
-    lines = own.read_text().splitlines() if own.is_file() else []
-    folders = []
-    for line in lines:
-        _, kinds, path = line.split(":", 2)
-        named = kinds.split(",")
-        if kinds and not {"cpu", "memory"} & set(named):
-            continue
-        home = root / next((kind for kind in (kinds, *named) if (root / kind).is_dir()), "") if kinds else root
-        inside = home / path.lstrip("/")
-        folders += [one for one in (inside, *inside.parents) if one == home or home in one.parents]
-    return list(dict.fromkeys([*folders, root]))
 
 
 def find_memory() -> Finding:

@@ -88,7 +88,7 @@ class Trial:
         """The version of torch, the instructions that it uses, and its threads beside the quota."""
         import torch
 
-        from assistant.doctor.machine import read_quota
+        from assistant.models.granted import read_quota
 
         uses, threads, quota = torch.backends.cpu.get_cpu_capability(), torch.get_num_threads(), read_quota()
         facts = {"version": torch.__version__, "capability": uses, "threads": threads, "quota": quota}

@@ -21,6 +21,7 @@ from assistant.images.geometry import fit_size
 from assistant.images.pose import Pose
 from assistant.models.cache import bundle_folder, weights_digest
 from assistant.models.card import Bundle, ImageTower, load_card
+from assistant.models.granted import fit_threads
 from assistant.models.runtime import (
     CLASS_NAMES,
     GRAPH,
@@ -114,6 +115,8 @@ class Backbone:
         """
         card = load_card(name)
         where = pick_device(device)
+        if where.type == "cpu":
+            fit_threads()
         folder = folder or bundle_folder(name)
         chosen, _ = choose_runtime(runtime, where, folder, bf16=bf16)
         aligns_text, patch_tower = False, None

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from assistant.errors import WeightsError
 from assistant.models.card import TOWER_FILES, Bundle, Card
+from assistant.models.granted import processors_granted, usable_processors
 from assistant.models.telemetry import import_openvino
 from assistant.models.towers import CLASSES, PatchTower, Tokenize, build_image_tower, build_text_tower
 
@@ -60,7 +61,9 @@ class OpenVinoRuntime:
     def __init__(self, graph: Path) -> None:
         openvino = import_openvino()
         self.device = torch.device("cpu")
-        hints = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        hints: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if (granted := processors_granted()) < usable_processors():  # which is what OpenVINO goes by
+            hints["INFERENCE_NUM_THREADS"] = granted
         try:
             self._model = openvino.Core().compile_model(str(graph), "CPU", hints)
         except RuntimeError as error:

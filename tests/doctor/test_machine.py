@@ -7,62 +7,17 @@ import pytest
 from assistant.doctor import machine
 
 
-@pytest.fixture
-def groups(tmp_path):
-    """groups(lines, files): the files of control groups, and what a process says it is in."""
-
-    def make(lines, files):
-        for name, text in files.items():
-            path = tmp_path / "cgroup" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        own = tmp_path / "own"
-        own.write_text(lines)
-        return tmp_path / "cgroup", own
-
-    return make
-
-
 @pytest.mark.parametrize(
-    ("lines", "files", "quota"),
-    [
-        ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
-        ("0::/\n", {"cpu.max": "max 100000\n"}, None),
-        ("0::/a/b\n", {"a/cpu.max": "200000 100000\n", "a/b/cpu.max": "max 100000\n"}, 2.0),
-        ("0::/a/b\n", {"a/cpu.max": "200000 100000\n", "a/b/cpu.max": "50000 100000\n"}, 0.5),
-        ("0::/elsewhere\n", {"cpu.max": "300000 100000\n"}, 3.0),
-        (
-            "4:cpu,cpuacct:/\n2:pids:/\n",
-            {"cpu,cpuacct/cpu.cfs_quota_us": "40000\n", "cpu,cpuacct/cpu.cfs_period_us": "20000\n"},
-            2.0,
-        ),
-        ("3:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-        ("", {}, None),
-    ],
+    ("wanted", "state", "said"),
+    [("", "works", "; 2 will be used"), ("2", "works", "OMP_NUM_THREADS is 2"), ("8", "note", "")],
 )
-def test_the_quota_of_a_container_is_the_narrowest_of_its_groups(groups, lines, files, quota):
-    assert machine.read_quota(*groups(lines, files)) == quota
-
-
-@pytest.mark.parametrize(
-    ("lines", "files", "limit"),
-    [
-        ("0::/a\n", {"a/memory.max": "536870912\n", "memory.max": "max\n"}, 536870912),
-        ("5:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, None),
-        ("5:memory:/x\n", {"memory/x/memory.limit_in_bytes": "1000000\n"}, 1000000),
-    ],
-)
-def test_the_memory_that_a_container_is_granted_is_read(groups, lines, files, limit):
-    assert machine.read_memory_limit(*groups(lines, files)) == limit
-
-
-def test_a_quota_below_the_processors_says_which_number_of_threads_fits(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+def test_more_threads_than_the_quota_are_noted_where_somebody_asked_for_them(monkeypatch, wanted, state, said):
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
     monkeypatch.setattr(machine, "usable_processors", lambda: 16)
     monkeypatch.setattr(machine, "read_quota", lambda: 1.5)
-    assert machine.find_threads().state == "note" and "OMP_NUM_THREADS=2" in machine.find_threads().mend
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert machine.find_threads().state == "works"
+    monkeypatch.setattr(machine, "processors_granted", lambda: 2)
+    found = machine.find_threads()
+    assert found.state == state and said in found.said
 
 
 @pytest.mark.parametrize(
