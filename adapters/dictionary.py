@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from .similarity import cosines, is_written_out, nearest
+from .similarity import cosines, nearest
 
 CAPACITY = 60_000
 """Entries kept at most: with the pocket tower's 472 numbers each, in bf16, 57 MB."""
 
 _BLOCK = 2048  # queries scored at once: bounds the memory that their similarities take
 
-_ROWS_WRITTEN = 8  # rows that are looked up together where products are written out: fewer operations, each larger
+_SIDE = 8  # cells a side that are looked up together: smaller blocks have less around them, and are more of them
 
 
 class Dictionary:
@@ -102,26 +102,25 @@ class Dictionary:
             raise ValueError("there is no entry to compare with")
         _, h, w, _ = queries.shape
         rows, columns = (cells_of(places[:, axis], size) for axis, size in enumerate((h, w)))
-        order = rows.argsort(stable=True)
-        entries, rows, columns = entries[order], rows[order], columns[order]
-        down, own = (torch.arange(size, device=entries.device) for size in (h, w))
-        starts, ends = (torch.searchsorted(rows, edges).tolist() for edges in (down - reach, down + reach + 1))
-        step = _ROWS_WRITTEN if is_written_out() else 1
-        nearest_here = []
-        for top in range(0, h, step):
-            bottom = min(h, top + step)
-            first, last = starts[top], ends[bottom - 1]
-            if first == last:
-                nearest_here.append(torch.full((len(queries), bottom - top, w), torch.inf, device=entries.device))
-                continue
-            far = (columns[first:last] - own[:, None]).abs() > reach
-            if step > 1:
-                far = far | ((rows[first:last] - down[top:bottom, None]).abs() > reach)[:, None]
-            rows_here = queries[:, top:bottom].to(entries.device)
-            alike = cosines(rows_here.flatten(0, 2), entries[first:last]).float()
-            alike = alike.view(*rows_here.shape[:3], -1).masked_fill(far, -torch.inf)
-            nearest_here.append((1 - alike.amax(dim=3)).clamp_min(0))
-        return torch.cat(nearest_here, dim=1)
+        queries, strips = queries.to(entries.device), []
+        for top in range(0, h, _SIDE):
+            down = torch.arange(top, min(h, top + _SIDE), device=entries.device)
+            row = ((rows >= top - reach) & (rows < top + len(down) + reach)).nonzero()[:, 0]
+            strip = []
+            for left in range(0, w, _SIDE):
+                across = torch.arange(left, min(w, left + _SIDE), device=entries.device)
+                beside = (columns[row] >= left - reach) & (columns[row] < left + len(across) + reach)
+                here = row[beside]
+                block = queries[:, top : top + len(down), left : left + len(across)]
+                if not len(here):
+                    strip.append(torch.full(block.shape[:3], torch.inf, device=entries.device))
+                    continue
+                far = ((rows[here] - down[:, None]).abs() > reach)[:, None]
+                far = far | ((columns[here] - across[:, None]).abs() > reach)
+                alike = cosines(block.flatten(0, 2), entries[here]).float().view(*block.shape[:3], -1)
+                strip.append((1 - alike.masked_fill(far, -torch.inf).amax(dim=3)).clamp_min(0))
+            strips.append(torch.cat(strip, dim=2))
+        return torch.cat(strips, dim=1)
 
     def covers(self, h: int, w: int, without: int | None = None, reach: int = 2) -> bool:
         """Whether `lookup_nearby` finds an entry around each place of a grid [h, w]; thinned, it may not."""
