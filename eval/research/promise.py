@@ -5,6 +5,8 @@
 `measure FILE SPEC ...` draws references of every dataset, at random and as consecutive files, and scores its test
 pictures against them; a run that was stopped goes on. `table FILE` fits the prior on all other products, for each,
 and shows how often good parts are called defective (overkill), defects good (escape), and how many go to review.
+Beside it stands the review that is left to the best limits of all, set on the very scores that they judge: what
+lies above it is the price of not knowing them, and what is in it is left to the ranking.
 """
 
 from __future__ import annotations
@@ -80,6 +82,17 @@ def summarise(draws: Sequence[Draw], limits: Sequence[Calibration]) -> dict[tupl
     }
 
 
+def least_review(draw: Draw, target: float, escape: float) -> float:
+    """The share that goes to review by limits set on the draw's own pictures, at these rates of both mistakes."""
+    good, bad = np.array(draw.good), np.array(draw.bad)
+    if not len(bad) or math.isnan(escape):
+        return math.nan
+    threshold = float(np.quantile(good, 1 - target, method="higher"))
+    start = min(threshold, float(np.quantile(bad, escape, method="lower")))
+    both = np.concatenate([good, bad])
+    return float(np.mean((both > start) & (both <= threshold)))
+
+
 @app.command()
 def measure(file: Path, specs: list[str]) -> None:
     """Draw references of every dataset and score its test pictures against them."""
@@ -102,16 +115,25 @@ def table(file: Path, target: Annotated[float, typer.Option(help="The rate asked
     ways = {"as made": [d.calibration.at(target) for d in draws], "leave product out": leave_out(draws, target)}
     for name, limits in ways.items():
         shown = Table(title=f"{name}, target {100 * target:g} %", caption="percent; means over products")
-        for column in ("references", "overkill", "worst product", "escape", "review"):
+        for column in ("references", "overkill", "worst product", "escape", "review", "least review"):
             shown.add_column(column, justify="right")
         for (n, consecutive), products in summarise(draws, limits).items():
             all_of = _mean([*products.values()])
             worst = max(rates.overkill for rates in products.values())
             how = "consecutive" if consecutive else "at random"
-            shown.add_row(
-                f"{n} {how}", *(f"{100 * v:.1f}" for v in (all_of.overkill, worst, all_of.escape, all_of.review))
-            )
+            least = _least(draws, n, consecutive, target, all_of.escape)
+            numbers = (all_of.overkill, worst, all_of.escape, all_of.review, least)
+            shown.add_row(f"{n} {how}", *(f"{100 * v:.1f}" for v in numbers))
         Console(width=100).print(shown)
+
+
+def _least(draws: Sequence[Draw], n: int, consecutive: bool, target: float, escape: float) -> float:
+    """`least_review` of a kind of draws: the mean over products of the mean over draws."""
+    shares: defaultdict[str, list[float]] = defaultdict(list)
+    for draw in draws:
+        if (draw.references, draw.consecutive) == (n, consecutive):
+            shares[draw.product].append(least_review(draw, target, escape))
+    return mean(mean(row) for row in shares.values())
 
 
 def _mean(rates: Sequence[Rates]) -> Rates:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from assistant.detection.calibration import calibrate
 from assistant.eval.draws import Draw, write_draws
 from assistant.eval.prior_fit import fit_prior, refit
-from assistant.eval.research.promise import Rates, app, leave_out, summarise
+from assistant.eval.research.promise import Rates, app, least_review, leave_out, summarise
 
 
 def draw(product: str, spread: float, seed: int, consecutive: bool = False) -> Draw:
@@ -29,6 +29,16 @@ def test_shares_are_those_of_verdicts() -> None:
     assert rates.overkill == pytest.approx(verdicts[0].count("defect") / 30)
     assert rates.escape == pytest.approx(verdicts[1].count("good") / 20)
     assert rates.review == pytest.approx((verdicts[0] + verdicts[1]).count("review") / 50)
+
+
+def test_the_least_review_is_what_lies_between_limits_that_know_the_scores() -> None:
+    apart = replace(draw("a", 0.1, 1), good=tuple(range(20)), bad=tuple(range(30, 50)))
+    assert least_review(apart, 0.05, 0.0) == 0
+    mixed = replace(apart, bad=tuple(range(10, 30)))
+    # Above 19 nothing good is called defective; below 10 no defect is called good: 10 to 19 of each remain.
+    assert least_review(mixed, 0.0, 0.0) == pytest.approx((9 + 9) / 40)
+    assert least_review(mixed, 0.0, 0.3) < least_review(mixed, 0.0, 0.0)
+    assert least_review(mixed, 0.2, 0.0) < least_review(mixed, 0.0, 0.0)
 
 
 def test_the_prior_never_saw_the_product() -> None:
