@@ -2,7 +2,7 @@
 
 PYTHON belongs to an environment of its own (`pip install "anomalib[openvino]==2.7.*"`). This file runs there and
 imports nothing of this package. PatchCore learns from the first four pictures of the folder, is exported as
-anomalib does it, and its inferencer reads and scores the next ones from their files. The towers have random weights:
+anomalib does it, and its inferencer reads and scores the next ones from their files. Towers have random weights:
 nothing is fetched, and the time does not hang on them. `looktwice eval speed FOLDER` times this package beside it.
 """
 
