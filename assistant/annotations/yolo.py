@@ -1,0 +1,44 @@
+"""YOLO: a text file beside each picture, a line a region, for detection or segmentation (docs of Ultralytics)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from assistant.annotations.folder import AnnotationFolder
+from assistant.annotations.labelled import Categories, Labelled
+from assistant.outlines import Outline
+
+
+class Yolo:
+    """`images`, `labels` and `data.yaml`; a good picture has an empty file. Numbers are shares of the sides.
+
+    A line is the category, counted from 0, then middle and size of the box, or with `segments` the outline.
+    """
+
+    pictures, flat, copies = "images", True, True
+
+    def __init__(self, folder: AnnotationFolder, categories: Categories, *, segments: bool = False) -> None:
+        self._folder, self._categories, self._segments = folder, categories, segments
+
+    def add(self, one: Labelled) -> None:
+        """Write the file of one picture."""
+        lines = "".join(self._line(shape) for shape in one.outlines)
+        self._folder.write(PurePosixPath("labels", one.name.with_suffix(".txt").name), lines.encode())
+
+    def finish(self) -> None:
+        """Write `data.yaml`; all pictures serve for training and validation until somebody parts them."""
+        names = "".join(f"  {i}: {json.dumps(name)}\n" for i, name in enumerate(self._categories.names))
+        text = f"train: images\nval: images\nnames:{'' if names else ' []'}\n{names}"
+        self._folder.write(PurePosixPath("data.yaml"), text.encode())
+
+    def _line(self, shape: Outline) -> str:
+        size = np.array([shape.width, shape.height], dtype=np.float64)
+        if self._segments:
+            numbers = (shape.polygon / size).ravel()
+        else:
+            low, high = np.array(shape.region.box, dtype=np.float64).reshape(2, 2) / size
+            numbers = np.concatenate([(low + high) / 2, high - low])
+        return f"{self._categories.number(shape)} {' '.join(f'{number:.6f}' for number in numbers)}\n"
