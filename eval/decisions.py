@@ -120,7 +120,7 @@ def print_decisions(name: str, decided: Sequence[Decided], differences: Sequence
     for one in decided:
         reviews = Rate.of(one.verdicts.count("review"), len(one.verdicts))
         rates = one.rate(0, "defect"), one.rate(1, "good"), reviews
-        areas = (f"{100 * share:.1f}" for share in (image_auroc(one.labels, one.scores), one.aupimo))
+        areas = map(_percent, (image_auroc(one.labels, one.scores), one.aupimo))
         shipped.add_row(escape(one.name), *areas, *map(str, rates))
         for most in ESCAPES:
             if point := at_escape(one.curve, most):
@@ -132,8 +132,7 @@ def print_decisions(name: str, decided: Sequence[Decided], differences: Sequence
         compared = Table("", first, second, "difference", "p", title=f"{second} less {first}, the same pictures")
         for row in differences:
             interval = f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f})"
-            shares = (f"{100 * share:.1f}" for share in (row.first, row.second))
-            compared.add_row(row.figure, *shares, interval, f"{row.p:.2g}")
+            compared.add_row(row.figure, *map(_percent, (row.first, row.second)), interval, f"{row.p:.2g}")
         tables.append(compared)
     for table in tables:
         out.print(table)
@@ -179,6 +178,8 @@ def _decide(dataset: Dataset, one: Contender, shots: int, config: LearnConfig) -
             decided.scores.append(found.score)
             decided.verdicts.append(found.verdict)
             if outlined and (mask := mask_of(sample, found)) is not None:
+                if sample.label == 1 and not mask.any():
+                    continue  # an outline so thin that it is lost on the smaller copy does not make a part good
                 height, width = mask.shape
                 measure.add(to_picture(found.coarse_map, width, height), mask)
     decided.aupimo = measure.results().mean
@@ -193,6 +194,10 @@ def _differences(decided: Sequence[Decided]) -> tuple[Difference, ...]:
         raise LooktwiceError("Two products or bundles are compared on good and defective pictures that both read.")
     sides = [Side(one.scores, one.verdicts) for one in decided]
     return compare(first.labels, *sides)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}" if share == share else "-"
 
 
 def _number(value: float) -> float | None:
