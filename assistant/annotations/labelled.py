@@ -41,8 +41,8 @@ class Categories:
 
     @property
     def names(self) -> list[str]:
-        """All names, in the order of their numbers."""
-        return list(self._numbers)
+        """All names, in the order of their numbers; one at least, since readers refuse a set without any."""
+        return list(self._numbers) or ["strange"]
 
 
 class Layout(Protocol):

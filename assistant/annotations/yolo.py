@@ -31,7 +31,7 @@ class Yolo:
     def finish(self) -> None:
         """Write `data.yaml`; all pictures serve for training and validation until somebody parts them."""
         names = "".join(f"  {i}: {json.dumps(name)}\n" for i, name in enumerate(self._categories.names))
-        text = f"train: images\nval: images\nnames:{'' if names else ' []'}\n{names}"
+        text = f"train: images\nval: images\nnames:\n{names}"
         self._folder.write(PurePosixPath("data.yaml"), text.encode())
 
     def _line(self, shape: Outline) -> str:

@@ -105,6 +105,19 @@ def test_copies_are_the_files_themselves_and_only_a_turned_one_is_written_anew(l
         assert np.abs(np.asarray(copy, int) - np.asarray(ImageOps.exif_transpose(original), int)).max() == 0
 
 
+@pytest.mark.parametrize("orientation", [2, 3, 6])
+def test_a_picture_that_is_turned_or_mirrored_keeping_its_size_is_copied_upright_too(tmp_path, orientation, lot):
+    pictures, rows = lot
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = pictures / "mirrored.png"
+    with Image.open(pictures / "a" / "part.png") as picture:
+        picture.crop((0, 0, 100, 100)).save(path, exif=exif)
+    write_annotations([replace(rows[3], path=str(path), width=100, height=100)], tmp_path / "out", "yolo")
+    with Image.open(tmp_path / "out" / "images" / "mirrored.png") as copy, Image.open(path) as original:
+        assert (np.asarray(copy) == np.asarray(ImageOps.exif_transpose(original))).all()
+
+
 @pytest.mark.parametrize("copy", [False, True])
 def test_labelme_names_the_picture_and_its_polygons(lot, tmp_path, copy):
     pictures, rows = lot
@@ -177,8 +190,12 @@ def test_a_format_that_is_not_known_is_named_with_those_that_are(tmp_path):
 def test_nothing_to_annotate_makes_an_empty_set(tmp_path, format):
     report = write_annotations([], tmp_path / "out", format)
     assert report.sentences() == ["0 pictures annotated, with 0 regions."]
+    if format == "coco":
+        assert json.loads((tmp_path / "out" / "labels.json").read_text())["categories"] == [
+            {"id": 1, "name": "strange"}
+        ]
     if format == "yolo":
-        assert yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["names"] == []
+        assert yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["names"] == {0: "strange"}
 
 
 def test_what_is_left_out_is_told(lot, tmp_path):

@@ -86,6 +86,9 @@ def test_a_tie_counts_one_half():
     bad = np.full((1, 4), 5.0)
     found = measured([good, bad], [np.zeros((1, 20)), np.ones((1, 4))], (0.1, 0.5))
     assert found.scores == pytest.approx([0.5])
+    # Between 0.2 and 0.4 the line from nothing at 0.1 to all at 0.5 is higher than in its middle.
+    inner = measured([good, bad], [np.zeros((1, 20)), np.ones((1, 4))], (0.2, 0.4))
+    assert inner.scores == pytest.approx([(np.log(0.08**0.5) - np.log(0.1)) / np.log(5)])
 
 
 def test_the_order_of_pictures_and_how_many_were_announced_change_nothing():
