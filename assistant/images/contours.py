@@ -28,6 +28,7 @@ NEAR_SIDE, NEAR_AREA = 1, 0.05
 """How far, in cells and as a share, a place may be from its box and its size: maps are kept to three digits."""
 
 EIGHT = np.ones((3, 3), dtype=bool)
+FOUR = ndimage.generate_binary_structure(2, 1)
 
 Box = tuple[int, int, int, int]
 Cells = NDArray[np.bool_]
@@ -68,8 +69,10 @@ def find_place(coarse: NDArray[np.float32], box: Box, share: float, width: int, 
     wanted = -(-x0 * w // width), -(-y0 * h // height), max(x1 * w // width, 1), max(y1 * h // height, 1)
     fine = to_picture(coarse, w, h)
     # Where a picture differs as a whole, all of it that is looked at is one place: the map is 0 elsewhere.
-    for values in (fine, to_picture((coarse > 0).astype(np.float32), w, h)):
-        if (cells := _cut(values, wanted, max(1, round(share * w * h)))) is not None:
+    shown = to_picture((coarse > 0).astype(np.float32), w, h)
+    # What a place touches with a corner alone belongs to it where it rises as high, and else does not.
+    for values, structure in ((fine, EIGHT), (fine, FOUR), (shown, EIGHT)):
+        if (cells := _cut(values, wanted, max(1, round(share * w * h)), structure)) is not None:
             return Place(cells, _rings(values, cells, width, height))
     return None
 
@@ -93,7 +96,7 @@ def ring_area(ring: NDArray[np.float64]) -> float:
     return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
 
 
-def _cut(values: NDArray[np.float32], wanted: Box, area: int) -> Cells | None:
+def _cut(values: NDArray[np.float32], wanted: Box, area: int, structure: Cells) -> Cells | None:
     """The cells [h, w] of a place with this box and about so many cells, from its level on; None for none."""
     left, top, right, bottom = wanted
     h, w = values.shape
@@ -107,7 +110,7 @@ def _cut(values: NDArray[np.float32], wanted: Box, area: int) -> Cells | None:
     found: Cells | None = None
     while low <= high:  # the higher the level, the smaller the place
         middle = (low + high) // 2
-        cells = _fitting(around >= levels[middle], local)
+        cells = _fitting(around >= levels[middle], local, structure)
         if cells is not None and np.count_nonzero(cells) >= area:
             found, low = cells, middle + 1
         else:
@@ -123,9 +126,9 @@ def _cut(values: NDArray[np.float32], wanted: Box, area: int) -> Cells | None:
     return whole
 
 
-def _fitting(above: Cells, wanted: Box) -> Cells | None:
+def _fitting(above: Cells, wanted: Box, structure: Cells) -> Cells | None:
     """Of the connected places in cells, the one whose box shares most with the wanted one."""
-    labels, _ = ndimage.label(above, structure=EIGHT)
+    labels, _ = ndimage.label(above, structure=structure)
     best, most = 0, 0.0
     for number, (down, along) in enumerate(ndimage.find_objects(labels), start=1):
         shared = _overlap(wanted, (along.start, down.start, along.stop, down.stop))
@@ -148,8 +151,10 @@ def _rings(values: NDArray[np.float32], cells: Cells, width: int, height: int) -
     beside = ndimage.binary_dilation(cells, structure=EIGHT) & ~cells
     if not beside.any():
         return (np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64),)
-    outside = float(values[beside].max())
-    level = (float(values[cells].min()) + outside) / 2
+    lowest = float(values[cells].min())
+    below = values[beside & (values < lowest)]
+    outside = float(below.max()) if below.size else np.nextafter(lowest, -np.inf)
+    level = (lowest + outside) / 2
     # Other places may be as high: they are no part of this one. At the edge of the picture the line runs along it.
     field = np.pad(np.where(cells, values, np.minimum(values, outside)).astype(np.float64), 1, mode="edge")
     inside = np.pad(cells, 1, mode="edge")

@@ -70,6 +70,17 @@ def test_a_ring_keeps_its_hole_in_mask_and_line():
     assert not shown[200, 200] and (shown & mask).sum() / (shown | mask).sum() > 0.95
 
 
+def test_what_is_touched_with_a_corner_alone_is_left_out_as_the_region_leaves_it_out():
+    coarse = np.zeros((40, 40), np.float32)
+    coarse[10:20, 10:20] = 1.0
+    coarse[20:30, 20:30] = 0.9  # above the extent of the limit, and nowhere above the limit
+    (region,) = find_regions(coarse, 0.95, 40, 40, lambda peak: 0.01)
+    assert region.box == (10, 10, 20, 20)
+    place = find_place(coarse, region.box, region.area_fraction, 40, 40)
+    assert place is not None and place.mask(40, 40).sum() == region.area
+    assert ring_area(join_rings(place.rings)) == pytest.approx(region.area, rel=0.2)
+
+
 def test_a_place_that_reaches_the_edge_is_drawn_to_the_edge():
     coarse = np.zeros((20, 20), np.float32)
     coarse[:6, :6] = 1.0
