@@ -232,6 +232,7 @@ def free_port():
 
 @pytest.mark.weights
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_its_steps_start_a_service_that_is_healthy_and_writes_its_volume_alone(closed_off, installed):
     if not can_be_closed_off():
         pytest.skip("no file system of its own can be made here (unshare, mount and setpriv as root)")

@@ -44,7 +44,8 @@ class Coco:
         }
         said = found.to_dict()
         image |= {name: said[name] for name in ("verdict", "score", "threshold", "product")}
-        self._images.append(image | ({"signed": one.signed} if one.signed else {}))
+        image |= {"signed": one.signed} if one.signed else {}
+        self._images.append(image | ({"source": one.source} if one.copied else {}))
         self._annotations += [self._annotate(shape, number, i) for i, shape in enumerate(one.outlines, start=1)]
 
     def finish(self) -> None:

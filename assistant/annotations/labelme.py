@@ -45,6 +45,7 @@ class LabelMe:
             "imageData": None,
             "imageHeight": found.height,
             "imageWidth": found.width,
+            **({"source": one.source} if one.copied else {}),
         }
         text = json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=1)
         name = one.name.with_suffix(".json").name

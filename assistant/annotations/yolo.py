@@ -15,6 +15,8 @@ from assistant.outlines import Outline
 class Yolo:
     """`images`, `labels` and `data.yaml`; a good picture has an empty file. Numbers are shares of the sides.
 
+    `pictures.jsonl` says of each picture where it came from.
+
     A line is the category, counted from 0, then middle and size of the box, or with `segments` the outline.
     """
 
@@ -22,9 +24,11 @@ class Yolo:
 
     def __init__(self, folder: AnnotationFolder, categories: Categories, *, segments: bool = False) -> None:
         self._folder, self._categories, self._segments = folder, categories, segments
+        self._sources: list[tuple[str, str]] = []
 
     def add(self, one: Labelled) -> None:
         """Write the file of one picture."""
+        self._sources.append((one.name.name, one.source or one.inspection.path))
         lines = "".join(self._line(shape) for shape in one.outlines)
         self._folder.write(PurePosixPath("labels", one.name.with_suffix(".txt").name), lines.encode())
 
@@ -33,6 +37,9 @@ class Yolo:
         names = "".join(f"  {i}: {json.dumps(name)}\n" for i, name in enumerate(self._categories.names))
         text = f"train: images\nval: images\nnames:\n{names}"
         self._folder.write(PurePosixPath("data.yaml"), text.encode())
+        rows = ({"picture": name, "source": source} for name, source in self._sources)
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        self._folder.write(PurePosixPath("pictures.jsonl"), lines.encode("utf-8", "backslashreplace"))
 
     def _line(self, shape: Outline) -> str:
         size = np.array([shape.width, shape.height], dtype=np.float64)

@@ -139,6 +139,20 @@ def test_labelme_names_the_picture_and_its_polygons(lot, tmp_path, copy):
         assert len(read) == 4 and read.classes == ["Kratzer ä", "strange"]
 
 
+def test_copies_say_where_they_came_from(lot, tmp_path):
+    pictures, rows = lot
+    for format in ("coco", "yolo", "labelme"):
+        write_annotations(rows[:2], tmp_path / format, format, copy=True)
+    came = [str(pictures / "a" / "part.png"), str(pictures / "b" / "part.png")]
+    assert [one["source"] for one in json.loads((tmp_path / "coco" / "labels.json").read_text())["images"]] == came
+    lines = (tmp_path / "yolo" / "pictures.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [tuple(json.loads(line).values()) for line in lines] == [("part.png", came[0]), ("part-2.png", came[1])]
+    told = [
+        json.loads((tmp_path / "labelme" / name).read_text())["source"] for name in ("part.json", "part-2.json")
+    ]
+    assert told == came
+
+
 def test_masks_have_the_size_and_the_shape_of_the_pictures(lot, tmp_path):
     pictures, rows = lot
     out = tmp_path / "out"
@@ -166,7 +180,7 @@ def test_a_folder_is_never_overwritten_without_being_asked(lot, tmp_path):
     (out / "mine.txt").write_text("a note")
     write_annotations(rows[:1], out, "yolo", replace=True)
     left = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file() and file.name[0] != "."}
-    assert left == {"images/part.png", "labels/part.txt", "data.yaml", "mine.txt"}
+    assert left == {"images/part.png", "labels/part.txt", "data.yaml", "pictures.jsonl", "mine.txt"}
 
 
 @pytest.mark.parametrize("replace", [False, True])
