@@ -311,6 +311,20 @@ class Inspection:
 
         return draw_from(self, picture)
 
+    def to_supervision(self, classes: Sequence[str] = ()) -> Any:
+        """The regions as `supervision.Detections`: boxes, masks, names, and peaks as confidence.
+
+        `xyxy` [N, 4] and `mask` [N, height, width] are in pixels of the displayed picture. `confidence` is the
+        peak of each region in the unit of the score, no probability. `data` holds `class_name` (the likeliest type
+        of defect, else the kind), `region`, `severity`, `kind`, and `is_box` where no map tells more than the box;
+        `metadata` path, verdict, score and threshold. `class_id` counts the names of `classes`, and then others in
+        the order in which they come, in this picture. LooktwiceError without supervision
+        (`looktwice[annotations]`), and for a picture that could not be read.
+        """
+        from assistant.outlines import to_supervision
+
+        return to_supervision(self, classes)
+
     def picture(self, source: Source | None = None) -> LoadedImage:
         """The picture as it was judged: from memory or, where it is not held any more, from where it lay.
 

@@ -215,13 +215,13 @@ def _count(
 ) -> None:
     outlined = any(sample.mask for sample in dataset.test)
     for sample, results in zip(dataset.test, found, strict=True):
-        mask = _mask(sample, results[0]) if outlined else None
+        mask = mask_of(sample, results[0]) if outlined else None
         for tally, result in zip(tallies, results, strict=True):
             tally.add(sample, result, mask)
         advance()
 
 
-def _mask(sample: Sample, found: Inspection) -> Any:
+def mask_of(sample: Sample, found: Inspection) -> Any:
     """Where the picture is defective, on a copy of at most `SIDE` pixels; see there."""
     if found.status == "error":
         return None

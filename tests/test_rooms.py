@@ -8,7 +8,8 @@ import pytest
 from assistant.eval.research.house import HERE, ROOMS, circles, code_files, read_imports, room_of, upward
 
 ROOT_MODULES = {
-    *("__init__", "errors", "files", "inspection", "inspector", "overlay", "processes", "product", "progress")
+    *("__init__", "errors", "files", "inspection", "inspector", "outlines", "overlay", "processes", "product"),
+    "progress",
 }
 """All that stands at the root of `assistant/`; everything else has a room."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from assistant.commands import console, targets
+from assistant.commands.annotations import annotate
 from assistant.commands.listings import AsJson, print_json, print_table
 from assistant.commands.options import KeptName, ReportFile, complete_product
 from assistant.commands.sign_offs import sign, to_row, withdraw
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from assistant.records.history import History
 
 history = typer.Typer(name="history", help="What was inspected, to be found again.", no_args_is_help=True)
-for verb in (sign, withdraw):
+for verb in (sign, withdraw, annotate):
     history.command()(verb)
 
 Keep = Annotated[

@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.commands import console
+from assistant.commands.annotations import (
+    AnnotationFormat,
+    AnnotationsFolder,
+    CopyPictures,
+    ReplaceAnnotations,
+    open_writer,
+)
 from assistant.commands.history import GroupName, Keep, LotName, open_kept, watch_drift
 from assistant.commands.options import (
     Aligned,
@@ -61,6 +68,10 @@ def inspect(
         Path | None, typer.Option(help="Draw each region beside the same place on a good part into this folder.")
     ] = None,
     report: ReportFile = None,
+    annotations: AnnotationsFolder = None,
+    format: AnnotationFormat = "coco",
+    copy: CopyPictures = False,
+    replace_annotations: ReplaceAnnotations = False,
     keep: Keep = False,
     lot: LotName = None,
     group: GroupName = "",
@@ -100,6 +111,11 @@ def inspect(
     outputs = Outputs(out, csv, overlays, report, open_kept(keep, lot), lot or "", pairs)
     watch = watch_drift(outputs.history, bool(references or product))
     sources = console.gather(paths, census := Census())
+    if annotations:
+        writer = open_writer(annotations, format, map(str, sources), copy, replace_annotations)
+        outputs = replace(outputs, annotations=writer)
+    elif copy or replace_annotations or format != "coco":
+        raise LooktwiceError("--format, --copy and --replace belong to --annotations: name a folder for them.")
     _check_outputs(outputs, sources, paths, references or [], roi)
     mask, window = read_mask(roi), read_window(bit_depth, levels)
     config = LearnConfig(

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from assistant.commands import console, targets
-from assistant.commands.options import Bundle, Device, Memory, Views, ZeroShotLimits, open_inspector
+from assistant.commands.options import (
+    Bundle,
+    Device,
+    Memory,
+    Views,
+    ZeroShotLimits,
+    complete_bundle,
+    complete_product,
+    open_inspector,
+)
 from assistant.errors import LooktwiceError
 from assistant.files import write_atomically
 from assistant.models.card import DEFAULT
@@ -19,7 +28,8 @@ def evaluate(
     datasets: Annotated[
         list[str],
         typer.Argument(
-            help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles; or mmad and its folder; or speed."
+            help="Folders in the MVTec layout, elpv:mono, elpv:poly or textiles; "
+            "or mmad and its folder; or speed; or decisions and a folder."
         ),
     ],
     shots: Annotated[list[int] | None, typer.Option(help="References: --shots 0 1 4.")] = None,
@@ -44,12 +54,35 @@ def evaluate(
     template: Annotated[
         str | None, typer.Option(help="MMAD: compare with a similar (the default) or a random good part.")
     ] = None,
+    product: Annotated[
+        list[str] | None,
+        typer.Option(autocompletion=complete_product, help="Decisions: of a product; given twice, compare two."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=complete_bundle, help="Decisions: compare with this bundle, by the same references."
+        ),
+    ] = None,
 ) -> None:
     """Measure on pictures whose truth is known: AUROC, AUPRO, overkill and more.
 
     `eval mmad DIR` asks the multiple-choice questions of MMAD, one good part to compare with, and scores letters.
-    `eval speed [PICTURES]` times drawn pictures of several sizes, or yours, by stage.
+    `eval speed [PICTURES]` times drawn pictures of several sizes, or yours, by stage. `eval decisions DIR` shows
+    AUPIMO, and overkill against escape with intervals, and says whether one of two products or bundles is better.
     """
+    if datasets[0] == "decisions":
+        if seeds != 3 or draw != "random" or mode != "auto" or zero_shot_limits or explainer or template:
+            raise LooktwiceError(
+                "Decisions rest on one draw of references: leave out --seeds, --draw, --mode, --zero-shot-limits, "
+                "--explainer and --template."
+            )
+        learned = bool(shots) or views != "plain" or memory != "nearest"
+        asked = (shots, product or [], against, learned, bundle, views, memory, limit, device, out)
+        _measure_decisions(datasets[1:], *asked)
+        return
+    if product or against:
+        raise LooktwiceError("--product and --against belong to `looktwice eval decisions`.")
     if datasets[0] == "speed":
         if shots or mode != "auto" or draw != "random" or views != "plain" or memory != "nearest" or limit:
             raise LooktwiceError(
@@ -111,6 +144,56 @@ def _measure_speed(folders: list[str], bundle: str, device: str | None, out: Pat
                 write_atomically(file, (json.dumps(to_rows(speeds), indent=1) + "\n").encode())
     if not targets.is_standard(out):
         print_speed(speeds, bundle)
+    console.say_written({"--out": out})
+
+
+def _measure_decisions(
+    folders: list[str],
+    shots: list[int] | None,
+    products: list[str],
+    against: str | None,
+    learned: bool,
+    bundle: str,
+    views: str,
+    memory: str,
+    limit: int | None,
+    device: str | None,
+    out: Path | None,
+) -> None:
+    from assistant.eval.datasets import open_datasets
+    from assistant.eval.decisions import Contender, measure_decisions, print_decisions, write_decisions
+    from assistant.products.config import LearnConfig
+
+    if not folders:
+        raise LooktwiceError("Say where the pictures are: `looktwice eval decisions DIR`.")
+    if products and (against or learned):
+        raise LooktwiceError(
+            "A product is measured as it is: leave out --against, --shots, --views and --memory, or --product."
+        )
+    if len(products) > 2 or len(shots or ()) > 1:
+        raise LooktwiceError("Decisions compare two products at most, with one number of references.")
+    targets.check_target("--out", out, targets.RESULTS)
+    if out and out.is_file():
+        raise LooktwiceError(f"{out.name} is there already: name another file.")
+    opened, inspector = open_datasets(folders), open_inspector(bundle, device)
+    contenders = [Contender(name, inspector, inspector.load(name)) for name in products]
+    if not products:
+        contenders = [Contender(bundle, inspector)]
+        contenders += [Contender(against, open_inspector(against, device))] if against else []
+    number, found = (shots or [4])[0], []
+    config = LearnConfig(views=views, memory=memory)
+    for one in measure_decisions(opened, contenders, shots=number, config=config, limit=limit, tell=console.say):
+        found.append(one)
+        if not targets.is_standard(out):
+            print_decisions(*one)
+    settings = {
+        "sides": [one.name for one in contenders],
+        "references": None if products else number,
+        "limit": limit,
+    }
+    with targets.written(out, ".json") as file:
+        if file is not None:
+            write_decisions(file, found, settings)
     console.say_written({"--out": out})
 
 

@@ -34,6 +34,7 @@ from assistant.reports import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from assistant.annotations import AnnotationWriter
     from assistant.products.product import Product
     from assistant.records.drift import DriftWatch
     from assistant.records.history import History
@@ -51,7 +52,8 @@ class Outputs:
     """Where results go; None is nowhere. LooktwiceError for a file that could not be written.
 
     Rows of the history are kept under the name `lot`, each with its overlay. `pairs` is a folder for regions
-    beside good parts of `product`, the one that pictures are compared with.
+    beside good parts of `product`, the one that pictures are compared with. `annotations` writes regions for other
+    programs.
     """
 
     rows: Path | None = None
@@ -62,6 +64,7 @@ class Outputs:
     lot: str = ""
     pairs: Path | None = None
     product: Product | None = None
+    annotations: AnnotationWriter | None = None
 
     def __post_init__(self) -> None:
         targets.check_target("--out", self.rows, targets.ROWS)
@@ -80,7 +83,8 @@ class Outputs:
     @property
     def folders(self) -> dict[str, Path | None]:
         """The folders that are drawn into, by the options that name them."""
-        return {"--overlays": self.overlays, "--pairs": self.pairs}
+        annotated = self.annotations.folder if self.annotations else None
+        return {"--overlays": self.overlays, "--pairs": self.pairs, "--annotations": annotated}
 
     @property
     def printed(self) -> bool:
@@ -125,6 +129,7 @@ def write_results(
     try:
         with ExitStack() as stack:
             rows = _through(map(watch.see, results) if watch else results, outputs, stack)
+            labels = stack.enter_context(outputs.annotations) if outputs.annotations else None
             for row in rows:
                 counts[row.outcome] += 1
                 if row.verdict == "unrated":
@@ -138,10 +143,14 @@ def write_results(
                     beside = {name: as_jpeg(one, PAIR_SIDE) for name, one in [*pairs.items()][:SHOWN_IN_LOT]}
                     small = file or as_jpeg(overlay, THUMBNAIL_SIDE) if shown else None
                     lot.add(Entry(row, small, pairs=beside if shown else {}))
+                if labels:
+                    labels.add(row)
                 if show:
                     show(row)
                 if advance:
                     advance()
+        if labels:
+            say_annotations(labels)
         if len(unrated) > 1:
             _rank(unrated, outputs)
         if outputs.report:
@@ -163,6 +172,12 @@ def report_answer(row: Inspection, question: str, said: Answer, outputs: Outputs
         pairs = draw_pairs(row, outputs.product, most=SHOWN)
         content = report_inspection(row, draw_from_file(row), [turn], original=read_from_file(row), pairs=pairs)
         write_report(content, outputs.report)
+
+
+def say_annotations(writer: AnnotationWriter) -> None:
+    """Say what was annotated, and what was left out."""
+    for sentence in writer.report.sentences():
+        console.say(sentence)
 
 
 def _keep(row: Inspection, overlay: Image | None, outputs: Outputs, taken: set[Path]) -> Path | None:

@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 from skimage.filters import apply_hysteresis_threshold
 from skimage.measure import label, regionprops
 
+from assistant.images.contours import grid_size
 from assistant.images.geometry import position_of, to_picture
 from assistant.inspection import DefectType, Region, Severity
-
-SIDE = 768
-"""Regions are cut out on a copy of the map of at most this side: finer than any tower's grid."""
 
 EXTENT = 0.85
 """A region reaches as far as the map stays above this share of the limit."""
@@ -49,8 +47,7 @@ def find_regions(
     how often a good picture reaches it. `types` ranks defect types for a mask on the coarse grid. `beyond`: how
     much higher than in the map peaks are. At most `MOST` regions, named R1, R2, ...
     """
-    shrink = min(1.0, SIDE / max(width, height))
-    w, h = max(1, round(width * shrink)), max(1, round(height * shrink))
+    w, h = grid_size(width, height)
     fine = to_picture(coarse, w, h)
     if coarse.max() > limit >= fine.max():
         # The highest cell lost a little in the resizing; what it was found for still gets a place.

@@ -20,6 +20,7 @@ WORTH = {
     "report": "reports as PDF",
     "history": "the history",
     "export": "products as graphs for other programs (`looktwice export`)",
+    "annotations": "regions as detections of supervision (`Inspection.to_supervision`)",
     "samples": "pictures to measure with (`looktwice demo`)",
 }
 """What each extra is for."""

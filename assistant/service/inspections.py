@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from assistant.errors import LooktwiceError
 from assistant.inspection import EARLIER_NAMES, Inspection, Outcome, present_name, rank_unrated
+from assistant.outlines import outlines_of
 from assistant.products.pairs import draw_pairs
 from assistant.products.product import Product
 from assistant.products.summary import ProductRow
@@ -61,9 +62,12 @@ async def inspect(request: Request, response: Response, service: Served, caller:
         warnings.append(_WAITING)
     if warnings:
         response.headers["Warning"] = ", ".join(warnings)
+    shapes: list[dict[str, Any]] = [{} for _ in inspections]
+    if upload.options.outlines:
+        shapes = await run_in_threadpool(lambda: list(map(_polygons, inspections)))
     fresh = (
-        row_of(id, row, lot, False if row.product else None, pairs=drawn)
-        for id, row, drawn in zip(ids, inspections, pairs, strict=True)
+        row_of(id, row, lot, False if row.product else None, pairs=drawn, outlines=shape)
+        for id, row, drawn, shape in zip(ids, inspections, pairs, shapes, strict=True)
     )
     return InspectionRows(inspections=list(fresh))
 
@@ -132,11 +136,14 @@ def row_of(
     outdated: bool | None = None,
     sign_off: SignOff | None = None,
     pairs: Mapping[str, str] | None = None,
+    outlines: Mapping[str, Any] | None = None,
 ) -> InspectionRow:
     """An inspection as it is sent; ValidationError for one that no version can have made."""
     beside = {"id": id, "lot": lot, "outdated": outdated, "sign_off": vars(sign_off) if sign_off else None}
     if pairs:
         beside["pairs"] = dict(pairs)
+    if outlines:
+        beside["outlines"] = dict(outlines)
     return InspectionRow.model_validate(inspection.to_dict() | beside)
 
 
@@ -189,6 +196,11 @@ async def _inspect(
     if options.pairs and product:
         pairs = await run_in_threadpool(lambda: [_encode_pairs(row, product) if row else {} for row in found])
     return rank_unrated(named), pairs  # pictures of other requests were looked at in the same call
+
+
+def _polygons(inspection: Inspection) -> dict[str, Any]:
+    """The outlines of regions by their ids: points (x, y) in pixels of the displayed picture."""
+    return {shape.region.id: shape.polygon.round(2).tolist() for shape in outlines_of(inspection)}
 
 
 def _encode_pairs(inspection: Inspection, product: Product) -> dict[str, str]:

@@ -108,6 +108,7 @@ class InspectOptions(WindowOptions):
     lot: Lot | None = None
     group: Annotated[Lot | None, Field(description="A word for the camera, the light or the lot.")] = None
     pairs: Annotated[bool, Field(description="Whether regions come beside good parts, as pictures.")] = False
+    outlines: Annotated[bool, Field(description="Whether regions come with their outlines, as polygons.")] = False
 
 
 class InspectBody(InspectOptions):
@@ -261,7 +262,8 @@ class InspectionRow(BaseModel):
     their number, 1 being the strangest, and `evidence.origin` says what to do for a decision. `outdated`: the
     product has other limits now; null without a product, or where it is gone. `sign_off` is what a person decided,
     and changes nothing else. `pairs`, where they were asked for, are PNG files in base64 by the ids of regions:
-    the region, the same place on a good part, and their difference.
+    the region, the same place on a good part, and their difference. `outlines`, where they were asked for, are
+    polygons of points (x, y) in pixels of the displayed picture, by the ids of regions.
     """
 
     model_config = _given(_INSPECTION)
@@ -297,6 +299,7 @@ class InspectionRow(BaseModel):
     group: str = ""
     counts: list[Count] = []
     pairs: dict[str, str] = {}
+    outlines: dict[str, list[tuple[float, float]]] = {}
 
 
 class InspectionRows(BaseModel):

@@ -237,6 +237,17 @@ def test_the_examples_are_what_the_models_take():
             model.model_validate(example)
 
 
+def test_regions_come_with_their_outlines_where_they_are_asked_for(client, cloth, good, planted):
+    sent = [("bad.png", png(planted(good(1), 0.3, 0.6)[0])), ("no.png", b"no picture"), ("good.png", png(good(2)))]
+    asked = rows(send(client, *sent, product=cloth, outlines="true"))
+    assert sorted(asked[0]["outlines"]) == sorted(region["id"] for region in asked[0]["regions"]) != []
+    x0, y0, x1, y1 = asked[0]["regions"][0]["box"]
+    points = asked[0]["outlines"]["R1"]
+    assert len(points) > 4 and all(x0 - 1 <= x <= x1 + 1 and y0 - 1 <= y <= y1 + 1 for x, y in points)
+    assert asked[1]["outlines"] == asked[2]["outlines"] == {}
+    assert [row["outlines"] for row in rows(send(client, *sent, product=cloth))] == [{}] * 3
+
+
 def test_regions_come_beside_good_parts_where_they_are_asked_for(client, cloth, good, planted):
     bad = png(planted(good(1), 0.3, 0.6)[0])
     sent = [("bad.png", bad), ("no.png", b"no picture"), ("good.png", png(good(2)))]
