@@ -65,6 +65,9 @@ def detector(
     simulated: Simulated = 2,
     anomaly: Anomalies = None,
     precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "no",
+    words: Annotated[
+        str, typer.Option(help="Learn sentences for the text tower, or two directions for each of its layers.")
+    ] = "sentences",
     leave_out: LeaveOut = None,
     device: Device = None,
 ) -> None:
@@ -78,7 +81,7 @@ def detector(
     from assistant.training.picture_features import ViewConfig
 
     views = ViewConfig(simulated, tuple(anomaly or ()), seed=seed)
-    config = TrainConfig(epochs, batch, rate, seed=seed, precision=precision, views=views)
+    config = TrainConfig(epochs, batch, rate, seed=seed, precision=precision, words=words, views=views)
     out, work = _places(TrainedAdapter, bundle, out, work)
     pictures = _read(data, leave_out, work)
     trained = _train(bundle, device, pictures, work, lambda b, p, w, tell: train_detector(b, p, w, config, tell))

@@ -24,7 +24,7 @@ from assistant.adapters.patches import join_layers
 from assistant.errors import ImageError, TrainingError
 from assistant.files import write_atomically
 from assistant.images.load import load_image
-from assistant.models.backbone import Backbone, resize
+from assistant.models.backbone import Backbone, Features, resize
 from assistant.models.weights import load_tensors
 from assistant.progress import Tell
 from assistant.prompts.defects import DEFECTS
@@ -57,7 +57,8 @@ class ViewConfig:
 
 @dataclass(frozen=True)
 class Views:
-    """N views as the tower sees them. `layers`: one [N, h_l, w_l, C_l] per layer, or the text patches alone.
+    """N views as the tower sees them. `layers`: one [N, h_l, w_l, C_l] per layer, or the text patches alone; then
+    `beside` holds the layers where they are wanted too.
 
     `vector` [N, D]; `masks` [N, h, w], the share of each patch that is defective; `labels` [N] in {0, 1};
     `outlined` [N], whether the mask is known; `types` [N], an index into the vocabulary or -1; `examples` [N],
@@ -71,18 +72,22 @@ class Views:
     outlined: Tensor
     types: Tensor
     examples: Tensor
+    beside: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: Tensor) -> Views:
-        rest = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "layers"}
-        return Views(tuple(layer[index] for layer in self.layers), **rest)
+        return self._each(lambda tensor: tensor[index])
 
     def to(self, device: torch.device) -> Views:
         """The same views on a device."""
-        rest = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "layers"}
-        return Views(tuple(layer.to(device) for layer in self.layers), **rest)
+        return self._each(lambda tensor: tensor.to(device))
+
+    @property
+    def deep(self) -> tuple[Tensor, ...]:
+        """What `Features.layers` are in an inspection, where they were kept."""
+        return self.beside or self.layers
 
     def inputs(self, shares: Sequence[float]) -> Tensor:
         """What an adapter reads: patches [N, h, w, C] float32 of unit length."""
@@ -90,10 +95,18 @@ class Views:
             return torch.nn.functional.normalize(self.layers[0].float(), dim=-1)
         return join_layers(self.layers, shares=shares)
 
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Views:
+        rest = {f.name: change(getattr(self, f.name)) for f in fields(self) if f.name not in _SEVERAL}
+        layers, beside = (tuple(map(change, several)) for several in (self.layers, self.beside))
+        return Views(layers, **rest, beside=beside)
+
+
+_SEVERAL = ("layers", "beside")
+
 
 def adapter_shares(backbone: Backbone) -> tuple[float, ...]:
     """The shares that `Views.inputs` takes: none for a tower that gives patches in the space of text."""
-    return () if backbone.aligns_text else backbone.part.shares
+    return () if backbone.aligns_text else backbone.shares
 
 
 def gather_views(
@@ -103,20 +116,25 @@ def gather_views(
     folder: Path,
     tell: Tell,
     draw: Draw | None = None,
+    *,
+    beside: bool = False,
 ) -> Views:
     """The views of all examples, from `folder` where they are there already, made and kept there otherwise.
+
+    `beside`: keep the layers of a tower that aligns patches with text as well.
 
     `draw` makes the views of one example, by default `draw_views`; one that makes others needs another class of
     `config`, by which the folders are told apart. A picture that cannot be read is left out; `tell` hears its
     sentence. TrainingError where none can be read.
     """
-    folder = folder / views_key(backbone, data, config)
+    beside = beside and backbone.aligns_text
+    folder = folder / (views_key(backbone, data, config) + ("-layers" if beside else ""))
     count = -(-len(data.examples) // SHARD)
     shards = []
     for number in range(count):
         path = folder / f"{number:05d}.safetensors"
         if not path.is_file():
-            rows = list(_look(backbone, data, config, _shard(data, number), tell, draw or draw_views))
+            rows = list(_look(backbone, data, config, _shard(data, number), tell, draw or draw_views, beside))
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, save(_pack(rows)) if rows else b"")
         if path.stat().st_size:
@@ -146,7 +164,13 @@ def _shard(data: TrainingData, number: int) -> range:
 
 
 def _look(
-    backbone: Backbone, data: TrainingData, config: ViewConfig, which: range, tell: Tell, draw: Draw
+    backbone: Backbone,
+    data: TrainingData,
+    config: ViewConfig,
+    which: range,
+    tell: Tell,
+    draw: Draw,
+    beside: bool,
 ) -> Iterator[dict[str, Tensor]]:
     side = backbone.part.image_size
     waiting: list[View] = []
@@ -157,12 +181,14 @@ def _look(
             tell(str(error), i / len(data.examples))
     for start in range(0, len(waiting), BATCH):
         part = waiting[start : start + BATCH]
-        batch = torch.stack([backbone.fit(np.asarray(resize(v.pixels, (side, side))), side) for v in part])
-        seen = backbone.encode_image(batch)
-        layers = (seen.text_patches,) if seen.text_patches is not None else seen.layers
+        seen = _show(backbone, part)
+        second = backbone.patch_tower
+        deep = _show(second, part).layers if second and (beside or seen.text_patches is None) else seen.layers
+        layers = (seen.text_patches,) if seen.text_patches is not None else deep
         grid = max((tuple(layer.shape[1:3]) for layer in layers), key=lambda s: s[0] * s[1])
         for n, view in enumerate(part):
             row = {f"layer.{k}": layer[n].cpu().half() for k, layer in enumerate(layers)}
+            row |= {f"beside.{k}": layer[n].cpu().half() for k, layer in enumerate(deep if beside else ())}
             mask = np.zeros(view.pixels.shape[:2], bool) if view.mask is None else view.mask
             yield row | {
                 "vector": seen.vector[n].cpu().half(),
@@ -172,6 +198,14 @@ def _look(
                 "types": torch.tensor(_TYPES.get(view.type, -1)),
                 "examples": torch.tensor(view.example),
             }
+
+
+def _show(tower: Backbone, views: Sequence[View]) -> Features:
+    """What a tower sees of views, each as a square of its own size."""
+    side = tower.part.image_size
+    return tower.encode_image(
+        torch.stack([tower.fit(np.asarray(resize(v.pixels, (side, side))), side) for v in views])
+    )
 
 
 def open_example(
@@ -247,9 +281,13 @@ def _pack(rows: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 def _unpack(shards: Sequence[dict[str, Tensor]]) -> Views:
     whole = {name: torch.cat([shard[name] for shard in shards]) for name in shards[0]}
-    layers = sorted((name for name in whole if name.startswith("layer.")), key=lambda name: int(name[6:]))
-    rest = {f.name: whole[f.name] for f in fields(Views) if f.name != "layers"}
-    return Views(tuple(whole[name] for name in layers), **rest)
+    rest = {f.name: whole[f.name] for f in fields(Views) if f.name not in _SEVERAL}
+    return Views(_numbered(whole, "layer."), beside=_numbered(whole, "beside."), **rest)
+
+
+def _numbered(tensors: dict[str, Tensor], prefix: str) -> tuple[Tensor, ...]:
+    """The tensors whose names are a prefix and a number, by their number."""
+    return tuple(tensors[f"{prefix}{k}"] for k in range(sum(name.startswith(prefix) for name in tensors)))
 
 
 def views_key(backbone: Backbone, data: TrainingData, config: ViewConfig) -> str:

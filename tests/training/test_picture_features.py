@@ -9,6 +9,7 @@ from PIL import Image
 
 from assistant.adapters.patches import join_layers
 from assistant.errors import TrainingError
+from assistant.models.backbone import Backbone
 from assistant.prompts.defects import DEFECTS
 from assistant.training import picture_features
 from assistant.training.dataset import Example, TrainingData
@@ -67,6 +68,32 @@ def test_an_adapter_reads_what_the_tower_says_without_training(cnn, tmp_path, go
     assert torch.allclose(tokens, join_layers(seen.layers, shares=cnn.shares), atol=2e-3)
     assert torch.allclose(views.vector.float(), seen.vector, atol=2e-3)
     assert views.labels.tolist() == [1] and views.outlined.tolist() == [0] and views.types.tolist() == [-1]
+
+
+@pytest.fixture
+def second(cnn):
+    """Another convolutional tower, which sees pictures at another size."""
+    return Backbone(cnn.card, cnn.runtime, part=replace(cnn.part, image_size=96))
+
+
+def test_the_layers_are_kept_beside_text_patches_where_they_are_wanted(backbones, second, sample, tmp_path):
+    vit, data = backbones["tiny-vit"], sample()
+    both = Backbone(vit.card, vit.runtime, aligns_text=True, patch_tower=second, digest="both")
+    plain, more, of_one = (
+        gather_views(b, data, ViewConfig(simulated=1), tmp_path / "work", quiet, beside=beside)
+        for b, beside in ((both, False), (both, True), (vit, True))
+    )
+    assert same(plain, more) and plain.beside == () and plain.deep == plain.layers
+    assert [tuple(layer.shape[1:3]) for layer in more.deep] == [(24, 24), (12, 12)], "the second tower's"
+    assert [tuple(layer.shape[1:]) for layer in of_one.deep] == [(8, 8, 32), (8, 8, 32)]
+    assert more[torch.arange(2)].beside[1].shape[0] == 2
+
+
+def test_of_two_towers_without_text_an_adapter_learns_what_it_will_read(cnn, second, sample, tmp_path):
+    both = Backbone(cnn.card, cnn.runtime, patch_tower=second, digest="both")
+    views = gather_views(both, sample(), ViewConfig(simulated=1), tmp_path / "work", quiet)
+    assert [tuple(layer.shape[1:3]) for layer in views.layers] == [(24, 24), (12, 12)]
+    assert views.masks.shape[1:] == (24, 24) and adapter_shares(both) == both.shares
 
 
 @pytest.mark.parametrize(
