@@ -169,9 +169,8 @@ def value_patches(visual, pixels):
             block.ln_1.bias
         )
         width, heads = scaled.shape[-1], block.attn.num_heads
-        weight, bias = (
-            array(tensor)[2 * width :] for tensor in (block.attn.in_proj_weight, block.attn.in_proj_bias)
-        )
+        attention = block.attn
+        weight, bias = (array(t)[2 * width :] for t in (attention.in_proj_weight, attention.in_proj_bias))
         values = scaled @ weight.T + bias
         size, out = width // heads, []
         for head in range(heads):
@@ -239,17 +238,13 @@ def test_anomalyclip(value_clip, good):
     """
     pixels = good(3, 160, 112)
     (features,) = value_clip.encode([pixels])
-    fitted = value_clip.fit(pixels)[None]
     tower = value_clip.runtime.tower
-    with torch.no_grad():
-        tower(fitted)
     patches = features.text_patches[0].numpy().reshape(-1, features.text_patches.shape[-1])
     square = value_clip.fit(good(3, 160, 160))[None]
     (of_square,) = value_clip.encode([good(3, 160, 160)])
-    if tuple(tower.visual.image_size) == tuple(square.shape[2:]):
-        by_hand = value_patches(tower.visual, square)[0]
-        ours = of_square.text_patches[0].flatten(0, 1).numpy()
-        assert np.abs(ours - by_hand).max() < CLOSE
+    assert tuple(tower.visual.image_size) == tuple(square.shape[2:]), "no place is interpolated"
+    by_hand = value_patches(tower.visual, square)[0]
+    assert np.abs(of_square.text_patches[0].flatten(0, 1).numpy() - by_hand).max() < CLOSE
     context = LearnableContext(*value_clip.text_tower, ContextConfig(seed=3))
     context.context.data *= 20  # as far from fresh as training may bring it
     directions = context().detach()
@@ -341,7 +336,8 @@ def test_musc(dino):
 
     The paper takes Euclidean distances of features that are scaled by layer, and the mean over layers; ours takes
     cosine distances of unit vectors, which are d^2 / 2, of layers that are joined. `one_layer` leaves one layer
-    and no rarity. With one picture kept the nearest is the same, and of each size the paper's is reached by a root.
+    and no rarity. With one picture kept the nearest is the same, and of each size the paper's is reached by a
+    root.
     """
     pictures = [spotted(i, 160, 112) for i in range(5)]
     seen = dino.encode(pictures)
@@ -360,9 +356,8 @@ def test_musc(dino):
             straight = np.sort([np.sqrt(square.min(axis=-1)) for square in squares], axis=0)
             maps.append(far[:kept].mean(axis=0))
             roots.append(straight[:kept].mean(axis=0))
-        assert (
-            kept == 1 and np.abs(np.sqrt(2 * np.array(maps)) - roots).max() < 0.02
-        )  # unit vectors but for rounding
+        assert kept == 1
+        assert np.abs(np.sqrt(2 * np.array(maps)) - roots).max() < 0.02, "of unit length but for rounding"
         expected.append(np.mean(maps, axis=0))
         assert expected[-1].std() > 20 * CLOSE
     detector = Detector(dino, config)
