@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import interpolate
 
 from assistant.adapters.patches import join_layers
 from assistant.errors import ImageError, TrainingError
@@ -28,12 +28,12 @@ from assistant.models.backbone import Backbone, Features, resize
 from assistant.models.weights import load_tensors
 from assistant.progress import Tell
 from assistant.prompts.defects import DEFECTS
-from assistant.training.dataset import Example, TrainingData
+from assistant.training.dataset import TrainingData
+from assistant.training.outlines import crop, read_mask, share_of
 from assistant.training.synthesis import KINDS, disturb, simulate
 
 SHARD = 64  # examples in a file
 GREY = 0.4  # of all pictures are shown without colour, as many cameras in inspection have none
-CLOSEST = 0.55  # of the shorter side is shown at least
 BATCH = 8
 
 
@@ -58,7 +58,7 @@ class ViewConfig:
 @dataclass(frozen=True)
 class Views:
     """N views as the tower sees them. `layers`: one [N, h_l, w_l, C_l] per layer, or the text patches alone; then
-    `beside` holds the layers where they are wanted too.
+    `beside` holds the layers where they are wanted too, no finer than the masks.
 
     `vector` [N, D]; `masks` [N, h, w], the share of each patch that is defective; `labels` [N] in {0, 1};
     `outlined` [N], whether the mask is known; `types` [N], an index into the vocabulary or -1; `examples` [N],
@@ -186,18 +186,26 @@ def _look(
         deep = _show(second, part).layers if second and (beside or seen.text_patches is None) else seen.layers
         layers = (seen.text_patches,) if seen.text_patches is not None else deep
         grid = max((tuple(layer.shape[1:3]) for layer in layers), key=lambda s: s[0] * s[1])
+        also = [_thin(layer, (grid[0], grid[1])) for layer in deep] if beside else []
         for n, view in enumerate(part):
             row = {f"layer.{k}": layer[n].cpu().half() for k, layer in enumerate(layers)}
-            row |= {f"beside.{k}": layer[n].cpu().half() for k, layer in enumerate(deep if beside else ())}
+            row |= {f"beside.{k}": layer[n].cpu().half() for k, layer in enumerate(also)}
             mask = np.zeros(view.pixels.shape[:2], bool) if view.mask is None else view.mask
             yield row | {
                 "vector": seen.vector[n].cpu().half(),
-                "masks": _share_of(mask, side, (grid[0], grid[1])).half(),
+                "masks": share_of(mask, side, (grid[0], grid[1])).half(),
                 "labels": torch.tensor(view.label),
                 "outlined": torch.tensor(int(view.mask is not None)),
                 "types": torch.tensor(_TYPES.get(view.type, -1)),
                 "examples": torch.tensor(view.example),
             }
+
+
+def _thin(layer: Tensor, grid: tuple[int, int]) -> Tensor:
+    """A layer [B, h, w, C] that is finer than a grid (h, w) by the patches nearest to its cells: room is dear."""
+    if layer.shape[1] * layer.shape[2] <= grid[0] * grid[1]:
+        return layer
+    return interpolate(layer.permute(0, 3, 1, 2), grid, mode="nearest-exact").permute(0, 2, 3, 1)
 
 
 def _show(tower: Backbone, views: Sequence[View]) -> Features:
@@ -218,9 +226,9 @@ def open_example(
     example = data.examples[number]
     rng = np.random.default_rng([config.seed, number])
     pixels = load_image(example.image).pixels
-    mask = _read_mask(example, pixels.shape[:2])
+    mask = read_mask(example, pixels.shape[:2])
     if mask is not None or not example.label:  # a defect that nobody outlined could be cut away
-        pixels, mask = _crop(pixels, mask, rng)
+        pixels, mask = crop(pixels, mask, rng)
     if rng.random() < GREY:
         pixels = np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[..., None], 3, axis=2)
     return pixels, mask, rng
@@ -244,35 +252,6 @@ def draw_views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[
         kind = str(rng.choice(config.anomalies)) if config.anomalies else None
         made = simulate(calm if rng.random() < 0.5 else pixels, rng, kind=kind, other=strange)
         yield View(made.pixels, made.mask, 1, made.type, number)
-
-
-def _read_mask(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    if example.mask is None:
-        return None
-    mask: NDArray[np.bool_] = np.asarray(load_image(example.mask).pixels.any(axis=2))
-    return mask if mask.shape == shape else None
-
-
-def _crop(
-    pixels: NDArray[np.uint8], mask: NDArray[np.bool_] | None, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-    """A random square; around the defect where there is one."""
-    height, width = pixels.shape[:2]
-    side = max(16, round(min(height, width) * rng.uniform(CLOSEST, 1)))
-    side = min(side, height, width)
-    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-    if mask is not None and mask.any():
-        rows, columns = np.nonzero(mask)
-        at = int(rng.integers(len(rows)))
-        top = int(np.clip(rows[at] - rng.integers(side), 0, height - side))
-        left = int(np.clip(columns[at] - rng.integers(side), 0, width - side))
-    window = np.s_[top : top + side, left : left + side]
-    return np.ascontiguousarray(pixels[window]), None if mask is None else mask[window]
-
-
-def _share_of(mask: NDArray[np.bool_], side: int, grid: tuple[int, int]) -> Tensor:
-    shown = Image.fromarray(mask.astype(np.uint8) * 255).resize((side, side), Image.Resampling.BOX)
-    return adaptive_avg_pool2d(torch.from_numpy(np.array(shown, dtype=np.float32) / 255)[None, None], grid)[0, 0]
 
 
 def _pack(rows: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -53,6 +53,7 @@ def test_a_detector_is_trained_where_the_bundle_looks_for_it_and_the_same_comman
     status, err = run(pictures, "--work", tmp_path / "work")
     assert status == 0, err
     assert "6 pictures of 3 kinds" in err and "held-out kinds: image AUROC" in err
+    assert "has a say" not in err
     learned = TrainedAdapter.find("tiny-cnn", backbones["tiny-cnn"].digest)
     assert learned is not None and TrainedAdapter.user_path("tiny-cnn").is_file()
     status, err = run(pictures, "--work", tmp_path / "work", "--out", tmp_path / "new" / "mine.safetensors")
@@ -137,9 +138,20 @@ def test_what_an_aligned_tower_learned_in_a_run_that_was_stopped_is_read_at_once
     status, err = run(*command, bundle="tiny-vit")
     assert status == 0, err
     assert "Going on after step 2 of" in err and "zero-shot" in err
+    assert "it has a say in the scores of pictures whose product is unknown" in err
+    assert "looktwice limits" not in err
     learned = TrainedAdapter.load(TrainedAdapter.user_path("tiny-vit"))
     assert bool(learned.layers) == (words == "layers")
     assert abs(look() - before) > 1e-3
+
+
+def test_limits_that_were_measured_without_it_are_named(run, pictures, tmp_path):
+    """The tiny towers have limits of the user's own."""
+    elsewhere = tmp_path / "mine.safetensors"
+    status, err = run(pictures, "--work", tmp_path / "work", "--out", elsewhere, bundle="tiny-vit")
+    assert status == 0 and "looktwice limits" not in err and "has a say" not in err
+    status, err = run(pictures, "--work", tmp_path / "work", bundle="tiny-vit")
+    assert status == 0 and "measure them again with `looktwice limits NAME=DIR --bundle tiny-vit`" in err
 
 
 def test_features_are_kept_in_the_cache_by_default(run, pictures, monkeypatch, tmp_path):
