@@ -76,10 +76,15 @@ class Words:
 
 
 def join(rare: Tensor, words: Tensor, share: float, fusion: str) -> Tensor:
-    """Rarity and words, both [B, h, w], as one map in which words count by `share`; see `FUSIONS`."""
-    if fusion == "harmonic":
-        return harmonic(rare, words, share)
-    return (1 - share) * rare + share * words
+    """Rarity and words, both [B, h, w], as one map in which words count by `share`; see `FUSIONS`.
+
+    Where rarity is 0 everywhere it says nothing, on a grid too small for it say, and the harmonic mean is of words
+    alone: nothing would be found by it.
+    """
+    if fusion != "harmonic":
+        return (1 - share) * rare + share * words
+    silent = (rare <= 0).flatten(1).all(dim=1)[:, None, None]
+    return torch.where(silent & (share > 0), words, harmonic(rare, words, share))
 
 
 def _fit(said: Tensor, rare: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from assistant.adapters.visual import TEMPERATURE, AdapterConfig, VisualAdapter
 from assistant.detection.built_in import BuiltInLimits
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.detector import Detector
+from assistant.detection.words import join
 from assistant.errors import CalibrationError
 from assistant.inspector import Inspector
 from assistant.models.trained_adapter import TrainedAdapter, TypeScale
@@ -122,6 +123,15 @@ def test_the_seam_chooses_how_they_are_joined(keep, vit, features, share, fusion
     scored = Detector(vit, config).score(features, None)
     assert torch.allclose(scored.map, expected[0], rtol=1e-4, atol=1e-6)
     assert scored.value == pytest.approx(float(top_mean(expected, 0.01)[0]), rel=1e-4)
+
+
+def test_where_rarity_says_nothing_words_speak_alone():
+    words, rare = torch.rand(2, 3, 3), torch.zeros(2, 3, 3)
+    rare[1, 0, 0] = 0.2
+    found = join(rare, words, 0.5, "harmonic")
+    assert torch.equal(found[0], words[0]), "on a grid this small no patch lies at a distance"
+    assert float(found[1].flatten()[1:].max()) < 1e-9 and found[1, 0, 0] > 0.01
+    assert float(join(rare, words, 0.0, "harmonic")[0].max()) < 1e-9
 
 
 def test_what_is_said_of_the_whole_counts_as_much_as_is_asked(keep, vit, features):
