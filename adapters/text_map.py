@@ -14,7 +14,8 @@ TEMPERATURE = 0.01
 def text_map(patches: Tensor, states: Tensor, temperature: float = TEMPERATURE) -> Tensor:
     """The probability of "abnormal" at each patch: [B, h, w, D] and [2, D] (normal, abnormal) -> [B, h, w].
 
-    Both of unit length; values in [0, 1]. (WinCLIP, Jeong et al. 2023, on single patches.)
+    Whole pictures [B, D] are told apart in the same way. Both of unit length; values in [0, 1]. (WinCLIP, Jeong et
+    al. 2023, on single patches.)
     """
     logits = patches.float() @ states.float().T / temperature
     return logits.softmax(dim=-1)[..., 1]

@@ -36,7 +36,6 @@ from assistant.inspection import EARLIER_NAMES, Answer, AskedMode, Inspection, M
 from assistant.language.conversation import converse, prompt_for
 from assistant.language.explainer import Explainer
 from assistant.models.backbone import Backbone
-from assistant.models.trained_adapter import TrainedAdapter
 from assistant.products.config import LearnConfig
 from assistant.products.learning import fitting, learn_product, prior_for, ready
 from assistant.products.masks import Mask
@@ -77,11 +76,11 @@ class Inspector:
         self.teacher = Teacher(self.detector, lambda: self.prior)
         self.store = store or ProductStore()
         self.explainer: Explainer | None = None
-        adapter = TrainedAdapter.find(backbone.card.name, backbone.digest)
         at_once = max(1, at_once)
         on_cores = backbone.runtime.device.type == "cpu"
         threads = PictureThreads(min(at_once, torch.get_num_threads()) if on_cores else 1)
-        self._stream = InspectionStream(Judge(self.detector, Reader(backbone, adapter)), at_once, threads)
+        reader = Reader(backbone, self.detector.words.learned)
+        self._stream = InspectionStream(Judge(self.detector, reader), at_once, threads)
 
     @classmethod
     def from_pretrained(
@@ -414,7 +413,8 @@ class Inspector:
         if product:
             return product.calibration
         try:
-            return self.limits.without_product(target, zero_shot_limits)
+            words = self.detector.words.digest(self.detector.config)
+            return self.limits.without_product(target, zero_shot_limits, words)
         except CalibrationError:
             if zero_shot_limits or user_limits(self.backbone.card.name).is_file():
                 raise

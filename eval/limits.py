@@ -96,6 +96,7 @@ def measure_limits(
         source=merge_sources([(group.name, count) for group in groups]),
         zero_shot=tuple(zero_shot),
         prior=measure_prior(inspector, groups, most=most, tell=tell),
+        words=inspector.detector.words.digest(inspector.detector.config),
     )
 
 

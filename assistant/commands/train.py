@@ -23,6 +23,7 @@ from assistant.progress import Tell
 if TYPE_CHECKING:
     from assistant.models.backbone import Backbone
     from assistant.models.trained import Trained
+    from assistant.models.trained_adapter import TrainedAdapter
     from assistant.training.dataset import TrainingData
 
 Made = TypeVar("Made")
@@ -65,6 +66,9 @@ def detector(
     simulated: Simulated = 2,
     anomaly: Anomalies = None,
     precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "no",
+    words: Annotated[
+        str, typer.Option(help="What tells good from bad: sentences, or layers: two directions each, no text.")
+    ] = "sentences",
     leave_out: LeaveOut = None,
     device: Device = None,
 ) -> None:
@@ -78,12 +82,14 @@ def detector(
     from assistant.training.picture_features import ViewConfig
 
     views = ViewConfig(simulated, tuple(anomaly or ()), seed=seed)
-    config = TrainConfig(epochs, batch, rate, seed=seed, precision=precision, views=views)
+    config = TrainConfig(epochs, batch, rate, seed=seed, precision=precision, words=words, views=views)
     out, work = _places(TrainedAdapter, bundle, out, work)
     pictures = _read(data, leave_out, work)
     trained = _train(bundle, device, pictures, work, lambda b, p, w, tell: train_detector(b, p, w, config, tell))
     trained.save(out)
     console.say(f"On kinds never trained on: {trained.card['held_out']}. The detector is in {out}.")
+    if out == TrainedAdapter.user_path(trained.bundle):
+        _say_what_changes(trained)
 
 
 @train.command()
@@ -159,6 +165,20 @@ def planner(
         console.complain("Stopped. The same command goes on where it was.")
         raise typer.Exit(130) from None
     console.say(f"Loss on phrasings never learned: {card['held-out loss']}. What was learned is in {target}.")
+
+
+def _say_what_changes(trained: TrainedAdapter) -> None:
+    """Where what was learned decides, say so, and what was measured without it."""
+    from assistant.detection.built_in import user_limits
+
+    if not trained.decides(aligns_text=load_card(trained.bundle).text.kind == "open_clip"):
+        return
+    console.say("From now on it has a say in the scores of pictures whose product is unknown.")
+    if user_limits(trained.bundle).is_file():
+        console.say(
+            "Your limits for such pictures were measured before: measure them again with "
+            f"`looktwice limits NAME=DIR --bundle {trained.bundle}`."
+        )
 
 
 def _places(made: type[Trained], bundle: str, out: Path | None, work: Path | None) -> tuple[Path, Path]:

@@ -29,8 +29,9 @@ USUAL_TARGET = 0.05
 class BuiltInLimits:
     """Zero-shot scores of good pictures, what these pictures are, and what products teach about few ones.
 
-    `weights` is the digest of the towers the scores were made with. `own`: the user measured them, so they decide;
-    shipped ones do where they are asked to.
+    `weights` is the digest of the towers the scores were made with, `words` that of what was learned and had a
+    say in them, "" for nothing. `own`: the user measured them, so they decide; shipped ones do where they are
+    asked to.
     """
 
     bundle: str
@@ -38,6 +39,7 @@ class BuiltInLimits:
     source: str
     zero_shot: tuple[float, ...]
     prior: Prior = field(default_factory=Prior)
+    words: str = ""
     own: bool = field(default=False, compare=False)
     schema: int = SCHEMA
 
@@ -45,8 +47,17 @@ class BuiltInLimits:
         """The calibration for a picture about whose product nothing is known."""
         return built_in(self.zero_shot, self.source, target=target)
 
-    def without_product(self, target: float, decide: bool = False) -> Calibration | Unrated:
-        """What a picture is judged by, about whose product nothing is known; `decide`: shipped limits may."""
+    def without_product(self, target: float, decide: bool = False, words: str = "") -> Calibration | Unrated:
+        """What a picture is judged by, about whose product nothing is known; `decide`: shipped limits may.
+
+        CalibrationError where the scores were made with other `words` than those that speak now.
+        """
+        if words != self.words:
+            raise CalibrationError(
+                f"The limits of the bundle {self.bundle!r} for pictures of unknown products were measured before "
+                f"its detector was trained as it is now; measure them again with `looktwice limits NAME=DIR "
+                f"--bundle {self.bundle}`."
+            )
         if self.own or decide:
             return self.calibration(target)
         return Unrated(target, self.calibration(USUAL_TARGET))
@@ -54,7 +65,8 @@ class BuiltInLimits:
     def save(self, path: Path) -> Path:
         """Write the file, atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        row = {name: value for name, value in asdict(self).items() if name != "own"}
+        unsaid = {"own"} if self.words else {"own", "words"}
+        row = {name: value for name, value in asdict(self).items() if name not in unsaid}
         row |= {"zero_shot": [float(f"{v:.5g}") for v in sorted(self.zero_shot)]}
         return write_atomically(path, json.dumps(row, indent=1).encode())
 

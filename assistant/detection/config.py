@@ -17,6 +17,12 @@ FORMULA = 1
 """The version of the code that reads these numbers: it goes up when the same numbers give another score."""
 
 
+FUSIONS = ("harmonic", "mean")
+"""How two maps may be joined."""
+
+LATER = ("text_learned", "text_fusion", "text_whole")
+"""Fields that came after products had been kept: one that is as shipped is not written, so that old seals hold."""
+
 DESCRIBING = ("layer_shares", "neighbourhood", "scale_layers")
 """The fields by which patches are described: those of a memory can be compared with no others."""
 
@@ -48,6 +54,15 @@ class ScoringConfig:
     text_share: float = 0.5
     """The weight of the text map beside rarity where a tower aligns patches with text; not measured, since such
     towers cannot be had here, and WinCLIP and rarity are taken to be worth the same."""
+    text_learned: bool = True
+    """Whether what was trained for such a tower says which patches are abnormal, or the prompt ensemble alone, as
+    it does where nothing was trained (docs/learned.md)."""
+    text_fusion: str = "harmonic"
+    """Whether what was learned and rarity are joined by their "harmonic" mean, as AdaptCLIP joins its maps, or by
+    the plain "mean", as the prompt ensemble always is (docs/learned.md)."""
+    text_whole: float = 0.5
+    """The weight in the score of what was learned to be said of the picture as a whole, by the harmonic mean with
+    that of the map: AdaptCLIP's, where either counts half. 0 takes the map alone (docs/learned.md)."""
 
     # Comparing with good parts.
     memory_share: float = 0.6
@@ -121,7 +136,8 @@ class ScoringConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict; `from_dict` reverses it."""
-        return asdict(self)
+        usual = {field.name: field.default for field in fields(self) if field.name in LATER}
+        return {name: value for name, value in asdict(self).items() if name not in usual or value != usual[name]}
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> ScoringConfig:
@@ -133,7 +149,7 @@ class ScoringConfig:
 
 def check(config: ScoringConfig) -> None:
     """ValueError that names the first field whose value makes no sense."""
-    shares = ("text_share", "memory_share")
+    shares = ("text_share", "text_whole", "memory_share")
     above_zero = ("strength_quantile", "top_share", "mutual_interval")
     weights = ("known_weight", "strength_weight", "whole_weight", "whole_gate", "whole_cap")
     counts = {
@@ -157,7 +173,9 @@ def check(config: ScoringConfig) -> None:
         sides = getattr(config, name)
         sides = sides if isinstance(sides, tuple) else (sides,)
         _require(name, bool(sides) and all(type(s) is int and s % 2 and s > 0 for s in sides), "is odd")
-    _require("scale_layers", isinstance(config.scale_layers, bool), "is true or false")
+    for name in ("scale_layers", "text_learned"):
+        _require(name, isinstance(getattr(config, name), bool), "is true or false")
+    _require("text_fusion", config.text_fusion in FUSIONS, f"is {' or '.join(FUSIONS)}")
     layers = config.layer_shares
     _require("layer_shares", not layers or min(layers) >= 0, "holds no negative share")
     _require("layer_shares", not layers or abs(sum(layers) - 1) < 1e-6, "adds up to 1")

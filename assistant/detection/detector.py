@@ -24,18 +24,17 @@ from assistant.adapters.patches import join_layers, neighbourhood, top_mean
 from assistant.adapters.rarity import rarity
 from assistant.adapters.recall import Recall
 from assistant.adapters.strength import strength, usual_strength
-from assistant.adapters.text_map import text_map
 from assistant.adapters.whole import signature
 from assistant.detection.config import SHIPPED, ScoringConfig
 from assistant.detection.good_parts import GoodParts, fit_mask
 from assistant.detection.known import raise_known
 from assistant.detection.registration import Registration
 from assistant.detection.scored import Compared, Scored
+from assistant.detection.words import Words
 from assistant.images.pose import Pose
 from assistant.models.backbone import Backbone, Features
 from assistant.models.tiles import canvas_size, encode_tiled, widen
 from assistant.models.trained_dictionary import TrainedDictionary
-from assistant.prompts.ensemble import state_vectors
 
 
 class Detector:
@@ -47,6 +46,7 @@ class Detector:
     def __init__(self, backbone: Backbone, config: ScoringConfig = SHIPPED) -> None:
         self.backbone = backbone
         self.config = config
+        self.words = Words(backbone)
 
     def encode(self, pictures: Sequence[NDArray[np.uint8]], tiles: int = 1) -> list[Features]:
         """Features of pictures [H, W, 3] uint8, each as a batch of one, seen in `tiles` x `tiles` tiles."""
@@ -73,7 +73,7 @@ class Detector:
     def score(self, features: Features, product: GoodParts | None, *, without: int | None = None) -> Scored:
         """The map and the raw score of a picture, a batch of one, against a product; None: zero-shot.
 
-        Zero-shot the map is rarity within the picture, and text where patches speak it. Against a product it is
+        Zero-shot the map is rarity within the picture, and `words` where there are any. Against a product it is
         the weighted mean of the distance to good parts and of rarity, 0 where it is not looked at, raised where
         patches resemble known defects. The score is the mean of the strangest patches of the map, and rises with
         the distance as a whole picture where the references are alike so. `without` leaves one reference out of
@@ -82,9 +82,8 @@ class Detector:
         """
         if product:
             return self.compare(features, product, without).scored
-        tokens = self.tokens(features)
-        anomaly = self._with_text(self._rarity(features, tokens, self.config), features)
-        return Scored(anomaly[0], float(top_mean(anomaly, self.config.top_share)[0]))
+        rare = self._rarity(features, self.tokens(features), self.config)
+        return self.words.score(rare, features, self.config)
 
     def compare(self, features: Features, product: GoodParts, without: int | None = None) -> Compared:
         """What `score` makes its numbers of: by tensors alone, so that it can be recorded and run elsewhere."""
@@ -284,18 +283,6 @@ class Detector:
     def _reach(config: ScoringConfig, tiles: int) -> int:
         """How many cells parts that lie alike may lie apart: the same part of the picture on every grid."""
         return round(config.reach * widen(tiles))
-
-    def _with_text(self, rare: Tensor, features: Features) -> Tensor:
-        if features.text_patches is None:
-            return rare
-        words = text_map(features.text_patches, self._states.to(features.text_patches.device))
-        fitted = interpolate(words[:, None], rare.shape[1:], mode="bilinear")[:, 0]
-        share = self.config.text_share
-        return (1 - share) * rare + share * fitted
-
-    @cached_property
-    def _states(self) -> Tensor:
-        return state_vectors(self.backbone.encode_text)
 
 
 def _has_grids(features: Features) -> bool:

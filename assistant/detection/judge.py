@@ -89,7 +89,10 @@ class Judge:
         """
         types = types or self.reader.ranker(seen.reading)
         share, looked_at = self.detector.top_share(product), product.looked_at if product else None
-        shown = self.reader.focus(scored.map, seen.reading, share, looked_at).float().cpu().numpy()
+        # Where words that were learned made the map, they are in it already.
+        spoken = product is None and self.detector.words.decides(self.detector.config)
+        reading = None if spoken else seen.reading
+        shown = self.reader.focus(scored.map, reading, share, looked_at).float().cpu().numpy()
         peak = float(shown.max())
         middle = calibration.colour(peak) if isinstance(calibration, Unrated) else calibration.threshold
         backbone, differs = self.detector.backbone, scored.whole_differs(calibration)

@@ -33,8 +33,8 @@ NAMED = 3
 @dataclass(frozen=True, eq=False)
 class Reading:
     """What was read from one picture. `evidence` [h, w]: log-odds of "abnormal" above the picture's own ground,
-    None where nothing was learned. `types` [h, w, T]: bfloat16 logits over the vocabulary, None where types are
-    not trusted."""
+    None where nothing was learned. `types` [h, w, T]: bfloat16 logits over the vocabulary, as they were learned
+    where these are trusted, else of its texts; None where the tower does not align patches with text either."""
 
     evidence: Tensor | None
     types: Tensor | None
@@ -45,23 +45,26 @@ class Reader:
 
     def __init__(self, backbone: Backbone, learned: TrainedAdapter | None) -> None:
         self.backbone = backbone
-        self.learned = learned
-        if learned:
-            learned.adapter.to(backbone.runtime.device)
+        self.learned = learned.on(backbone.runtime.device) if learned else None
 
     @torch.inference_mode()
     def read(self, features: Features) -> Reading | None:
         """What the patches of a picture, a batch of one, say in words; None for a tower that has none."""
-        if self.learned:
-            words = self.learned.read(features, self.backbone.shares)
-            evidence = self.learned.evidence(words)[0]
-            if not self.learned.types.trusted:
-                return Reading(evidence, None)
-            return Reading(evidence, self.learned.adapter.type_logits(words)[0].to(torch.bfloat16))
+        if not self.learned:
+            types = self._named(features)
+            return None if types is None else Reading(None, types)
+        words = self.learned.read(features, self.backbone.shares)
+        evidence = self.learned.evidence(words)[0]
+        if not self.learned.types.trusted:
+            return Reading(evidence, self._named(features))
+        return Reading(evidence, self.learned.adapter.type_logits(words)[0].to(torch.bfloat16))
+
+    def _named(self, features: Features) -> Tensor | None:
+        """Logits over the vocabulary by its texts alone; None where the tower does not align patches with text."""
         if features.text_patches is None:
             return None
         types = features.text_patches[0] @ self._types.to(features.text_patches).T / TEMPERATURE
-        return Reading(None, types.to(torch.bfloat16))
+        return types.to(torch.bfloat16)
 
     def focus(
         self, found: Tensor, reading: Reading | None, share: float, looked_at: Tensor | None = None
@@ -81,7 +84,8 @@ class Reader:
         """Ranks the vocabulary for a region, a mask on the map's grid; None where types are not trusted."""
         if reading is None or reading.types is None:
             return None
-        types, scale = reading.types, self.learned.types if self.learned else TypeScale(1.0, 0.0)
+        trusted = self.learned is not None and self.learned.types.trusted
+        types, scale = reading.types, self.learned.types if self.learned and trusted else TypeScale(1.0, 0.0)
 
         def rank(mask: NDArray[np.bool_]) -> tuple[DefectType, ...]:
             h, w = types.shape[:2]

@@ -1,19 +1,25 @@
-"""The trained adapter of a bundle: it reads patches in words, and says how sure the types of defects may be.
+"""The trained detector of a bundle: it reads patches in words, and knows which way "abnormal" lies.
 
 `looktwice train detector` makes it, and its file is called so: `<bundle>.detector.safetensors`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 
+from assistant.adapters.directions import direction_map
 from assistant.adapters.patches import join_layers
-from assistant.adapters.visual import AdapterConfig, VisualAdapter, centre
+from assistant.adapters.text_map import text_map
+from assistant.adapters.visual import TEMPERATURE, AdapterConfig, VisualAdapter, centre
 from assistant.models.backbone import Features
+from assistant.models.digests import digest_state
 from assistant.models.trained import Trained
 
 WEIGHT = 0.02
@@ -41,9 +47,11 @@ class TypeScale:
 
 @dataclass(frozen=True, eq=False)
 class TrainedAdapter(Trained):
-    """An adapter for the towers of a bundle.
+    """What was trained for the towers of a bundle: a visual and a textual branch.
 
-    `directions` [2, D]: the sentences of the textual branch.
+    `directions` [2, D]: what "normal" and "abnormal" were learned to be in the space of a picture's vector, and of
+    its patches where the tower aligns them with text. `layers`: where no text tower was asked, a pair [2, C_l] for
+    each layer of `Features.layers` instead, see `assistant.adapters.directions`.
     """
 
     kind: ClassVar[str] = "detector"
@@ -52,6 +60,42 @@ class TrainedAdapter(Trained):
     adapter: VisualAdapter
     directions: Tensor
     types: TypeScale
+    layers: tuple[Tensor, ...] = ()
+
+    def on(self, device: torch.device) -> Self:
+        """The same on a device."""
+        self.adapter.to(device)
+        pairs = tuple(pair.to(device) for pair in self.layers)
+        return replace(self, directions=self.directions.to(device), layers=pairs)
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of its shape and weights, whatever made them."""
+        return digest_state(json.dumps(self._settings()), self._tensors())
+
+    def decides(self, *, aligns_text: bool) -> bool:
+        """Whether what was learned has a say in the score of a picture whose product is unknown.
+
+        An adapter that reads a tower of other words does not: it knows well where a defect is, and badly whether
+        there is one.
+        """
+        return aligns_text or bool(self.layers)
+
+    def say(self, features: Features) -> tuple[Tensor, Tensor]:
+        """How probably each patch [B, h, w] and each picture [B] is abnormal, in [0, 1]; see `decides`.
+
+        Of an aligned tower the mean of what the visual branch says, learned patches against fixed sentences, and
+        the textual one, frozen patches against learned sentences (AdaptCLIP, Gao et al. 2025). With directions for
+        layers, what these say alone (UniADet, Gao et al. 2026).
+        """
+        by_words = text_map(features.vector, self.directions, TEMPERATURE)
+        if self.layers:
+            return direction_map(features.layers, self.layers), by_words
+        if features.text_patches is None:
+            raise ValueError("words that were learned for aligned patches say nothing of others")
+        seen = torch.sigmoid(self.adapter.evidence(self.adapter.read(features.text_patches)))
+        told = text_map(features.text_patches, self.directions, TEMPERATURE)
+        return (seen + told) / 2, (torch.sigmoid(self.adapter.judge(features.vector)) + by_words) / 2
 
     def read(self, features: Features, shares: Sequence[float]) -> Tensor:
         """Patches in the space of the text tower [B, h, w, D]: its own, or the layers joined by `shares`."""
@@ -69,7 +113,8 @@ class TrainedAdapter(Trained):
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"adapter.{name}": tensor for name, tensor in self.adapter.state_dict().items()}
-        return tensors | {"directions": self.directions}
+        pairs = {f"layer.{number}": pair for number, pair in enumerate(self.layers)}
+        return tensors | {"directions": self.directions} | pairs
 
     @classmethod
     def _build(cls, header: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
@@ -78,5 +123,7 @@ class TrainedAdapter(Trained):
         adapter.load_state_dict(state)
         adapter.eval().requires_grad_(False)
         types = TypeScale(**header["types"])
+        count = sum(name.startswith("layer.") for name in tensors)
+        layers = tuple(tensors[f"layer.{number}"] for number in range(count))
         made_for = {name: header[name] for name in ("bundle", "weights", "card")}
-        return cls(adapter, tensors["directions"], types, **made_for)
+        return cls(adapter, tensors["directions"], types, layers, **made_for)

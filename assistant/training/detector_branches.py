@@ -1,7 +1,8 @@
 """The two branches of a detector that are trained side by side, and the losses that each has for itself.
 
 The visual branch is an adapter compared with fixed sentences, the textual one learned sentences compared with
-frozen vectors. They have no parameter and no logit in common.
+frozen vectors, or in place of sentences two directions for each layer. They have no parameter and no logit in
+common.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
+from assistant.adapters.directions import LayerDirections, direction_map, lean
 from assistant.adapters.visual import TEMPERATURE, AdapterConfig, VisualAdapter
 from assistant.models.backbone import Backbone
 from assistant.prompts.ensemble import defect_vectors, state_vectors
@@ -33,9 +36,10 @@ class Branches(nn.Module):
 
     def forward(self, views: Views, naming: float) -> dict[str, Tensor]:
         """The loss of each branch, "visual" and "textual", on a batch; `naming` weighs the defect types."""
-        tokens, masks = views.inputs(self.shares), views.masks.float()
+        tokens, whole_masks = views.inputs(self.shares), views.masks.float()
+        masks = whole_masks
         if self.training:
-            tokens, masks = thin(tokens, masks)
+            tokens, masks = thin(tokens, whole_masks)
         vector = views.vector.float()
         words = self.visual.read(tokens)
         seen = self.visual.evidence(words)
@@ -48,9 +52,34 @@ class Branches(nn.Module):
             visual = visual + losses.outline(seen[outlined], masks[outlined])
             named = self.visual.type_logits(words[outlined])
             visual = visual + naming * losses.naming(named, masks[outlined], views.types[outlined])
-            if self.aligns_text:
+            if isinstance(self.textual, LayerDirections):
+                textual = textual + _outline_layers(views[outlined], whole_masks[outlined], self.textual.pairs)
+            elif self.aligns_text:
                 textual = textual + losses.outline(compare(tokens[outlined], directions), masks[outlined])
         return {"visual": visual, "textual": textual}
+
+    def say(self, views: Views) -> Tensor | None:
+        """How probably each patch is abnormal as a zero-shot score will read it: [N, h, w].
+
+        None where it reads nothing. See `TrainedAdapter.say`, which says the same of one picture.
+        """
+        if isinstance(self.textual, LayerDirections):
+            grid = views.masks.shape[1], views.masks.shape[2]
+            return direction_map(views.deep, self.textual.pairs, grid)
+        if not self.aligns_text:
+            return None
+        tokens = views.inputs(self.shares)
+        seen = torch.sigmoid(self.visual.evidence(self.visual.read(tokens)))
+        return (seen + torch.sigmoid(compare(tokens, self.textual()))) / 2
+
+
+def _outline_layers(views: Views, masks: Tensor, pairs: Sequence[Tensor]) -> Tensor:
+    """The mean over layers of what each says alone against the outlines: no layer makes up for another."""
+    each = []
+    for layer, pair in zip(views.deep, pairs, strict=True):
+        logits = interpolate(lean(layer, pair)[:, None], masks.shape[1:], mode="bilinear", align_corners=False)
+        each.append(losses.outline(logits[:, 0], masks))
+    return torch.stack(each).mean()
 
 
 def thin(tokens: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,9 +99,12 @@ def compare(vectors: Tensor, directions: Tensor) -> Tensor:
     return vectors @ (directions[1] - directions[0]) / TEMPERATURE
 
 
-def build_branches(backbone: Backbone, views: Views, *, width: int, dropout: float, seed: int) -> Branches:
+def build_branches(
+    backbone: Backbone, views: Views, *, width: int, dropout: float, seed: int, words: str = "sentences"
+) -> Branches:
     """Fresh branches for a tower: sentences from its text tower, adapters of the sizes that its patches have.
 
+    `words`: whether the textual branch learns "sentences", or directions for "layers", which no text tower reads.
     `seed` decides what is drawn. It becomes torch's own, set after the text tower is there: loading it draws too.
     """
     states, types = state_vectors(backbone.encode_text), defect_vectors(backbone.encode_text)
@@ -80,7 +112,9 @@ def build_branches(backbone: Backbone, views: Views, *, width: int, dropout: flo
     inputs = views[torch.arange(1)].inputs(shares).shape[-1]
     shape = AdapterConfig(inputs, states.shape[1], width, dropout)
     textual: nn.Module = LearnedDirections(states)
-    if backbone.aligns_text:
+    if words == "layers":
+        textual = LayerDirections([layer.shape[-1] for layer in views.deep], states.shape[1], seed)
+    elif backbone.aligns_text:
         textual = LearnableContext(*backbone.text_tower, ContextConfig(seed=seed))
     torch.manual_seed(seed)
     return Branches(VisualAdapter(shape, states, types), textual, shares, aligns_text=backbone.aligns_text)

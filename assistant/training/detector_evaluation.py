@@ -29,8 +29,10 @@ TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
 
 @dataclass(frozen=True)
 class Judgement:
-    """Image AUROC of each branch, and patch AP of rarity alone, of the adapter's map and of both;
-    in percent. The AP is NaN where no defect is outlined."""
+    """Image AUROC of each branch, and patch AP of rarity alone, of the adapter's map and of both; in percent.
+
+    `said_auroc` and `said_ap` are of what a zero-shot score reads, NaN where it reads none. An AP is NaN where no
+    defect is outlined."""
 
     map_auroc: float
     vector_auroc: float
@@ -38,14 +40,18 @@ class Judgement:
     rarity_ap: float
     map_ap: float
     focused_ap: float
+    said_auroc: float = math.nan
+    said_ap: float = math.nan
 
     def sentence(self) -> str:
         """The figures in one line."""
         pictures = f"map {self.map_auroc:.1f}, vector {self.vector_auroc:.1f}, words {self.words_auroc:.1f}"
+        said = "" if math.isnan(self.said_auroc) else f", zero-shot {self.said_auroc:.1f}"
         if math.isnan(self.map_ap):
-            return f"image AUROC {pictures}; no outline to judge maps by"
+            return f"image AUROC {pictures}{said}; no outline to judge maps by"
         places = f"rarity {self.rarity_ap:.1f}, map {self.map_ap:.1f}, focused {self.focused_ap:.1f}"
-        return f"image AUROC {pictures}; patch AP {places}"
+        placed = "" if math.isnan(self.said_ap) else f", zero-shot {self.said_ap:.1f}"
+        return f"image AUROC {pictures}{said}; patch AP {places}{placed}"
 
 
 @torch.inference_mode()
@@ -54,7 +60,7 @@ def judge(branches: Branches, views: Views, most: int | None = None) -> Judgemen
     step = 1 if most is None else max(1, len(views) // most)
     chosen = views[torch.arange(0, len(views), step)]
     device = next(branches.parameters()).device
-    rare, seen, whole, words = [], [], [], []
+    rare, seen, whole, words, said = [], [], [], [], []
     for index in torch.arange(len(chosen)).split(BATCH):
         part = chosen[index].to(device)
         tokens = part.inputs(branches.shares)
@@ -62,6 +68,8 @@ def judge(branches: Branches, views: Views, most: int | None = None) -> Judgemen
         seen.append(branches.visual.evidence(branches.visual.read(tokens)))
         whole.append(branches.visual.judge(part.vector.float()))
         words.append(compare(part.vector.float(), branches.textual()))
+        if (spoken := branches.say(part)) is not None:
+            said.append(spoken)
     own, evidence = torch.cat(rare).cpu(), torch.cat(seen).cpu()
     labels = chosen.labels
     outlined = chosen.outlined > 0
@@ -73,7 +81,12 @@ def judge(branches: Branches, views: Views, most: int | None = None) -> Judgemen
         patch_ap(masks, own[outlined]),
         patch_ap(masks, evidence[outlined]),
         patch_ap(masks, focus(own, centre(evidence), WEIGHT)[outlined]),
+        *_judge_said(torch.cat(said).cpu(), labels, outlined, masks) if said else (),
     )
+
+
+def _judge_said(said: Tensor, labels: Tensor, outlined: Tensor, masks: Tensor) -> tuple[float, float]:
+    return auroc(labels, picture_logits(said)), patch_ap(masks, said[outlined])
 
 
 @torch.inference_mode()

@@ -1,9 +1,10 @@
 """Trains the adapters of a frozen tower on pictures of many products: `looktwice train detector`.
 
-The visual branch (adapters, against fixed sentences) and the textual branch (learned sentences, against frozen
-vectors) have losses of their own and share no logit: trained on one logit, each learns to make up for the other
-(AdaptCLIP's ablation: 93.5 apart against 89.3 together). A run can be stopped at any time; started again, it goes
-on and ends with the same weights. Held-out kinds, never trained on, are what progress is judged by.
+The visual branch (adapters, against fixed sentences) and the textual branch (learned sentences, or directions for
+layers, against frozen vectors) have losses of their own and share no logit: trained on one logit, each learns to
+make up for the other (AdaptCLIP's ablation: 93.5 apart against 89.3 together). A run can be stopped at any time;
+started again, it goes on and ends with the same weights. Held-out kinds, never trained on, are what progress is
+judged by.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from assistant.adapters.directions import LayerDirections
 from assistant.errors import TrainingError
 from assistant.models.backbone import Backbone
 from assistant.models.trained_adapter import TrainedAdapter
 from assistant.progress import Tell, say_nothing
+from assistant.prompts.learnable import LearnableContext
 from assistant.training.acceleration import accelerate
 from assistant.training.checkpoint import load_checkpoint, save_checkpoint
 from assistant.training.dataset import TrainingData, split_kinds
@@ -32,6 +35,7 @@ from assistant.training.schedule import digest_of, draw_batches, rate_at
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+WORDS = ("sentences", "layers")
 JUDGED = 200  # held-out views, about, that progress is judged on
 
 
@@ -41,7 +45,9 @@ class TrainConfig:
 
     `epochs` over all views, `batch` views a step, `rate` the highest learning rate, reached after a tenth of the
     steps and falling to zero. `held_out`: the share of kinds that progress is judged on. `naming`: how much the
-    defect types count beside the outlines. `precision` is accelerate's "no", "bf16" or "fp16".
+    defect types count beside the outlines. `precision` is accelerate's "no", "bf16" or "fp16". `words`: whether
+    the textual branch learns "sentences" for the text tower, or two directions for each of the "layers" and no
+    text.
     """
 
     epochs: int = 4
@@ -54,6 +60,7 @@ class TrainConfig:
     held_out: float = 0.15
     seed: int = 0
     precision: str = "no"
+    words: str = "sentences"
     checkpoint_every: int = 200
     views: ViewConfig = field(default_factory=ViewConfig)
 
@@ -64,6 +71,8 @@ class TrainConfig:
             raise TrainingError("Dropout lies in [0, 1), and the share of kinds held out between 0 and 1.")
         if self.precision not in ("no", "bf16", "fp16"):
             raise TrainingError(f"There is no precision {self.precision!r}; there are no, bf16 and fp16.")
+        if self.words not in WORDS:
+            raise TrainingError(f"There are no words {self.words!r}; there are {' and '.join(WORDS)}.")
 
 
 def train_detector(
@@ -87,8 +96,9 @@ def train_detector(
     sides = dict(zip(_SIDES, split_kinds(data, config.held_out, config.seed), strict=True))
     for name, side in sides.items():
         _check_classes(side, config.views, name)
+    beside, kept = config.words == "layers", folder / "features"
     views = {
-        name: gather_views(backbone, side, config.views, folder / "features", tell) for name, side in sides.items()
+        name: gather_views(backbone, side, config.views, kept, tell, beside=beside) for name, side in sides.items()
     }
     for name, side_views in views.items():
         if len(set(side_views.labels.tolist())) < 2:  # pictures that cannot be read are known only now
@@ -115,9 +125,14 @@ class DetectorRun:
         self.views, self.unseen = views
         self.steps = config.epochs * -(-len(self.views) // config.batch)
         branches = build_branches(
-            backbone, self.views, width=config.width, dropout=config.dropout, seed=config.seed
+            backbone,
+            self.views,
+            width=config.width,
+            dropout=config.dropout,
+            seed=config.seed,
+            words=config.words,
         )
-        if backbone.aligns_text:
+        if isinstance(branches.textual, LearnableContext):
             backbone.text_tower[0].to(accelerator.device)  # a learnable context runs through it
         learnable = [p for p in branches.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(learnable, lr=config.rate, weight_decay=config.decay)
@@ -148,10 +163,13 @@ class DetectorRun:
         """What was learned, on the CPU and frozen, with the final judgement; `real`: see `fit_types`."""
         plain = self.plain.eval()
         types, judged = fit_types(plain, self.unseen, real), judge(plain, self.unseen)
+        textual = plain.textual
+        pairs = textual.pairs if isinstance(textual, LayerDirections) else ()
         return TrainedAdapter(
             adapter=plain.visual.cpu().requires_grad_(False),
-            directions=plain.textual().detach().cpu(),
+            directions=textual().detach().cpu(),
             types=types,
+            layers=tuple(pair.detach().cpu() for pair in pairs),
             bundle=backbone.card.name,
             weights=backbone.digest,
             card={"config": json.dumps(asdict(self.config)), "held_out": judged.sentence()},

@@ -18,22 +18,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import interpolate
 
 from assistant.adapters.patches import join_layers
 from assistant.errors import ImageError, TrainingError
 from assistant.files import write_atomically
 from assistant.images.load import load_image
-from assistant.models.backbone import Backbone, resize
+from assistant.models.backbone import Backbone, Features, resize
 from assistant.models.weights import load_tensors
 from assistant.progress import Tell
 from assistant.prompts.defects import DEFECTS
-from assistant.training.dataset import Example, TrainingData
+from assistant.training.dataset import TrainingData
+from assistant.training.outlines import crop, read_mask, share_of
 from assistant.training.synthesis import KINDS, disturb, simulate
 
 SHARD = 64  # examples in a file
 GREY = 0.4  # of all pictures are shown without colour, as many cameras in inspection have none
-CLOSEST = 0.55  # of the shorter side is shown at least
 BATCH = 8
 
 
@@ -57,7 +57,8 @@ class ViewConfig:
 
 @dataclass(frozen=True)
 class Views:
-    """N views as the tower sees them. `layers`: one [N, h_l, w_l, C_l] per layer, or the text patches alone.
+    """N views as the tower sees them. `layers`: one [N, h_l, w_l, C_l] per layer, or the text patches alone; then
+    `beside` holds the layers where they are wanted too, no finer than the masks.
 
     `vector` [N, D]; `masks` [N, h, w], the share of each patch that is defective; `labels` [N] in {0, 1};
     `outlined` [N], whether the mask is known; `types` [N], an index into the vocabulary or -1; `examples` [N],
@@ -71,18 +72,22 @@ class Views:
     outlined: Tensor
     types: Tensor
     examples: Tensor
+    beside: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: Tensor) -> Views:
-        rest = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "layers"}
-        return Views(tuple(layer[index] for layer in self.layers), **rest)
+        return self._each(lambda tensor: tensor[index])
 
     def to(self, device: torch.device) -> Views:
         """The same views on a device."""
-        rest = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "layers"}
-        return Views(tuple(layer.to(device) for layer in self.layers), **rest)
+        return self._each(lambda tensor: tensor.to(device))
+
+    @property
+    def deep(self) -> tuple[Tensor, ...]:
+        """What `Features.layers` are in an inspection, where they were kept."""
+        return self.beside or self.layers
 
     def inputs(self, shares: Sequence[float]) -> Tensor:
         """What an adapter reads: patches [N, h, w, C] float32 of unit length."""
@@ -90,10 +95,18 @@ class Views:
             return torch.nn.functional.normalize(self.layers[0].float(), dim=-1)
         return join_layers(self.layers, shares=shares)
 
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Views:
+        rest = {f.name: change(getattr(self, f.name)) for f in fields(self) if f.name not in _SEVERAL}
+        layers, beside = (tuple(map(change, several)) for several in (self.layers, self.beside))
+        return Views(layers, **rest, beside=beside)
+
+
+_SEVERAL = ("layers", "beside")
+
 
 def adapter_shares(backbone: Backbone) -> tuple[float, ...]:
     """The shares that `Views.inputs` takes: none for a tower that gives patches in the space of text."""
-    return () if backbone.aligns_text else backbone.part.shares
+    return () if backbone.aligns_text else backbone.shares
 
 
 def gather_views(
@@ -103,20 +116,25 @@ def gather_views(
     folder: Path,
     tell: Tell,
     draw: Draw | None = None,
+    *,
+    beside: bool = False,
 ) -> Views:
     """The views of all examples, from `folder` where they are there already, made and kept there otherwise.
+
+    `beside`: keep the layers of a tower that aligns patches with text as well.
 
     `draw` makes the views of one example, by default `draw_views`; one that makes others needs another class of
     `config`, by which the folders are told apart. A picture that cannot be read is left out; `tell` hears its
     sentence. TrainingError where none can be read.
     """
-    folder = folder / views_key(backbone, data, config)
+    beside = beside and backbone.aligns_text
+    folder = folder / (views_key(backbone, data, config) + ("-layers" if beside else ""))
     count = -(-len(data.examples) // SHARD)
     shards = []
     for number in range(count):
         path = folder / f"{number:05d}.safetensors"
         if not path.is_file():
-            rows = list(_look(backbone, data, config, _shard(data, number), tell, draw or draw_views))
+            rows = list(_look(backbone, data, config, _shard(data, number), tell, draw or draw_views, beside))
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, save(_pack(rows)) if rows else b"")
         if path.stat().st_size:
@@ -146,7 +164,13 @@ def _shard(data: TrainingData, number: int) -> range:
 
 
 def _look(
-    backbone: Backbone, data: TrainingData, config: ViewConfig, which: range, tell: Tell, draw: Draw
+    backbone: Backbone,
+    data: TrainingData,
+    config: ViewConfig,
+    which: range,
+    tell: Tell,
+    draw: Draw,
+    beside: bool,
 ) -> Iterator[dict[str, Tensor]]:
     side = backbone.part.image_size
     waiting: list[View] = []
@@ -157,21 +181,39 @@ def _look(
             tell(str(error), i / len(data.examples))
     for start in range(0, len(waiting), BATCH):
         part = waiting[start : start + BATCH]
-        batch = torch.stack([backbone.fit(np.asarray(resize(v.pixels, (side, side))), side) for v in part])
-        seen = backbone.encode_image(batch)
-        layers = (seen.text_patches,) if seen.text_patches is not None else seen.layers
+        seen = _show(backbone, part)
+        second = backbone.patch_tower
+        deep = _show(second, part).layers if second and (beside or seen.text_patches is None) else seen.layers
+        layers = (seen.text_patches,) if seen.text_patches is not None else deep
         grid = max((tuple(layer.shape[1:3]) for layer in layers), key=lambda s: s[0] * s[1])
+        also = [_thin(layer, (grid[0], grid[1])) for layer in deep] if beside else []
         for n, view in enumerate(part):
             row = {f"layer.{k}": layer[n].cpu().half() for k, layer in enumerate(layers)}
+            row |= {f"beside.{k}": layer[n].cpu().half() for k, layer in enumerate(also)}
             mask = np.zeros(view.pixels.shape[:2], bool) if view.mask is None else view.mask
             yield row | {
                 "vector": seen.vector[n].cpu().half(),
-                "masks": _share_of(mask, side, (grid[0], grid[1])).half(),
+                "masks": share_of(mask, side, (grid[0], grid[1])).half(),
                 "labels": torch.tensor(view.label),
                 "outlined": torch.tensor(int(view.mask is not None)),
                 "types": torch.tensor(_TYPES.get(view.type, -1)),
                 "examples": torch.tensor(view.example),
             }
+
+
+def _thin(layer: Tensor, grid: tuple[int, int]) -> Tensor:
+    """A layer [B, h, w, C] that is finer than a grid (h, w) by the patches nearest to its cells: room is dear."""
+    if layer.shape[1] * layer.shape[2] <= grid[0] * grid[1]:
+        return layer
+    return interpolate(layer.permute(0, 3, 1, 2), grid, mode="nearest-exact").permute(0, 2, 3, 1)
+
+
+def _show(tower: Backbone, views: Sequence[View]) -> Features:
+    """What a tower sees of views, each as a square of its own size."""
+    side = tower.part.image_size
+    return tower.encode_image(
+        torch.stack([tower.fit(np.asarray(resize(v.pixels, (side, side))), side) for v in views])
+    )
 
 
 def open_example(
@@ -184,9 +226,9 @@ def open_example(
     example = data.examples[number]
     rng = np.random.default_rng([config.seed, number])
     pixels = load_image(example.image).pixels
-    mask = _read_mask(example, pixels.shape[:2])
+    mask = read_mask(example, pixels.shape[:2])
     if mask is not None or not example.label:  # a defect that nobody outlined could be cut away
-        pixels, mask = _crop(pixels, mask, rng)
+        pixels, mask = crop(pixels, mask, rng)
     if rng.random() < GREY:
         pixels = np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[..., None], 3, axis=2)
     return pixels, mask, rng
@@ -212,44 +254,19 @@ def draw_views(data: TrainingData, number: int, config: ViewConfig) -> Iterator[
         yield View(made.pixels, made.mask, 1, made.type, number)
 
 
-def _read_mask(example: Example, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    if example.mask is None:
-        return None
-    mask: NDArray[np.bool_] = np.asarray(load_image(example.mask).pixels.any(axis=2))
-    return mask if mask.shape == shape else None
-
-
-def _crop(
-    pixels: NDArray[np.uint8], mask: NDArray[np.bool_] | None, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-    """A random square; around the defect where there is one."""
-    height, width = pixels.shape[:2]
-    side = max(16, round(min(height, width) * rng.uniform(CLOSEST, 1)))
-    side = min(side, height, width)
-    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-    if mask is not None and mask.any():
-        rows, columns = np.nonzero(mask)
-        at = int(rng.integers(len(rows)))
-        top = int(np.clip(rows[at] - rng.integers(side), 0, height - side))
-        left = int(np.clip(columns[at] - rng.integers(side), 0, width - side))
-    window = np.s_[top : top + side, left : left + side]
-    return np.ascontiguousarray(pixels[window]), None if mask is None else mask[window]
-
-
-def _share_of(mask: NDArray[np.bool_], side: int, grid: tuple[int, int]) -> Tensor:
-    shown = Image.fromarray(mask.astype(np.uint8) * 255).resize((side, side), Image.Resampling.BOX)
-    return adaptive_avg_pool2d(torch.from_numpy(np.array(shown, dtype=np.float32) / 255)[None, None], grid)[0, 0]
-
-
 def _pack(rows: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def _unpack(shards: Sequence[dict[str, Tensor]]) -> Views:
     whole = {name: torch.cat([shard[name] for shard in shards]) for name in shards[0]}
-    layers = sorted((name for name in whole if name.startswith("layer.")), key=lambda name: int(name[6:]))
-    rest = {f.name: whole[f.name] for f in fields(Views) if f.name != "layers"}
-    return Views(tuple(whole[name] for name in layers), **rest)
+    rest = {f.name: whole[f.name] for f in fields(Views) if f.name not in _SEVERAL}
+    return Views(_numbered(whole, "layer."), beside=_numbered(whole, "beside."), **rest)
+
+
+def _numbered(tensors: dict[str, Tensor], prefix: str) -> tuple[Tensor, ...]:
+    """The tensors whose names are a prefix and a number, by their number."""
+    return tuple(tensors[f"{prefix}{k}"] for k in range(sum(name.startswith(prefix) for name in tensors)))
 
 
 def views_key(backbone: Backbone, data: TrainingData, config: ViewConfig) -> str:

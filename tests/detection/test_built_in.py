@@ -1,6 +1,7 @@
 """Built-in limits: kept, found again, and never used with weights they were not measured with."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,18 @@ def test_limits_of_other_weights_are_never_used(shipped, limits):
     limits.save(shipped)
     with pytest.raises(CalibrationError, match="other weights"):
         load_limits("toy", "abd")
+
+
+def test_limits_of_other_words_decide_nothing(shipped, limits):
+    """What was learned moves zero-shot scores, so that limits from before it was do not fit them."""
+    for words, now in (("", "trained"), ("trained", ""), ("trained", "again")):
+        replace(limits, words=words).save(shipped)
+        kept = load_limits("toy", "abc")
+        assert kept.words == words and kept.prior == limits.prior
+        with pytest.raises(CalibrationError, match="before its detector was trained as it is now"):
+            kept.without_product(0.05, True, now)
+        assert kept.without_product(0.05, True, words) == kept.calibration(0.05)
+    assert "words" not in json.loads(limits.save(shipped).read_text()), "earlier versions read it too"
 
 
 def test_missing_limits_say_what_helps(shipped):

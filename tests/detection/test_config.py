@@ -16,6 +16,9 @@ OTHERS = {
     "rarity_neighbours": 3,
     "rarity_apart": 5,
     "text_share": 0.25,
+    "text_learned": False,
+    "text_fusion": "mean",
+    "text_whole": 0.2,
     "memory_share": 0.3,
     "reach": 4,
     "aligned_gates": ((0.5, 1.5),),
@@ -44,6 +47,9 @@ WRONG = {
     "rarity_neighbours": (0, -1, 2.0, True, *ANYTHING),
     "rarity_apart": (-1, 1.5, False, *ANYTHING),
     "text_share": (*SHARE, *ANYTHING),
+    "text_learned": (1, *ANYTHING),
+    "text_fusion": ("", "sum", 1, *ANYTHING),
+    "text_whole": (*SHARE, *ANYTHING),
     "memory_share": (*SHARE, *ANYTHING),
     "reach": (-1, 1.5, True, *ANYTHING),
     "aligned_gates": (
@@ -143,6 +149,12 @@ def test_a_field_that_is_not_known_is_refused_and_one_left_out_is_the_shipped_on
 def test_the_ends_of_each_range_belong_to_it(extreme):
     made = ScoringConfig(**extreme)
     assert ScoringConfig.from_dict(made.to_dict()) == made
+
+
+def test_fields_that_came_later_leave_the_seals_of_kept_products_alone():
+    assert SHIPPED.digest == "4985a56f653d4f1362dae44e61b4029a", "a product kept before would not open"
+    assert not set(config.LATER) & set(SHIPPED.to_dict())
+    assert ScoringConfig(text_fusion="mean").to_dict()["text_fusion"] == "mean"
 
 
 def test_nobody_changes_a_configuration_that_is_in_use():

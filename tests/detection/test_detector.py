@@ -80,7 +80,7 @@ def test_the_zero_shot_map_is_rarity_and_words_where_patches_speak_them(detector
     if features.text_patches is None:
         assert torch.equal(scored.map, rare[0])
         return
-    words = text_map(features.text_patches, detector._states)
+    words = text_map(features.text_patches, detector.words._states)
     assert words.shape == rare.shape  # one grid for both here, so that nothing is resized
     assert torch.allclose(scored.map, (rare + words)[0] / 2, atol=1e-6)
     quiet = Detector(detector.backbone, ScoringConfig(text_share=0.2)).score(features, None)

@@ -4,13 +4,13 @@ Both read the same numbers and share no code. In float32 the two differ by how s
 depth: a layer may differ by `CLOSE` of its largest value. Towers of full size are slow.
 """
 
-import math
 from dataclasses import replace
 
 import open_clip
 import pytest
 import torch
 from open_clip.model import CLIP
+from shaken_towers import agree, shake
 from timm.layers import resample_abs_pos_embed
 from transformers import (
     CLIPTextConfig,
@@ -29,7 +29,6 @@ from transformers import (
 from assistant.models.card import load_card
 from assistant.models.towers import ClipText, PatchTower, _build_timm, fit_positions
 
-CLOSE = 2e-5
 SENTENCES = [
     "a photo of a scratched bottle",
     "Flawless, unbroken weave: 3.5 mm!",
@@ -37,24 +36,6 @@ SENTENCES = [
     "a " * 90,  # longer than what the tower reads
     "naïve façade — 50 % «rusty»",
 ]
-
-
-def agree(ours, theirs):
-    assert ours.shape == theirs.shape
-    ours, theirs = ours.detach(), theirs.detach()
-    assert float((ours - theirs).abs().max()) < CLOSE * float(theirs.abs().max())
-
-
-def shake(module, seed=0):
-    """Random weights for every tensor, so that none is left at 0 or 1, where a mistake would not show."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, tensor in module.named_parameters():
-            drawn = torch.randn(tensor.shape, generator=generator)
-            scale = 1 / math.sqrt(tensor[0].numel()) if tensor.ndim > 1 else 0.2
-            gain = name.endswith("weight") and tensor.ndim == 1 or "gamma" in name
-            tensor.copy_(scale * drawn + (1.0 if gain else 0.0))
-    return module.eval()
 
 
 def small_clip(quick):

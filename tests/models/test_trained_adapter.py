@@ -1,5 +1,6 @@
 """What was learned for a bundle: comes back as it was, for the towers it was made for, or not at all."""
 
+import dataclasses
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from torch.nn.functional import normalize
 
 from assistant.adapters.visual import AdapterConfig, VisualAdapter, centre
 from assistant.errors import WeightsError
+from assistant.models.backbone import Features
 from assistant.models.trained_adapter import TrainedAdapter, TypeScale
 
 
@@ -43,6 +45,31 @@ def test_saved_and_loaded_score_the_same(tmp_path):
         assert torch.allclose(one.adapter.type_logits(words), other.adapter.type_logits(again), atol=1e-5)
     assert torch.equal(one.directions, other.directions)
     assert (other.types, other.bundle, other.weights, other.card) == (one.types, "toy", "abc", one.card)
+
+
+def test_directions_for_layers_come_back_in_their_order(tmp_path):
+    one = dataclasses.replace(learned(), layers=tuple(units(2, 3 + k) for k in range(12)))
+    other = TrainedAdapter.load(one.save(tmp_path / "toy.detector.safetensors"))
+    assert len(other.layers) == 12
+    assert all(torch.equal(a, b) for a, b in zip(one.layers, other.layers, strict=True))
+    assert learned().layers == ()
+
+
+def test_it_decides_where_patches_speak_or_layers_were_learned():
+    plain = learned()
+    assert plain.decides(aligns_text=True) and not plain.decides(aligns_text=False)
+    assert dataclasses.replace(plain, layers=(units(2, 3),)).decides(aligns_text=False)
+    with pytest.raises(ValueError, match="aligned"):
+        plain.say(Features((units(1, 2, 2, 10),), units(1, 6)))
+
+
+def test_its_digest_tells_what_was_learned_and_not_what_made_it(tmp_path):
+    one = learned()
+    again = TrainedAdapter.load(one.save(tmp_path / "toy.detector.safetensors"))
+    assert one.digest == again.digest == dataclasses.replace(one, card={"data": "other"}).digest
+    others = [learned(1), dataclasses.replace(one, directions=-one.directions)]
+    others.append(dataclasses.replace(one, layers=(units(2, 3),)))
+    assert len({one.digest, *(other.digest for other in others)}) == 4
 
 
 def test_what_is_loaded_is_frozen_and_drops_nothing(tmp_path):

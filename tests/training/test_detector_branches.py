@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from assistant.adapters.directions import LayerDirections
+from assistant.models.backbone import Features
+from assistant.models.trained_adapter import TrainedAdapter, TypeScale
 from assistant.prompts.learnable import LearnableContext, LearnedDirections
 from assistant.training.detector_branches import build_branches, compare, thin
 from assistant.training.picture_features import ViewConfig, gather_views
@@ -54,6 +57,36 @@ def test_a_clip_tower_learns_a_context_and_a_sentence_tower_a_shift(backbone, br
     kind = LearnableContext if backbone.card.name == "tiny-vit" else LearnedDirections
     assert isinstance(branches.textual, kind)
     assert branches.textual().shape == (2, 24)
+
+
+def test_directions_for_layers_learn_from_each_layer_alone_and_need_no_text(backbone, sample, tmp_path):
+    data, config = sample("masks"), ViewConfig(simulated=1)
+    views = gather_views(backbone, data, config, tmp_path / "deep", lambda *_: None, beside=True)
+    branches = build_branches(backbone, views, width=8, dropout=0.0, seed=0, words="layers").eval()
+    assert isinstance(branches.textual, LayerDirections)
+    assert [pair.shape[-1] for pair in branches.textual.pairs] == [layer.shape[-1] for layer in views.deep]
+    turns = {name for name, _ in branches.named_parameters() if name.startswith("textual.turns")}
+    assert reached(branches, branches(views, 0.2)["textual"]) == turns and len(turns) == len(views.deep) + 1
+    learner = torch.optim.Adam(branches.textual.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(40):
+        learner.zero_grad()
+        losses.append(branches(views, 0.2)["textual"])
+        losses[-1].backward()
+        learner.step()
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_what_is_judged_is_what_a_zero_shot_score_reads(backbone, branches, views):
+    said = branches.say(views)
+    if not backbone.aligns_text:
+        assert said is None
+        return
+    learned = TrainedAdapter(
+        branches.visual, branches.textual().detach(), TypeScale(), bundle="tiny-vit", weights=backbone.digest
+    )
+    features = Features((), views.vector.float(), views.inputs(()))
+    assert torch.allclose(learned.say(features)[0], said, atol=1e-5)
 
 
 def test_labels_alone_teach_nothing_about_places(branches, views):

@@ -34,6 +34,9 @@ def test_patch_ap_is_scikit_learns_over_the_patches_that_are_clear():
 def test_without_an_outline_the_sentence_says_so():
     nan = float("nan")
     assert "nan" not in Judgement(90, 80, 70, nan, nan, nan).sentence()
+    said = Judgement(90, 80, 70, 1, 2, 3, 65.4, 4).sentence()
+    assert ", words 70.0, zero-shot 65.4; " in said and said.endswith("focused 3.0, zero-shot 4.0")
+    assert "zero-shot" not in Judgement(90, 80, 70, 1, 2, 3).sentence()
     assert "patch AP rarity 1.0, map 2.0, focused 3.0" in Judgement(90, 80, 70, 1, 2, 3).sentence()
 
 

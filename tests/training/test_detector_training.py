@@ -13,7 +13,7 @@ from assistant.models.backbone import Backbone
 from assistant.training import losses
 from assistant.training.dataset import TrainingData, split_kinds
 from assistant.training.detector_branches import compare
-from assistant.training.detector_training import TrainConfig, train_detector
+from assistant.training.detector_training import WORDS, TrainConfig, train_detector
 from assistant.training.picture_features import ViewConfig, adapter_shares, gather_views
 
 CONFIG = TrainConfig(epochs=3, batch=4, width=8, checkpoint_every=2, views=ViewConfig(simulated=1))
@@ -25,7 +25,7 @@ def backbone(request, backbones):
 
 
 def weights(learned):
-    return [*learned.adapter.state_dict().values(), learned.directions]
+    return [*learned.adapter.state_dict().values(), learned.directions, *learned.layers]
 
 
 def equal(one, other):
@@ -44,13 +44,15 @@ def stop_at(step):
     return tell
 
 
-def test_a_resumed_run_equals_an_unbroken_one_exactly(backbone, sample, tmp_path):
-    data, heard = sample("masks"), []
-    whole = train_detector(backbone, data, tmp_path / "whole", CONFIG)
+@pytest.mark.parametrize("words", WORDS)
+def test_a_resumed_run_equals_an_unbroken_one_exactly(backbone, sample, tmp_path, words):
+    data, heard, config = sample("masks"), [], replace(CONFIG, words=words)
+    whole = train_detector(backbone, data, tmp_path / "whole", config)
     for step in (2, 4):
         with pytest.raises(Stopped):
-            train_detector(backbone, data, tmp_path / "broken", CONFIG, stop_at(step))
-    resumed = train_detector(backbone, data, tmp_path / "broken", CONFIG, lambda m, f: heard.append((m, f)))
+            train_detector(backbone, data, tmp_path / "broken", config, stop_at(step))
+    resumed = train_detector(backbone, data, tmp_path / "broken", config, lambda m, f: heard.append((m, f)))
+    assert len(whole.layers) == (2 if words == "layers" else 0)
     assert equal(whole, resumed)
     assert resumed.types == whole.types and resumed.card == whole.card
     steps = [m for m, _ in heard if m.startswith(("Step", "Going"))]
@@ -180,6 +182,7 @@ def test_without_accelerate_the_extra_is_named(backbones, sample, tmp_path, monk
         {"dropout": 1.0},
         {"held_out": 1.0},
         {"precision": "int4"},
+        {"words": "songs"},
     ],
     ids=str,
 )

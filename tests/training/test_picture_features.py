@@ -9,8 +9,9 @@ from PIL import Image
 
 from assistant.adapters.patches import join_layers
 from assistant.errors import TrainingError
+from assistant.models.backbone import Backbone
 from assistant.prompts.defects import DEFECTS
-from assistant.training import picture_features
+from assistant.training import outlines, picture_features
 from assistant.training.dataset import Example, TrainingData
 from assistant.training.picture_features import ViewConfig, adapter_shares, gather_views, views_key
 
@@ -69,11 +70,38 @@ def test_an_adapter_reads_what_the_tower_says_without_training(cnn, tmp_path, go
     assert views.labels.tolist() == [1] and views.outlined.tolist() == [0] and views.types.tolist() == [-1]
 
 
+@pytest.fixture
+def second(cnn):
+    """Another convolutional tower, which sees pictures at another size."""
+    return Backbone(cnn.card, cnn.runtime, part=replace(cnn.part, image_size=96))
+
+
+def test_the_layers_are_kept_beside_text_patches_where_they_are_wanted(backbones, second, sample, tmp_path):
+    vit, data = backbones["tiny-vit"], sample()
+    both = Backbone(vit.card, vit.runtime, aligns_text=True, patch_tower=second, digest="both")
+    plain, more, of_one = (
+        gather_views(b, data, ViewConfig(simulated=1), tmp_path / "work", quiet, beside=beside)
+        for b, beside in ((both, False), (both, True), (vit, True))
+    )
+    assert same(plain, more) and plain.beside == () and plain.deep == plain.layers
+    channels = [layer.shape[-1] for layer in second.encode_image(torch.zeros(1, 3, 96, 96)).layers]
+    assert [tuple(layer.shape[1:]) for layer in more.deep] == [(8, 8, c) for c in channels], "the second tower's"
+    assert [tuple(layer.shape[1:]) for layer in of_one.deep] == [(8, 8, 32), (8, 8, 32)]
+    assert more[torch.arange(2)].beside[1].shape[0] == 2
+
+
+def test_of_two_towers_without_text_an_adapter_learns_what_it_will_read(cnn, second, sample, tmp_path):
+    both = Backbone(cnn.card, cnn.runtime, patch_tower=second, digest="both")
+    views = gather_views(both, sample(), ViewConfig(simulated=1), tmp_path / "work", quiet)
+    assert [tuple(layer.shape[1:3]) for layer in views.layers] == [(24, 24), (12, 12)]
+    assert views.masks.shape[1:] == (24, 24) and adapter_shares(both) == both.shares
+
+
 @pytest.mark.parametrize(
     ("white", "left", "right"), [(np.s_[:], 1, 1), (np.s_[:, :40], 1, 0)], ids=["all", "left"]
 )
 def test_outlines_lie_where_the_mask_is(cnn, tmp_path, good, monkeypatch, white, left, right):
-    monkeypatch.setattr(picture_features, "CLOSEST", 1.0)
+    monkeypatch.setattr(outlines, "CLOSEST", 1.0)
     Image.fromarray(good(0, 80, 80)).save(tmp_path / "a.png")
     mask = np.zeros((80, 80), np.uint8)
     mask[white] = 255
