@@ -33,6 +33,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("inspector",),
     ("records",),
     ("reports",),
+    ("line",),
     ("training",),
     ("face",),
     ("service",),
