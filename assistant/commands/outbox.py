@@ -82,9 +82,9 @@ def again(source: Source, id: Ids = None) -> None:
             with kept.hold():
                 folder = kept.settings("begun")
                 sinks = read_list(kept.settings("sinks"))
-                delivery = Delivery(
-                    kept.outbox, [sink.open(Path(folder) if folder else None) for sink in sinks], console.say
-                )
+                station = kept.settings("station") or ""
+                routes = [sink.open(Path(folder) if folder else None, station) for sink in sinks]
+                delivery = Delivery(kept.outbox, routes, console.say)
                 delivery.start()
                 until = time.monotonic() + LONGEST
                 while not delivery.settled and delivery.failure is None and time.monotonic() < until:

@@ -59,7 +59,7 @@ def watch_folder(
     check_places(folder, sinks)
     look = looker(inspector, product, target_false_alarm, zero_shot_limits, window)
     kept = open_kept(journal or default_journal(str(folder)))
-    routes = open_routes(kept, sinks, history, lot, folder, say)
+    routes = open_routes(kept, sinks, history, lot, folder, station, say)
     keeper = Keeper(kept, routes, station, group, DriftWatch(history))
     watch = FolderWatch(
         folder, look, keeper, Delivery(kept.outbox, routes, say), say=say, pace=pace or Pace(), new_only=new_only
@@ -133,6 +133,7 @@ def open_routes(
     history: History | None,
     lot: str,
     folder: Path | None,
+    station: str,
     say: Say,
 ) -> list[Route]:
     """The sinks, ready to deliver; the journal keeps how they are set, and says what waits for others."""
@@ -140,7 +141,8 @@ def open_routes(
 
     if len({sink.name for sink in sinks}) < len(sinks):
         raise LineError("Two sinks have one name: give each its own.")
-    routes = [sink.open(folder) for sink in sinks]
+    routes = [sink.open(folder, station) for sink in sinks]
+    journal.set("station", station)
     journal.set("sinks", list_sinks(tuple(sinks)))
     if history is not None:
         never = replace(Patience(), hours=float("inf"))

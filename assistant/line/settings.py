@@ -31,7 +31,7 @@ from assistant.line.delivery import Patience, Route
 if TYPE_CHECKING:
     from assistant.line.sink import Sink
 
-Kind = Literal["lines", "folders", "webhook"]
+Kind = Literal["lines", "folders", "webhook", "mqtt"]
 
 SECRET_VARIABLE = "LOOKTWICE_WEBHOOK_SECRET"  # noqa: S105  the name of a variable
 """The environment variable that holds the secret of a webhook that is named in the shell."""
@@ -45,10 +45,20 @@ WORDS: dict[str, dict[str, type]] = {
     "lines": {"path": str},
     "folders": {"path": str, "move": bool},
     "webhook": {
-        "url": str, "secret_env": str, "secret_file": str, "unsigned": bool, "timeout": float, "ca_file": str,
+        **{"url": str, "secret_env": str, "secret_file": str, "unsigned": bool},
+        **{"timeout": float, "ca_file": str},
     },
-}  # fmt: skip
+    "mqtt": {
+        **{"host": str, "port": int, "topic": str, "client_id": str, "timeout": float},
+        **{"username": str, "password_env": str, "password_file": str},
+        **{"tls": bool, "ca_file": str, "cert_file": str, "key_file": str},
+    },
+}
 """What can be said of each kind of sink, besides what can be said of all."""
+
+
+NEEDED = {"lines": "path", "folders": "path", "webhook": "url", "mqtt": "host"}
+"""What has to be said of each kind."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +80,17 @@ class SinkSettings:
         for word, value in self.said.items():
             if word not in known:
                 raise LineError(f"Sink {self.name!r}: {unknown_name('setting', word, [*known, *_COMMON])}")
-            if not isinstance(value, int | float if known[word] is float else known[word]):
+            kinds = (int, float) if known[word] is float else known[word]
+            if not isinstance(value, kinds) or (isinstance(value, bool) and known[word] is not bool):
                 raise LineError(f"Sink {self.name!r}: {word} has a value that it cannot have.")
-        for word in {"lines": ["path"], "folders": ["path"], "webhook": ["url"]}[self.kind]:
-            if not self.said.get(word):
-                raise LineError(f"Sink {self.name!r}: {word} is missing.")
+        if not self.said.get(NEEDED[self.kind]):
+            raise LineError(f"Sink {self.name!r}: {NEEDED[self.kind]} is missing.")
 
-    def open(self, source: Path | None = None) -> Route:
+    def open(self, source: Path | None = None, station: str = "") -> Route:
         """The sink, ready to deliver; `source` is the watched folder. LineError where it cannot be used."""
-        return Route(self.name, self._open(source), frozenset(self.verdicts), self.patience)
+        return Route(self.name, self._open(source, station), frozenset(self.verdicts), self.patience)
 
-    def _open(self, source: Path | None) -> Sink:
+    def _open(self, source: Path | None, station: str) -> Sink:
         from assistant.line.file_sinks import LineFile, VerdictFolders
         from assistant.line.signing import read_secret
         from assistant.line.webhook import Webhook
@@ -90,6 +100,8 @@ class SinkSettings:
             return LineFile(Path(said["path"]).expanduser())
         if self.kind == "folders":
             return VerdictFolders(Path(said["path"]).expanduser(), source, said.get("move", False))
+        if self.kind == "mqtt":
+            return _open_mqtt(said, station)
         secret = None
         if not said.get("unsigned"):
             secret = read_secret(said.get("secret_env", SECRET_VARIABLE), said.get("secret_file", ""))
@@ -143,6 +155,29 @@ def read_list(text: str | None) -> tuple[SinkSettings, ...]:
     return tuple(SinkSettings.from_dict(row) for row in json.loads(text or "[]"))
 
 
+def _open_mqtt(said: dict[str, Any], station: str) -> Sink:
+    from assistant.line.mqtt import MqttSink
+    from assistant.line.signing import read_hidden
+
+    password = None
+    if "password_env" in said or "password_file" in said:
+        password = read_hidden(said.get("password_env", ""), said.get("password_file", ""))
+    return MqttSink(
+        said["host"],
+        said.get("port"),
+        said.get("topic", "looktwice"),
+        station,
+        name=said.get("username", ""),
+        password=password,
+        tls=said.get("tls", False),
+        ca=said.get("ca_file", ""),
+        certificate=said.get("cert_file", ""),
+        key=said.get("key_file", ""),
+        client=said.get("client_id", ""),
+        seconds=said.get("timeout", 10.0),
+    )
+
+
 def _read_sink(name: str, row: Any, home: Path) -> SinkSettings:
     if not isinstance(row, dict):
         raise LineError(f"A sink is a table, [sinks.{name}], with a kind.")
@@ -153,7 +188,7 @@ def _read_sink(name: str, row: Any, home: Path) -> SinkSettings:
     if not isinstance(verdicts, list):
         raise LineError(f'Sink {name!r}: verdicts is a list, as in ["defect", "review"].')
     said = {word: value for word, value in row.items() if word not in _COMMON}
-    for word in ("path", "secret_file", "ca_file"):
+    for word in ("path", *(word for word in said if word.endswith("_file"))):
         if isinstance(said.get(word), str):
             said[word] = str(home / Path(said[word]).expanduser())
     usual = Patience()

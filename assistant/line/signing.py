@@ -23,22 +23,26 @@ SHORTEST = 16
 """Bytes that a secret has at least."""
 
 
-def read_secret(variable: str = "", file: str = "") -> bytes:
-    """The secret in an environment variable, or in a file; LineError where there is none or it is too short.
+def read_hidden(variable: str = "", file: str = "") -> str:
+    """What stands in a file, or else in an environment variable; LineError where there is nothing.
 
     It is never an argument of a command: what is typed there shows in lists of processes.
     """
-    if file:
-        try:
-            text = Path(file).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is no text"
-            raise LineError(f"The secret in {file} cannot be read: {why}.") from error
-        where = f"file {file}"
-    else:
-        text, where = os.environ.get(variable, "").strip(), f"variable {variable}"
+    if not file:
+        text = os.environ.get(variable, "").strip()
         if not text:
             raise LineError(f"There is no secret in the environment variable {variable}.")
+        return text
+    try:
+        return Path(file).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise LineError(f"The secret in {file} cannot be read: {why}.") from error
+
+
+def read_secret(variable: str = "", file: str = "") -> bytes:
+    """The secret of a webhook, as `read_hidden` finds it; LineError where it is too short."""
+    text, where = read_hidden(variable, file), f"file {file}" if file else f"variable {variable}"
     try:
         secret = base64.b64decode(text[len(PREFIX) :], validate=True) if text.startswith(PREFIX) else text.encode()
     except (binascii.Error, ValueError):

@@ -1,6 +1,9 @@
 """What tests of a line share: pictures that a quick judge decides on, a journal, and a receiver."""
 
+import os
+
 import pytest
+from broker import Broker, what_is_missing
 from line_parts import QUICK, Shelf, judge
 from receiver import Receiver
 
@@ -70,3 +73,24 @@ def receive():
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def broker(tmp_path):
+    """broker(*lines): a mosquitto that runs.
+
+    Where there is none, tests are skipped and say why; with LOOKTWICE_MQTT_TESTS=required they fail instead.
+    """
+    if why := what_is_missing():
+        (pytest.fail if os.environ.get("LOOKTWICE_MQTT_TESTS") == "required" else pytest.skip)(why)
+    made = []
+
+    def make(*lines):
+        folder = tmp_path / f"broker{len(made)}"
+        folder.mkdir()
+        made.append(Broker(folder, *lines))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        one.stop()
