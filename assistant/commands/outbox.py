@@ -66,7 +66,7 @@ def list_letters(source: Source, as_json: AsJson = False) -> None:
 
 @outbox.command()
 def again(source: Source, id: Ids = None) -> None:
-    """Send results that were given up again: by the running watch, or here where none runs.
+    """Send results that were given up again, and those that wait: by the running watch, or here where none runs.
 
     The exit status is 1 where some are still not taken.
     """
@@ -75,8 +75,8 @@ def again(source: Source, id: Ids = None) -> None:
     from assistant.line.settings import read_list
 
     with _opened(source) as kept:
-        if not kept.outbox.again(id or ()):
-            console.say("No result was given up.")
+        if not kept.outbox.again(id or ()) and not kept.outbox.waiting():
+            console.say("No result was given up, and none waits.")
             return
         try:
             with kept.hold():

@@ -1,11 +1,13 @@
-"""`looktwice watch`: inspects what arrives in a folder, for as long as it runs."""
+"""`looktwice watch`: inspects what arrives in a folder or before a camera, for as long as it runs."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,12 +25,14 @@ from assistant.commands.options import (
     Target,
     ZeroShotLimits,
     open_inspector,
+    read_share,
     read_window,
 )
 from assistant.errors import LineError, LooktwiceError, unknown_name
 from assistant.models.card import DEFAULT
 
 if TYPE_CHECKING:
+    from assistant.line.keeping import Kept
     from assistant.line.settings import SinkSettings
 
 UNSET = ("settings", "once")
@@ -40,7 +44,9 @@ SHELL_SINKS = {"jsonl": "lines", "sort_into": "folders", "webhook": "webhook"}
 
 def watch(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="A folder that fills; in --settings it is `source`.")] = "",
+    source: Annotated[
+        str, typer.Argument(help="A folder that fills, a video, rtsp://..., usb:0; or env:NAME of one.")
+    ] = "",
     product: ProductName = None,
     references: References = None,
     settings: Annotated[
@@ -86,6 +92,17 @@ def watch(
         float,
         typer.Option("--give-up", min=0, metavar="SECONDS", help="How long to wait for one that is not readable."),
     ] = 30.0,
+    trigger: Annotated[
+        str, typer.Option("--trigger", metavar="WHEN", help="Which frames of a camera: every, change or call.")
+    ] = "every",
+    nth: Annotated[int, typer.Option("--nth", min=1, metavar="N", help="With every: each n-th frame.")] = 1,
+    change: Annotated[
+        float,
+        typer.Option("--change", parser=read_share, metavar="SHARE", help="With change: how much of brightness."),
+    ] = 0.02,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="With call: where POST /trigger is taken.")
+    ] = "",
     false_alarms: Target = 0.05,
     zero_shot_limits: ZeroShotLimits = False,
     bit_depth: BitDepth = None,
@@ -93,7 +110,7 @@ def watch(
     bundle: Bundle = DEFAULT,
     device: Device = None,
 ) -> None:
-    """Inspect each part that arrives in a folder once, into the history and to the sinks, until it is told to end.
+    """Inspect each part that arrives once, into the history and to the sinks, until it is told to end.
 
     What it knows and owes is in a journal, so that after a stop, a kill or a power cut it goes on where it was.
     A part is known by its bytes: the same again under another name is not inspected. Ctrl-C or SIGTERM ends it,
@@ -130,6 +147,10 @@ class _Chosen:
     every: float
     settle: float
     give_up: float
+    trigger: str
+    nth: int
+    change: float
+    listen: str
     false_alarms: float
     zero_shot_limits: bool
     bit_depth: int | None
@@ -172,42 +193,17 @@ def _shell_sinks(chosen: _Chosen, verdicts: list[str] | None) -> list[SinkSettin
 
 
 def _run(chosen: _Chosen, sinks: tuple[SinkSettings, ...], once: bool) -> None:
-    from assistant.commands.references import find_product
-    from assistant.line.opening import watch_folder
-    from assistant.line.watching import Pace
-    from assistant.products.config import LearnConfig
     from assistant.records.entries import check_group, check_lot
     from assistant.records.history import History, default_history
 
-    window = read_window(chosen.bit_depth, chosen.levels)
-    config = LearnConfig(target_false_alarm=chosen.false_alarms, window=window)
-    pace = Pace(chosen.every, chosen.settle, chosen.give_up)
-    lot, group = check_lot(chosen.lot), check_group(chosen.group)
+    check_group(chosen.group), check_lot(chosen.lot)
+    open_parts = _prepare(chosen, once)
     history = History(chosen.history or default_history())
-    inspector = open_inspector(chosen.bundle, chosen.device)
-    product = chosen.product or find_product(inspector, chosen.references, None, config)
-    parts = watch_folder(
-        inspector,
-        chosen.source,
-        product,
-        sinks=sinks,
-        history=history,
-        journal=chosen.journal,
-        station=chosen.station,
-        lot=lot,
-        group=group,
-        pace=pace,
-        new_only=chosen.new_only,
-        once=once,
-        say=console.say,
-        target_false_alarm=chosen.false_alarms,
-        zero_shot_limits=chosen.zero_shot_limits,
-        window=None if product else window,
-    )
     show = console.row_printer()
     counts: Counter[str] = Counter()
-    console.say(f"Watching {chosen.source}.")
     try:
+        parts = open_parts(sinks=sinks, history=history)
+        console.say(f"Watching {_shown(chosen.source)}.")
         with closing(parts):
             for kept in parts:
                 counts[kept.event.verdict] += 1
@@ -218,3 +214,46 @@ def _run(chosen: _Chosen, sinks: tuple[SinkSettings, ...], once: bool) -> None:
         history.close()
     said = ", ".join(f"{counts[name]:,} {name}" for name in console.COLOURS if counts[name])
     console.say(f"{counts.total():,} part(s) inspected{': ' if said else ''}{said}.")
+
+
+def _prepare(chosen: _Chosen, once: bool) -> Callable[..., Generator[Kept]]:
+    """What opens the watch, once history and sinks are known; LooktwiceError for what makes no sense."""
+    from assistant.commands.references import find_product
+    from assistant.line.camera import is_camera
+    from assistant.line.opening import watch_camera, watch_folder
+    from assistant.line.trigger import check_when
+    from assistant.line.watching import Pace
+    from assistant.products.config import LearnConfig
+
+    source = _resolve(chosen.source)
+    window = read_window(chosen.bit_depth, chosen.levels)
+    pace = Pace(chosen.every, chosen.settle, chosen.give_up)
+    frames: dict[str, Any] = {"when": check_when(chosen.trigger), "nth": chosen.nth, "change": chosen.change}
+    inspector = open_inspector(chosen.bundle, chosen.device)
+    config = LearnConfig(target_false_alarm=chosen.false_alarms, window=window)
+    product = chosen.product or find_product(inspector, chosen.references, None, config)
+    common: dict[str, Any] = {
+        **{"journal": chosen.journal, "station": chosen.station, "lot": chosen.lot, "group": chosen.group},
+        **{"once": once, "say": console.say, "target_false_alarm": chosen.false_alarms},
+        **{"zero_shot_limits": chosen.zero_shot_limits, "window": None if product else window},
+    }
+    if is_camera(source):
+        return partial(watch_camera, inspector, source, product, listen=chosen.listen, **frames, **common)
+    return partial(watch_folder, inspector, source, product, pace=pace, new_only=chosen.new_only, **common)
+
+
+def _resolve(source: str) -> str:
+    """A source, or what stands in the environment variable that it names: a URL may hold a password."""
+    if not source.startswith("env:"):
+        return source
+    found = os.environ.get(source[4:], "").strip()
+    if not found:
+        raise LineError(f"There is no source in the environment variable {source[4:]}.")
+    return found
+
+
+def _shown(source: str) -> str:
+    """A source without what a URL may hold in secret."""
+    from assistant.line.camera import name_of
+
+    return name_of(source) if "://" in source else source

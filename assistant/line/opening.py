@@ -1,4 +1,4 @@
-"""Opens the watch of a folder: the journal, the sinks and the inspector joined, for the shell and for Python."""
+"""Opens the watch of a folder or a camera, with journal, sinks and inspector, for the shell and for Python."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from assistant.line.delivery import Delivery, Patience, Route, Say
 from assistant.line.keeping import Keeper, Kept
 from assistant.line.places import check_places, default_journal
 from assistant.line.settings import HISTORY, SinkSettings, list_sinks
+from assistant.line.trigger import Calls, When
+from assistant.line.trigger_server import TriggerServer
 from assistant.line.watching import FolderWatch, Look, Pace
 
 if TYPE_CHECKING:
     from assistant.images.window import Window
     from assistant.inspector import Inspector
+    from assistant.line.camera_watch import CameraWatch
     from assistant.line.journal import Journal
     from assistant.products.product import Product
     from assistant.records.history import History
@@ -51,8 +54,6 @@ def watch_folder(
     `zero_shot_limits` and `window` as for `Inspector.inspect`. LineError where the folder, the journal or a sink
     cannot be used.
     """
-    from assistant.records.drift import DriftWatch
-
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise LineError(f"{folder} is no folder.")
@@ -60,25 +61,77 @@ def watch_folder(
     look = looker(inspector, product, target_false_alarm, zero_shot_limits, window)
     kept = open_kept(journal or default_journal(str(folder)))
     routes = open_routes(kept, sinks, history, lot, folder, station, say)
-    keeper = Keeper(kept, routes, station, group, DriftWatch(history))
-    watch = FolderWatch(
-        folder, look, keeper, Delivery(kept.outbox, routes, say), say=say, pace=pace or Pace(), new_only=new_only
-    )
+    delivery = Delivery(kept.outbox, routes, say)
+    keeper = _keeper(kept, routes, station, group, history)
+    watch = FolderWatch(folder, look, keeper, delivery, say=say, pace=pace or Pace(), new_only=new_only)
+    return _run(watch, once, say)
 
-    def run() -> Generator[Kept]:
-        try:
-            yield from watch.run(once)
-        finally:
-            owed = kept.outbox.waiting()
-            kept.close()
-            for name, count in sorted(owed.items()):
-                say(f"{count:,} result(s) wait for the sink {name!r}: the next watch hands them on.")
-            if watch.known:
-                say(f"{watch.known:,} file(s) held parts that were inspected before.")
-            if watch.left_out:
-                say(f"Not read: {', '.join(f'{count} {kind}' for kind, count in watch.left_out.most_common())}.")
 
-    return run()
+def watch_camera(
+    inspector: Inspector,
+    source: str,
+    product: Product | str | None = None,
+    *,
+    sinks: Sequence[SinkSettings] = (),
+    history: History | None = None,
+    journal: str | Path | None = None,
+    station: str = "",
+    lot: str = "",
+    group: str = "",
+    when: When = "every",
+    nth: int = 1,
+    change: float = 0.02,
+    listen: str = "",
+    once: bool = False,
+    say: Say = print,
+    target_false_alarm: float = 0.05,
+    zero_shot_limits: bool = False,
+    window: Window | None = None,
+) -> Generator[Kept]:
+    """Inspect frames of a video file or a camera, as `watch_folder` does pictures; lazily.
+
+    `source` is a file, a URL (rtsp, http), usb:0 or a device. `when`, `nth` and `change` choose the frames, see
+    `CameraWatch`; with "call" somebody has to POST to /trigger at `listen`, HOST:PORT or a port of this machine.
+    """
+    from assistant.line.camera_watch import CameraWatch
+
+    calls = Calls()
+    if (when == "call") != bool(listen):
+        raise LineError("A trigger by call and an address to listen at belong together.")
+    look = looker(inspector, product, target_false_alarm, zero_shot_limits, window)
+    kept = open_kept(journal or default_journal(source))
+    routes = open_routes(kept, sinks, history, lot, None, station, say)
+    delivery = Delivery(kept.outbox, routes, say)
+    keeper = _keeper(kept, routes, station, group, history)
+    watch = CameraWatch(source, look, keeper, delivery, say=say, when=when, nth=nth, change=change, calls=calls)
+    return _run(watch, once, say, TriggerServer(listen, calls) if listen else None)
+
+
+def _keeper(
+    journal: Journal, routes: Sequence[Route], station: str, group: str, history: History | None
+) -> Keeper:
+    from assistant.records.drift import DriftWatch
+
+    return Keeper(journal, routes, station, group, DriftWatch(history))
+
+
+def _run(
+    watch: FolderWatch | CameraWatch, once: bool, say: Say, server: TriggerServer | None = None
+) -> Generator[Kept]:
+    """The parts of a watch, and at its end what is left to say."""
+    try:
+        yield from watch.run(once)
+    finally:
+        if server:
+            server.close()
+        owed = watch.journal.outbox.waiting()
+        watch.journal.close()
+        for name, count in sorted(owed.items()):
+            say(f"{count:,} result(s) wait for the sink {name!r}: the next watch hands them on.")
+        if watch.known:
+            say(f"{watch.known:,} picture(s) held parts that were inspected before.")
+        if watch.left_out:
+            say(f"Not read: {', '.join(f'{count} {kind}' for kind, count in watch.left_out.most_common())}.")
 
 
 def looker(

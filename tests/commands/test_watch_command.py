@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -81,6 +82,24 @@ def test_a_file_of_settings_says_all_and_what_is_typed_counts_more(run, line):
     assert [one["source"] for one in (rows(line / "bad.jsonl") if bad else [])] == bad
 
 
+def test_a_video_is_watched_to_its_end(run, line, good):
+    av = pytest.importorskip("av")
+    with av.open(str(line / "belt.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 160, "bgr0"
+        for i in range(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(good(20 + i), format="rgb24")))
+        container.mux(stream.encode())
+    words = ("--references", line / "good", "--sort-into", line / "sorted")
+    status, out, err = run("watch", line / "belt.mkv", *words, "--nth", "2")
+    assert status == 0 and "3 part(s) inspected" in err, err
+    assert [json.loads(text)["path"] for text in out.splitlines()] == [f"belt-{i:06d}.png" for i in (0, 2, 4)]
+    [frame] = (line / "sorted").rglob("belt-000002.png")
+    assert (np.asarray(Image.open(frame)) == good(22)).all()
+    status, _, err = run("watch", line / "belt.mkv", *words, "--nth", "2")
+    assert status == 0 and "3 picture(s) held parts that were inspected before" in err
+
+
 def test_a_product_that_is_taught_meanwhile_is_used_as_it_is(inspector, good, tmp_path):
     from assistant.images.decoding import PictureFile
     from assistant.line.opening import looker
@@ -112,6 +131,9 @@ def test_a_product_that_is_taught_meanwhile_is_used_as_it_is(inspector, good, tm
         (("{line}/good/0.png",), "is no folder"),
         (("{line}/in", "--settle", "9", "--give-up", "1"), "settles before it is given up"),
         (("{line}/in", "--settings", "{line}/none.toml"), "cannot be read"),
+        (("env:NO_CAMERA",), "There is no source in the environment variable NO_CAMERA"),
+        (("usb:0", "--trigger", "often"), "A trigger is every, change or call"),
+        (("usb:0", "--trigger", "call"), "belong together"),
         (("--settings", "{line}/word.toml"), "In [watch]: There is no setting 'sourc'. Did you mean 'source'?"),
         (("--settings", "{line}/value.toml"), "In [watch], every cannot be 'often'"),
         (("--settings", "{line}/share.toml"), "In [watch], false_alarms cannot be 'some'"),
@@ -151,7 +173,7 @@ def test_what_a_sink_does_not_take_is_listed_and_sent_again_and_dropped(run, lin
         assert status == 1 and "1 are still not taken" in err and receiver.parts == [1]
         status, _, err = run("outbox", "again", default_journal(str(line / "in")))
         assert status == 0 and "All are taken" in err and receiver.parts == [1, 2]
-        assert "No result was given up" in run("outbox", "again", line / "in")[2]
+        assert "No result was given up, and none waits" in run("outbox", "again", line / "in")[2]
     finally:
         receiver.close()
     status, _, err = run("outbox", "list", line / "good")
