@@ -72,7 +72,7 @@ def again(source: Source, id: Ids = None) -> None:
     """
     from assistant.line.delivery import Delivery
     from assistant.line.journal import JournalHeld
-    from assistant.line.settings import read_list
+    from assistant.line.settings import Surroundings, read_list
 
     with _opened(source) as kept:
         if not kept.outbox.again(id or ()) and not kept.outbox.waiting():
@@ -83,7 +83,8 @@ def again(source: Source, id: Ids = None) -> None:
                 folder = kept.settings("begun")
                 sinks = read_list(kept.settings("sinks"))
                 station = kept.settings("station") or ""
-                routes = [sink.open(Path(folder) if folder else None, station) for sink in sinks]
+                around = Surroundings(Path(folder) if folder else None, station, counts=kept.counts())
+                routes = [sink.open(around) for sink in sinks]
                 delivery = Delivery(kept.outbox, routes, console.say)
                 delivery.start()
                 until = time.monotonic() + LONGEST

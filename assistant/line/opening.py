@@ -13,7 +13,7 @@ from assistant.inspection import Inspection
 from assistant.line.delivery import Delivery, Patience, Route, Say
 from assistant.line.keeping import Keeper, Kept
 from assistant.line.places import check_places, default_journal
-from assistant.line.settings import HISTORY, SinkSettings, list_sinks
+from assistant.line.settings import HISTORY, SinkSettings, Surroundings, list_sinks
 from assistant.line.trigger import Calls, When
 from assistant.line.trigger_server import TriggerServer
 from assistant.line.watching import FolderWatch, Look, Pace
@@ -60,7 +60,7 @@ def watch_folder(
     check_places(folder, sinks)
     look = looker(inspector, product, target_false_alarm, zero_shot_limits, window)
     kept = open_kept(journal or default_journal(str(folder)))
-    routes = open_routes(kept, sinks, history, lot, folder, station, say)
+    routes = open_routes(kept, sinks, history, lot, Surroundings(folder, station), say)
     delivery = Delivery(kept.outbox, routes, say)
     keeper = _keeper(kept, routes, station, group, history)
     watch = FolderWatch(folder, look, keeper, delivery, say=say, pace=pace or Pace(), new_only=new_only)
@@ -91,16 +91,18 @@ def watch_camera(
     """Inspect frames of a video file or a camera, as `watch_folder` does pictures; lazily.
 
     `source` is a file, a URL (rtsp, http), usb:0 or a device. `when`, `nth` and `change` choose the frames, see
-    `CameraWatch`; with "call" somebody has to POST to /trigger at `listen`, HOST:PORT or a port of this machine.
+    `CameraWatch`; with "call" somebody has to POST to /trigger at `listen`, HOST:PORT or a port of this machine,
+    or write to the trigger of an OPC UA sink.
     """
     from assistant.line.camera_watch import CameraWatch
 
     calls = Calls()
-    if (when == "call") != bool(listen):
-        raise LineError("A trigger by call and an address to listen at belong together.")
+    called = calls if when == "call" else None
+    if listen and not called or called and not listen and not any(sink.kind == "opcua" for sink in sinks):
+        raise LineError("A trigger by call and an address to listen at, or a sink for OPC UA, belong together.")
     look = looker(inspector, product, target_false_alarm, zero_shot_limits, window)
     kept = open_kept(journal or default_journal(source))
-    routes = open_routes(kept, sinks, history, lot, None, station, say)
+    routes = open_routes(kept, sinks, history, lot, Surroundings(None, station, called), say)
     delivery = Delivery(kept.outbox, routes, say)
     keeper = _keeper(kept, routes, station, group, history)
     watch = CameraWatch(source, look, keeper, delivery, say=say, when=when, nth=nth, change=change, calls=calls)
@@ -185,8 +187,7 @@ def open_routes(
     sinks: Sequence[SinkSettings],
     history: History | None,
     lot: str,
-    folder: Path | None,
-    station: str,
+    around: Surroundings,
     say: Say,
 ) -> list[Route]:
     """The sinks, ready to deliver; the journal keeps how they are set, and says what waits for others."""
@@ -194,8 +195,8 @@ def open_routes(
 
     if len({sink.name for sink in sinks}) < len(sinks):
         raise LineError("Two sinks have one name: give each its own.")
-    routes = [sink.open(folder, station) for sink in sinks]
-    journal.set("station", station)
+    routes = [sink.open(replace(around, counts=journal.counts())) for sink in sinks]
+    journal.set("station", around.station)
     journal.set("sinks", list_sinks(tuple(sinks)))
     if history is not None:
         never = replace(Patience(), hours=float("inf"))

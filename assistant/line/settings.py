@@ -30,8 +30,9 @@ from assistant.line.delivery import Patience, Route
 
 if TYPE_CHECKING:
     from assistant.line.sink import Sink
+    from assistant.line.trigger import Calls
 
-Kind = Literal["lines", "folders", "webhook", "mqtt"]
+Kind = Literal["lines", "folders", "webhook", "mqtt", "opcua"]
 
 SECRET_VARIABLE = "LOOKTWICE_WEBHOOK_SECRET"  # noqa: S105  the name of a variable
 """The environment variable that holds the secret of a webhook that is named in the shell."""
@@ -48,6 +49,7 @@ WORDS: dict[str, dict[str, type]] = {
         **{"url": str, "secret_env": str, "secret_file": str, "unsigned": bool},
         **{"timeout": float, "ca_file": str},
     },
+    "opcua": {"listen": str, "insecure": bool},
     "mqtt": {
         **{"host": str, "port": int, "topic": str, "client_id": str, "timeout": float},
         **{"username": str, "password_env": str, "password_file": str},
@@ -57,8 +59,18 @@ WORDS: dict[str, dict[str, type]] = {
 """What can be said of each kind of sink, besides what can be said of all."""
 
 
-NEEDED = {"lines": "path", "folders": "path", "webhook": "url", "mqtt": "host"}
+NEEDED = {"lines": "path", "folders": "path", "webhook": "url", "mqtt": "host", "opcua": "listen"}
 """What has to be said of each kind."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a sink may have to know of its line: watched folder, station, calls for a camera, counts so far."""
+
+    folder: Path | None = None
+    station: str = ""
+    calls: Calls | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,11 +98,11 @@ class SinkSettings:
         if not self.said.get(NEEDED[self.kind]):
             raise LineError(f"Sink {self.name!r}: {NEEDED[self.kind]} is missing.")
 
-    def open(self, source: Path | None = None, station: str = "") -> Route:
-        """The sink, ready to deliver; `source` is the watched folder. LineError where it cannot be used."""
-        return Route(self.name, self._open(source, station), frozenset(self.verdicts), self.patience)
+    def open(self, around: Surroundings | None = None) -> Route:
+        """The sink, ready to deliver; LineError where it cannot be used."""
+        return Route(self.name, self._open(around or Surroundings()), frozenset(self.verdicts), self.patience)
 
-    def _open(self, source: Path | None, station: str) -> Sink:
+    def _open(self, around: Surroundings) -> Sink:
         from assistant.line.file_sinks import LineFile, VerdictFolders
         from assistant.line.signing import read_secret
         from assistant.line.webhook import Webhook
@@ -99,9 +111,14 @@ class SinkSettings:
         if self.kind == "lines":
             return LineFile(Path(said["path"]).expanduser())
         if self.kind == "folders":
-            return VerdictFolders(Path(said["path"]).expanduser(), source, said.get("move", False))
+            return VerdictFolders(Path(said["path"]).expanduser(), around.folder, said.get("move", False))
         if self.kind == "mqtt":
-            return _open_mqtt(said, station)
+            return _open_mqtt(said, around.station)
+        if self.kind == "opcua":
+            from assistant.line.opcua import OpcUaServer
+
+            insecure = said.get("insecure", False)
+            return OpcUaServer(said["listen"], around.station, around.calls, around.counts, insecure)
         secret = None
         if not said.get("unsigned"):
             secret = read_secret(said.get("secret_env", SECRET_VARIABLE), said.get("secret_file", ""))

@@ -31,7 +31,7 @@ class TriggerServer:
     def __init__(self, where: str, calls: Calls) -> None:
         host, port = split_address(where)
         key = os.environ.get(KEY_VARIABLE, "").strip()
-        if not key and not _is_here(host):
+        if not key and not is_here(host):
             raise LineError(f"Other machines may call only with a key: set {KEY_VARIABLE}.")
 
         class Handler(_Handler):
@@ -107,7 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether a host is this machine, so that nobody else reaches it."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

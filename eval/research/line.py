@@ -12,12 +12,14 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +37,7 @@ BROKEN = 20
 HALF = 8.0
 """Seconds for which sinks are up, and then down."""
 
-KILLED = 20.0
+KILLED = 12.0
 """Seconds of work after which the program is killed, in the mean."""
 
 SECRET = "a secret of the study"
@@ -46,11 +48,12 @@ class Line:
 
     def __init__(self, home: Path, bundle: str, hook: int, broker: int | None) -> None:
         self.home, self.bundle = home, bundle
-        self.kills, self.starts = 0, 0
+        self.kills = 0
         (home / "in").mkdir()
         (home / "out").mkdir()
+        product = f'product = "cloth"\nbundle = "{bundle}"\n' if bundle else ""
         settings = [
-            f'[watch]\nsource = "{home}/in"\nproduct = "cloth"\nbundle = "{bundle}"\nstation = "study"',
+            f'[watch]\nsource = "{home}/in"\n{product}station = "study"',
             f'history = "{home}/history.sqlite"\njournal = "{home}/journal.sqlite"\nsettle = 0.5\ngive_up = 25',
             f'[sinks.rows]\nkind = "lines"\npath = "{home}/out/rows.jsonl"\nretry_longest = 5',
             f'[sinks.sorted]\nkind = "folders"\npath = "{home}/out/sorted"\nretry_longest = 5',
@@ -65,21 +68,41 @@ class Line:
             "LOOKTWICE_WEBHOOK_SECRET": SECRET,
         }
 
-    def start(self, *more: str) -> subprocess.Popen[bytes]:
+    def start(self, once: bool = False) -> subprocess.Popen[bytes]:
         """The program, at work."""
-        self.starts += 1
         log = (self.home / "log.txt").open("ab")
         return subprocess.Popen(
-            self._command("watch", "--settings", str(self.home / "line.toml"), *more),
+            self._watching(once),
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=log,
         )
 
+    def count(self, table: str) -> int:
+        """The rows of a table of the journal; none where there is no journal yet."""
+        if not (self.home / "journal.sqlite").exists():
+            return 0
+        with closing(sqlite3.connect(self.home / "journal.sqlite", timeout=30)) as journal:
+            try:
+                return int(journal.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+            except sqlite3.OperationalError:
+                return 0
+
+    def kept(self) -> int:
+        """How many parts are inspected."""
+        return self.count("parts")
+
     def learn(self, good: Path) -> None:
         """Learn the product from good pictures."""
         words = ("learn", "cloth", "--references", str(good), "--bundle", self.bundle)
         subprocess.run(self._command(*words), env=self.environment, check=True, capture_output=True)
+
+    def _watching(self, once: bool) -> list[str]:
+        settings = str(self.home / "line.toml")
+        if self.bundle:
+            return self._command("watch", "--settings", settings, *["--once"] * once)
+        program = [sys.executable, "-m", "assistant.eval.research.line_program", settings]
+        return [*program, *["once"] * once]
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-c", "from assistant.commands.main import main; main()", *words]
@@ -165,8 +188,9 @@ def _row(
 
 def main(
     files: Annotated[int, typer.Option(help="How many pictures arrive.")] = 2000,
-    bundle: Annotated[str, typer.Option(help="Who looks at them.")] = "pocket",
+    bundle: Annotated[str, typer.Option(help="Who looks at them; by default a judge that takes no time.")] = "",
     rate: Annotated[float, typer.Option(help="Files a second, about.")] = 8.0,
+    minutes: Annotated[float, typer.Option(help="For how long at most, before the last are done.")] = 8.0,
     seed: int = 0,
 ) -> None:
     """Drop pictures in ten ways while everything fails, and count what is missing or there twice."""
@@ -180,7 +204,8 @@ def main(
         (home / "good").mkdir()
         for i in range(4):
             (home / "good" / f"{i}.png").write_bytes(draw_part(1_000_000 + i, bad=False))
-        line.learn(home / "good")
+        if bundle:
+            line.learn(home / "good")
         begun = time.monotonic()
         workers = [
             threading.Thread(target=switch, args=(stop, line, receiver, broker)),
@@ -188,8 +213,8 @@ def main(
         ]
         for worker in workers:
             worker.start()
-        arriving = Arriving(home / "in", home / "elsewhere", files, BROKEN, rate, rng)
-        arriving.run()
+        arriving = Arriving(home / "in", home / "elsewhere", files, BROKEN, rate, rng, line.kept)
+        arriving.run(60 * minutes)
         print(f"{arriving.dropped} files were dropped in {time.monotonic() - begun:.0f} seconds", flush=True)
         stop.set()
         for worker in workers:
@@ -219,18 +244,11 @@ def main(
 
 def _finish(line: Line) -> bool:
     """Do what is left with all sinks up; whether nothing is owed any more."""
-    program = line.start("--once")
+    program = line.start(once=True)
     _drain(program)
     if program.wait():
         raise RuntimeError((line.home / "log.txt").read_text())
-    return not _is_owed(line)
-
-
-def _is_owed(line: Line) -> bool:
-    import sqlite3
-
-    with sqlite3.connect(line.home / "journal.sqlite") as journal:
-        return bool(journal.execute("SELECT count(*) FROM letters").fetchone()[0])
+    return not line.count("letters")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import random
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ WAYS = (
 
 STAYS = 45.0
 """Seconds for which a picture stays under a name that is written over; a watch that is killed may miss it."""
+
+BEHIND = 60
+"""Pictures that wait to be inspected at most: one that is written over before it was read is lost to any watch."""
 
 AWAY = 4.0
 """Seconds for which the share is away."""
@@ -49,10 +53,17 @@ class Arriving:
     """
 
     def __init__(
-        self, folder: Path, elsewhere: Path, files: int, broken: int, rate: float, rng: random.Random
+        self,
+        folder: Path,
+        elsewhere: Path,
+        files: int,
+        broken: int,
+        rate: float,
+        rng: random.Random,
+        kept: Callable[[], int],
     ) -> None:
         self.folder, self.elsewhere, self.files, self.broken = folder, elsewhere, files, broken
-        self.rate, self.rng = rate, rng
+        self.rate, self.rng, self._kept = rate, rng, kept
         self.wanted: dict[str, int] = {}
         self.dropped = self.away = 0
         self._there = threading.Lock()
@@ -60,10 +71,14 @@ class Arriving:
         self._over: dict[int, float] = {}
         elsewhere.mkdir()
 
-    def run(self) -> None:
-        """Drop all of them."""
-        pause, next_away = 1 / self.rate, time.monotonic() + 30
+    def run(self, seconds: float) -> None:
+        """Drop all of them, or what can be in so many seconds; no more than `BEHIND` wait to be inspected."""
+        pause, next_away, end = 1 / self.rate, time.monotonic() + 30, time.monotonic() + seconds
         for i in range(self.files):
+            while len(self.wanted) - self._kept() > BEHIND and time.monotonic() < end:
+                time.sleep(0.2)
+            if time.monotonic() > end:
+                break
             way = i % len(WAYS)
             if way == 9:
                 content = draw_part(i - i % 20, bad=False)  # each part twice

@@ -8,7 +8,7 @@ from assistant.errors import LineError
 from assistant.line.delivery import Patience
 from assistant.line.file_sinks import VerdictFolders
 from assistant.line.places import check_places, default_journal
-from assistant.line.settings import SinkSettings, list_sinks, read_list, read_settings
+from assistant.line.settings import SinkSettings, Surroundings, list_sinks, read_list, read_settings
 from assistant.line.webhook import Webhook
 
 WHOLE = """
@@ -53,7 +53,7 @@ def test_what_a_file_says_is_what_is_opened(written, tmp_path, monkeypatch):
     monkeypatch.setenv("MES_SECRET", "a secret of some length")
     route = mes.open()
     assert isinstance(route.sink, Webhook) and route.takes("review") and not route.takes("good")
-    folders = by_verdict.open(Path("/mnt/press3")).sink
+    folders = by_verdict.open(Surroundings(Path("/mnt/press3"))).sink
     assert isinstance(folders, VerdictFolders) and folders.move and folders.folder == tmp_path / "sorted"
 
 

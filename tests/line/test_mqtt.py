@@ -13,7 +13,7 @@ from line_parts import draw, wait_for
 from assistant.errors import LineError
 from assistant.line.delivery import Delivery
 from assistant.line.mqtt import MqttSink
-from assistant.line.settings import SinkSettings
+from assistant.line.settings import SinkSettings, Surroundings
 from assistant.line.sink import Away
 
 
@@ -122,7 +122,7 @@ def test_a_name_and_a_password_are_needed_where_the_broker_asks_for_them(
     assert "refuses this sink: not authorized" in said[0] and journal.outbox.waiting()["mqtt"] == 1
     monkeypatch.setenv("BROKER", "the word")
     said_of = {"host": "127.0.0.1", "port": port, "username": "line", "password_env": "BROKER", "timeout": 2}
-    route = SinkSettings("mqtt", "mqtt", said_of).open(station="press 3")
+    route = SinkSettings("mqtt", "mqtt", said_of).open(Surroundings(station="press 3"))
     list(begin(route).run(once=True))
     assert not journal.outbox.waiting()
 
