@@ -29,6 +29,9 @@ TOGETHER = 16
 LONGEST_PAUSE = 2.0
 """Seconds between two looks for a folder that is away, at most."""
 
+LOOKING = 3.0
+"""How much longer than a look the pause after it is at least."""
+
 TIDY = 3600.0
 """Seconds between two times at which what nobody needs to know any more is forgotten."""
 
@@ -87,6 +90,9 @@ class FolderWatch:
         self._look, self._say, self._pace, self._new_only = look, say, pace, new_only
         self._arrivals = Arrivals(folder, {}, pace.settle, pace.give_up)
         self._away: float | None = None
+        self._gone: list[str] = []
+        self._ready: deque[Arrival] = deque()
+        self._next_look = time.monotonic()
         self._tidied = time.monotonic()
         self._closed_places = 0
 
@@ -111,30 +117,28 @@ class FolderWatch:
                 self.delivery.stop()
 
     def _run(self, once: bool) -> Iterator[Kept]:
-        looked = -self._pace.every
         while True:
             if self.delivery.failure:
                 raise self.delivery.failure
-            if time.monotonic() - looked >= self._pace.every:
-                looked = time.monotonic()
+            if time.monotonic() >= self._next_look:
                 if self._see():
                     yield from self._lost()
-            ready = [] if self._away is not None else self._arrivals.ready()
-            if ready:
-                yield from self._inspect(ready[:TOGETHER])
+                    self._ready = deque(self._arrivals.ready())
+            if self._ready and self._away is None:
+                yield from self._inspect([self._ready.popleft() for _ in range(min(TOGETHER, len(self._ready)))])
             elif once and not self._arrivals.waiting and self._away is None and self.delivery.settled:
                 return
             else:
-                self._pause(looked)
+                self._pause()
 
-    def _pause(self, looked: float) -> None:
+    def _pause(self) -> None:
         if self._away is not None:
             time.sleep(min(LONGEST_PAUSE, 4 * self._pace.every))
         elif time.monotonic() - self._tidied >= TIDY:
             self.journal.forget(self._arrivals.forget_gone())
             self._tidy()
         else:
-            time.sleep(max(0.01, looked + self._pace.every - time.monotonic()))
+            time.sleep(max(0.01, self._next_look - time.monotonic()))
 
     def _begin(self) -> None:
         """Note that the journal is begun; with `new_only` leave out what lies in the folder now."""
@@ -153,11 +157,15 @@ class FolderWatch:
 
     def _see(self) -> bool:
         """Look at the folder; whether it is there. It is said once that it is away, and that it is back."""
+        begun = time.monotonic()
         try:
             self._gone = self._arrivals.look()
         except FolderAway as error:
             self._is_away(error)
             return False
+        finally:  # a look at very many files leaves time for other work
+            took = time.monotonic() - begun
+            self._next_look = time.monotonic() + max(self._pace.every, LOOKING * took)
         if self._away is not None:
             self._say(f"{self.folder} is back after {time.monotonic() - self._away:.0f} seconds.")
             self._away = None

@@ -5,7 +5,10 @@ import hashlib
 import hmac
 import json
 import re
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 from pathlib import Path
 
@@ -181,3 +184,21 @@ def test_an_event_is_strict_json_in_ascii():
     event = make_event("0" * 32, 1, "ü\udcff.png", "", "", Inspection("ü\udcff.png", "error", "no"), {"error": 1})
     letter = Letter(1, "mes", event, 0, Attachments, bytes)
     assert json.loads(letter.event.to_json().encode("ascii"))["source"] == "ü\udcff.png"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
+def test_a_certificate_is_trusted_only_where_that_is_said(receive, letter, tmp_path):
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    made += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "ca.pem"]
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    receiver = receive()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    url = receiver.url.replace("http:", "https:")
+    with pytest.raises(Away, match="its certificate is not trusted"):
+        Webhook(url, SECRET).deliver(letter)
+    Webhook(url, SECRET, ca=str(tmp_path / "ca.pem")).deliver(letter)
+    assert receiver.parts == [1]
+    with pytest.raises(LineError, match="certificates in .* cannot be read"):
+        Webhook(url, ca=str(tmp_path / "none.pem"))
