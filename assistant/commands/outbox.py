@@ -110,9 +110,9 @@ def drop(source: Source, id: Ids = None) -> None:
 @contextmanager
 def _opened(source: str) -> Iterator[Journal]:
     from assistant.line.opening import open_kept
-    from assistant.line.places import default_journal
+    from assistant.line.places import default_journal, resolve_source
 
-    path = Path(source) if Path(source).is_file() else default_journal(source)
+    path = Path(source) if _is_journal(source) else default_journal(resolve_source(source))
     if not path.is_file():
         raise LineError(f"There is no journal of {source}: name what is watched, or its --journal.")
     kept = open_kept(path)
@@ -120,3 +120,8 @@ def _opened(source: str) -> Iterator[Journal]:
         yield kept
     finally:
         kept.close()
+
+
+def _is_journal(source: str) -> bool:
+    """Whether a source is the file of a journal; a video is a file too."""
+    return source.endswith(".sqlite") and Path(source).is_file()

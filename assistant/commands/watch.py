@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -221,11 +220,12 @@ def _prepare(chosen: _Chosen, once: bool) -> Callable[..., Generator[Kept]]:
     from assistant.commands.references import find_product
     from assistant.line.camera import is_camera
     from assistant.line.opening import watch_camera, watch_folder
+    from assistant.line.places import resolve_source
     from assistant.line.trigger import check_when
     from assistant.line.watching import Pace
     from assistant.products.config import LearnConfig
 
-    source = _resolve(chosen.source)
+    source = resolve_source(chosen.source)
     window = read_window(chosen.bit_depth, chosen.levels)
     pace = Pace(chosen.every, chosen.settle, chosen.give_up)
     frames: dict[str, Any] = {"when": check_when(chosen.trigger), "nth": chosen.nth, "change": chosen.change}
@@ -240,16 +240,6 @@ def _prepare(chosen: _Chosen, once: bool) -> Callable[..., Generator[Kept]]:
     if is_camera(source):
         return partial(watch_camera, inspector, source, product, listen=chosen.listen, **frames, **common)
     return partial(watch_folder, inspector, source, product, pace=pace, new_only=chosen.new_only, **common)
-
-
-def _resolve(source: str) -> str:
-    """A source, or what stands in the environment variable that it names: a URL may hold a password."""
-    if not source.startswith("env:"):
-        return source
-    found = os.environ.get(source[4:], "").strip()
-    if not found:
-        raise LineError(f"There is no source in the environment variable {source[4:]}.")
-    return found
 
 
 def _shown(source: str) -> str:

@@ -28,6 +28,19 @@ def default_journal(source: str) -> Path:
     return journal_folder() / f"{word}-{hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]}.sqlite"
 
 
+def resolve_source(source: str) -> str:
+    """A source, or what stands in the environment variable that env:NAME names: a URL may hold a password.
+
+    LineError where nothing stands there.
+    """
+    if not source.startswith("env:"):
+        return source
+    found = os.environ.get(source[4:], "").strip()
+    if not found:
+        raise LineError(f"There is no source in the environment variable {source[4:]}.")
+    return found
+
+
 def check_places(source: Path, sinks: Iterable[SinkSettings]) -> None:
     """LineError where what a sink writes would be watched as a part, or two sinks write to one place."""
     home = os.path.realpath(source)

@@ -7,7 +7,7 @@ import pytest
 from assistant.errors import LineError
 from assistant.line.delivery import Patience
 from assistant.line.file_sinks import VerdictFolders
-from assistant.line.places import check_places, default_journal
+from assistant.line.places import check_places, default_journal, resolve_source
 from assistant.line.settings import SinkSettings, Surroundings, list_sinks, read_list, read_settings
 from assistant.line.webhook import Webhook
 
@@ -118,3 +118,7 @@ def test_each_source_has_a_journal_of_its_own(tmp_path, monkeypatch):
     assert here == default_journal(str(tmp_path / "in")) and here != there
     assert here.parent == tmp_path and here.name.startswith("in-")
     assert default_journal("rtsp://camera/1").name.startswith("1-")
+    monkeypatch.setenv("CAMERA", "rtsp://user:word@camera/1")
+    assert resolve_source("env:CAMERA") == "rtsp://user:word@camera/1" and resolve_source("in") == "in"
+    with pytest.raises(LineError, match="no source in the environment variable NONE"):
+        resolve_source("env:NONE")
