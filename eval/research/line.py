@@ -37,9 +37,6 @@ BROKEN = 20
 HALF = 8.0
 """Seconds for which sinks are up, and then down."""
 
-KILLED = 12.0
-"""Seconds of work after which the program is killed, in the mean."""
-
 SECRET = "a secret of the study"
 
 
@@ -125,7 +122,7 @@ def switch(stop: threading.Event, line: Line, receiver: Receiver, broker: Broker
             broker.start()
 
 
-def kill(stop: threading.Event, line: Line, rng: random.Random) -> None:
+def kill(stop: threading.Event, line: Line, rng: random.Random, work: float) -> None:
     """Kill the program at random moments of its work and start it again, until it is told to stop."""
     program = line.start()
     while not stop.is_set():
@@ -133,7 +130,7 @@ def kill(stop: threading.Event, line: Line, rng: random.Random) -> None:
             raise RuntimeError((line.home / "log.txt").read_text())
         reader = threading.Thread(target=_drain, args=(program,))
         reader.start()
-        if not stop.wait(rng.uniform(0.5, 2 * KILLED)):
+        if not stop.wait(rng.uniform(0.5, 2 * work)):
             line.kills += 1
             program.send_signal(signal.SIGKILL)
             program.wait()
@@ -190,6 +187,7 @@ def main(
     files: Annotated[int, typer.Option(help="How many pictures arrive.")] = 2000,
     bundle: Annotated[str, typer.Option(help="Who looks at them; by default a judge that takes no time.")] = "",
     rate: Annotated[float, typer.Option(help="Files a second, about.")] = 8.0,
+    work: Annotated[float, typer.Option(help="Seconds of work before it is killed, in the mean.")] = 25.0,
     minutes: Annotated[float, typer.Option(help="For how long at most, before the last are done.")] = 8.0,
     seed: int = 0,
 ) -> None:
@@ -209,7 +207,7 @@ def main(
         begun = time.monotonic()
         workers = [
             threading.Thread(target=switch, args=(stop, line, receiver, broker)),
-            threading.Thread(target=kill, args=(stop, line, rng)),
+            threading.Thread(target=kill, args=(stop, line, rng, work)),
         ]
         for worker in workers:
             worker.start()

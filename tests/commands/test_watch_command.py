@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,7 +150,7 @@ def test_what_makes_no_sense_is_one_sentence(run, line, monkeypatch, arguments, 
 
 def test_what_a_sink_does_not_take_is_listed_and_sent_again_and_dropped(run, line, monkeypatch):
     monkeypatch.setenv("LOOKTWICE_WEBHOOK_SECRET", "a secret of some length")
-    sys.path.insert(0, str(os.path.join(os.path.dirname(__file__), "..", "line")))
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "line")
     from receiver import Receiver
 
     receiver = Receiver(lambda number: 422)
