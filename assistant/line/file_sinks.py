@@ -87,7 +87,9 @@ class VerdictFolders:
         number, target = 1, path
         while os.path.lexists(target):
             if _holds(target, picture):
-                return  # it was written before, and the note of it was lost
+                # it was written before, and the note of it was lost
+                _temporary(target, picture).unlink(missing_ok=True)
+                return
             number += 1
             target = path.with_name(f"{path.stem}-{number}{path.suffix}")
         _create(target, picture)
@@ -95,8 +97,7 @@ class VerdictFolders:
 
 def _create(path: Path, content: bytes) -> None:
     """Write a new file whole or not at all, and in no case over another."""
-    # always the same name, so that what a kill leaves is written over when this is tried again
-    temporary = path.with_name(f".looktwice-{hashlib.sha256(content).hexdigest()[:16]}")
+    temporary = _temporary(path, content)
     with temporary.open("wb") as file:
         file.write(content)
         file.flush()
@@ -111,6 +112,11 @@ def _create(path: Path, content: bytes) -> None:
         os.rename(temporary, path)
         return
     temporary.unlink()
+
+
+def _temporary(path: Path, content: bytes) -> Path:
+    """Where a file is written first: always the same name, so that what a kill leaves is found when it is redone."""
+    return path.with_name(f".looktwice-{hashlib.sha256(content).hexdigest()[:16]}")
 
 
 def _away(path: Path, error: OSError) -> Away:

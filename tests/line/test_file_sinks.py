@@ -122,6 +122,22 @@ def test_no_file_is_replaced_and_none_is_written_twice(letters, tmp_path):
     assert len(list((sink.folder / "good").iterdir())) == 3
 
 
+def test_what_a_kill_leaves_is_cleared_when_it_is_delivered_again(letters, tmp_path, monkeypatch):
+    sink = VerdictFolders(tmp_path / "sorted")
+    for call in ("link", "unlink"):  # killed before the copy has its name, and after
+
+        def killed(*given, **more):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(f"assistant.line.file_sinks.{'os.link' if call == 'link' else 'Path.unlink'}", killed)
+            with pytest.raises(KeyboardInterrupt):
+                sink.deliver(letters[0])
+        assert len(list((sink.folder / "good").iterdir())) == (1 if call == "link" else 2)
+    sink.deliver(letters[0])
+    assert [path.name for path in (sink.folder / "good").iterdir()] == ["a.png"]
+
+
 def test_a_picture_is_moved_only_where_that_is_asked_for_and_it_is_the_same(letters, folder, tmp_path):
     sink = VerdictFolders(tmp_path / "sorted", folder, move=True)
     (folder / "c.png").write_bytes(b"another")
