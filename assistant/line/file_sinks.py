@@ -115,7 +115,7 @@ def _create(path: Path, content: bytes) -> None:
 
 
 def _temporary(path: Path, content: bytes) -> Path:
-    """Where a file is written first: always the same name, so that what a kill leaves is found when it is redone."""
+    """Where a file is written first: the same name each time, so that what a kill leaves is found again."""
     return path.with_name(f".looktwice-{hashlib.sha256(content).hexdigest()[:16]}")
 
 
