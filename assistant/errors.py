@@ -54,6 +54,10 @@ class ProcessError(LooktwiceError):
     """Models that another process loaded: a forked one cannot use them, and none can be sent them."""
 
 
+class LineError(LooktwiceError):
+    """A line that cannot be watched, a sink that cannot be used, or a journal that cannot be read or written."""
+
+
 class HistoryFault(HistoryError):
     """A history that is away, locked or damaged: whoever asks is not to blame, and may ask again."""
 

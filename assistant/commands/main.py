@@ -25,11 +25,13 @@ from assistant.commands.export import export
 from assistant.commands.history import history
 from assistant.commands.inspect import ask, inspect
 from assistant.commands.measure import demo, evaluate, limits
+from assistant.commands.outbox import outbox
 from assistant.commands.products import learn, products, teach
 from assistant.commands.recalibrate import recalibrate
 from assistant.commands.serve import keys, open_app, serve
 from assistant.commands.signals import ends_when_told
 from assistant.commands.train import train
+from assistant.commands.watch import watch
 from assistant.commands.what_if import what_if
 from assistant.errors import LooktwiceError, NothingToInspect
 
@@ -42,13 +44,13 @@ app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     *(inspect, learn, teach, check, recalibrate, what_if, ask),
-    *(batch, products, export, pull, bundles, doctor, serve, limits, demo),
+    *(batch, watch, products, export, pull, bundles, doctor, serve, limits, demo),
 )
 for verb in VERBS:
     app.command()(verb)
 app.command("app")(open_app)
 app.command("eval")(evaluate)
-for group in (train, audit, history, keys):
+for group in (train, audit, history, outbox, keys):
     app.add_typer(group)
 
 

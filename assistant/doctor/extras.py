@@ -19,6 +19,7 @@ WORTH = {
     "serve": "the service (`looktwice serve`)",
     "report": "reports as PDF",
     "history": "the history",
+    "line": "lines that run by themselves (`looktwice watch`)",
     "export": "products as graphs for other programs (`looktwice export`)",
     "annotations": "regions as detections of supervision (`Inspection.to_supervision`)",
     "samples": "pictures to measure with (`looktwice demo`)",

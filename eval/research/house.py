@@ -33,6 +33,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("inspector",),
     ("records",),
     ("reports", "annotations"),
+    ("line",),
     ("training",),
     ("face",),
     ("service",),

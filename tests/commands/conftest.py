@@ -6,7 +6,7 @@ import pytest
 
 from assistant.commands import main as cli
 
-WITH_TOWERS = ("inspect", "ask", "learn", "teach", "check", "recalibrate", "batch")
+WITH_TOWERS = ("inspect", "ask", "learn", "teach", "check", "recalibrate", "batch", "watch")
 
 
 @pytest.fixture
