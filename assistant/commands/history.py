@@ -71,10 +71,11 @@ def open_kept(keep: bool, lot: str | None) -> History | None:
 
 def watch_drift(kept: History | None) -> DriftWatch:
     """What watches parts for drift: by the history that keeps them, else going on from what the user's holds."""
+    from assistant.database.place import is_begun
     from assistant.records.drift import DriftWatch
     from assistant.records.history import History, default_history
 
-    if kept is None and default_history().is_file():
+    if kept is None and is_begun(default_history()):
         with suppress(HistoryError):
             return DriftWatch(History(default_history()), keeps=False)
     return DriftWatch(kept)

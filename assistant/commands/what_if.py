@@ -100,10 +100,11 @@ def print_effect(effect: Effect, as_json: bool = False) -> None:
 
 def _recent_of(product: Product) -> list[Inspection]:
     """The newest inspections of a product in the user's history; none where nothing was ever kept."""
+    from assistant.database.place import is_begun
     from assistant.records.history import History, default_history
     from assistant.records.what_if import recent_inspections
 
-    if not default_history().is_file():
+    if not is_begun(default_history()):
         return []
     with closing(History(default_history())) as history:
         return recent_inspections(history, product)

@@ -206,10 +206,14 @@ def find_folder(variable: str, folder: Path) -> Finding:
 
 
 def find_history() -> Finding:
-    """As `find_folder`, of the folder with the history."""
+    """As `find_folder`, of the folder with the history; whether a database answers is told by another check."""
+    from assistant.database.place import is_url, show_place
     from assistant.records.history import default_history
 
-    return find_folder("LOOKTWICE_HISTORY", default_history().parent)
+    where = default_history()
+    if is_url(where):
+        return works(f"It is no file: {show_place(where)}.", url=show_place(where))
+    return find_folder("LOOKTWICE_HISTORY", Path(where).parent)
 
 
 def standing(folder: Path) -> Path:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
+from assistant.database.engine import Database
+from assistant.database.tables import INSPECTIONS, SIGN_OFFS
 from assistant.errors import HistoryError, HistoryFault
 from assistant.inspection import Inspection
 from assistant.products.product import Product
@@ -28,8 +30,8 @@ from assistant.records.agreement import (
     logged,
     take_back,
 )
-from assistant.records.database import INSPECTIONS, SIGN_OFF, SIGN_OFFS, Database, conditions, standing
 from assistant.records.entries import KeptInspection, Query, as_text, from_any_row
+from assistant.records.queries import SIGN_OFF, conditions, standing
 from assistant.records.what_if import asked_of, judged_earlier
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from rich.table import Table
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("prompts", "adapters"),
     ("errors", "files", "progress", "processes"),
-    ("images",),
+    ("database", "images"),
     ("inspection", "overlay"),
     ("bundles", "models"),
     ("detection",),

@@ -9,9 +9,9 @@ import sys
 import pytest
 from PIL import Image
 
+from assistant.database.tables import INSPECTIONS, RUNS
 from assistant.errors import HistoryError, LooktwiceError, ProductError
 from assistant.records.batches import plan_batch, run_batch
-from assistant.records.database import INSPECTIONS, RUNS
 from assistant.records.entries import Query
 from assistant.records.history import History
 

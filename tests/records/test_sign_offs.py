@@ -263,7 +263,8 @@ def test_what_counts_can_be_asked_of_other_databases_too():
     from sqlalchemy.dialects import mysql, postgresql
     from sqlalchemy.schema import CreateTable
 
-    from assistant.records.database import INSPECTIONS, SIGN_OFFS, standing
+    from assistant.database.tables import INSPECTIONS, SIGN_OFFS
+    from assistant.records.queries import standing
 
     for dialect in (postgresql.dialect(), mysql.dialect()):
         assert "ON DELETE CASCADE" in str(CreateTable(SIGN_OFFS).compile(dialect=dialect))
