@@ -29,6 +29,7 @@ from assistant.commands.products import learn, products, teach
 from assistant.commands.recalibrate import recalibrate
 from assistant.commands.serve import keys, open_app, serve
 from assistant.commands.signals import ends_when_told
+from assistant.commands.store import store
 from assistant.commands.train import train
 from assistant.commands.what_if import what_if
 from assistant.errors import LooktwiceError, NothingToInspect
@@ -48,7 +49,7 @@ for verb in VERBS:
     app.command()(verb)
 app.command("app")(open_app)
 app.command("eval")(evaluate)
-for group in (train, audit, history, keys):
+for group in (train, audit, history, store, keys):
     app.add_typer(group)
 
 

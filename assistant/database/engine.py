@@ -69,6 +69,16 @@ class Database:
                 connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
             yield connection
 
+    def compact(self) -> None:
+        """Make a file as small as what it holds; HistoryFault where it is in use or the disk too full for that."""
+        with _in_plain_words(), self.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            try:
+                raw.execute("VACUUM")  # type: ignore[union-attr]
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+            except Exception as error:
+                raise HistoryFault(f"The history cannot be made smaller: {explain(error)}.") from error
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -76,7 +86,7 @@ class Database:
     def _for_reading(self) -> sa.Engine:
         if not self.is_server:
             return self.engine
-        return self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        return self.engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def take_turns(connection: sa.Connection, name: str) -> None:

@@ -24,16 +24,17 @@ _BY_WHOLE_STATE = {
     "53100": told("the disk of the server is full"),
     "25006": told("the database is read-only"),
     "42501": told("the server grants this user too little"),
+    "42P01": told("a table is missing"),
     "58030": told("the server cannot read or write its disk"),
 }
 
 _BY_WORDS = (
+    ("too many", _BY_STATE["53"]),
     ("authentication failed", _BY_STATE["28"]),
     ("no pg_hba.conf entry", _BY_STATE["28"]),
     ("no password supplied", _BY_STATE["28"]),
     ('role "', _BY_STATE["28"]),
     ('database "', _BY_STATE["3D"]),
-    ("too many clients", _BY_STATE["53"]),
     ("starting up", _BY_STATE["57"]),
     ("shutting down", _BY_STATE["57"]),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -47,7 +47,7 @@ def show_place(where: Place) -> str:
         parts = urlsplit(str(where))
         user = f"{parts.username}@" if parts.username else ""
         port = f":{parts.port}" if parts.port else ""
-        return urlunsplit((parts.scheme, f"{user}{parts.hostname or ''}{port}", parts.path, "", ""))
+        return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
     except ValueError:
         return "a database by its URL"
 

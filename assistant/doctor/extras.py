@@ -19,6 +19,7 @@ WORTH = {
     "serve": "the service (`looktwice serve`)",
     "report": "reports as PDF",
     "history": "the history",
+    "postgres": "a history in PostgreSQL, for several stations",
     "export": "products as graphs for other programs (`looktwice export`)",
     "samples": "pictures to measure with (`looktwice demo`)",
 }

@@ -242,27 +242,15 @@ class History:
         with self.database.write() as connection:
             connection.execute(TURNS.delete().where(TURNS.c.inspection == id))
 
-    def purge(self, before: datetime) -> int:
+    def purge(self, before: datetime, *, keep_signed: bool = False) -> int:
         """Remove what was inspected before a time, with all that belongs to it, and return how many inspections.
 
-        A run that somebody works on is spared; any other that loses rows cannot be continued.
+        A run that somebody works on is spared; any other that loses rows cannot be continued. `keep_signed` spares
+        what is signed off.
         """
-        from assistant.database.tables import INSPECTIONS, SIGN_OFFS, TABLES, TURNS
+        from assistant.records.retention import remove_old
 
-        end = as_text(before)
-        with self.database.write(alone=TABLES) as connection:
-            old = INSPECTIONS.c.created < end
-            spared = self.runs.held(connection)
-            if spared:
-                old &= INSPECTIONS.c.run.is_(None) | INSPECTIONS.c.run.not_in(spared)
-            ids = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.id).where(old)
-            for belonging in (TURNS, SIGN_OFFS):
-                connection.execute(belonging.delete().where(belonging.c.inspection.in_(ids)))
-            runs = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.run).where(old).distinct()
-            lost = [run for run in connection.execute(runs).scalars() if run is not None]
-            count = int(connection.execute(INSPECTIONS.delete().where(old)).rowcount)
-            self.runs.purge(connection, lost, spared, end)
-        return count
+        return remove_old(self.database, self.runs, as_text(before), keep_signed)
 
     def close(self) -> None:
         """Close the file or the connections."""

@@ -32,6 +32,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("language",),
     ("inspector",),
     ("records",),
+    ("upkeep",),
     ("reports",),
     ("training",),
     ("face",),

@@ -1,7 +1,7 @@
 """A PostgreSQL server that is thrown away afterwards, for tests and measurements of this checkout.
 
-It listens on this machine only, on a free port, with data in a temporary folder, and runs as another user where this
-program runs as root: the server itself refuses to.
+It listens on this machine only, on a free port, with data in a temporary folder, and runs as another user where
+this program runs as root: the server itself refuses to.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ class Server:
     def _connect(self) -> Any:
         import psycopg
 
-        return psycopg.connect(
-            host="127.0.0.1", port=self.port, user="tester", dbname="postgres", autocommit=True
-        )
+        return psycopg.connect(host="127.0.0.1", port=self.port, user="tester", dbname="postgres", autocommit=True)
 
     def _run(self, program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         command = [str(self._binaries / program), "-D", str(self.folder / "data"), *map(str, arguments)]
@@ -87,8 +85,9 @@ class Server:
         # through files: a server that goes on holds the ends of pipes open
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             done = subprocess.run(command, stdout=out, stderr=err, **quiet, **self._user)
-            said = [file.seek(0) or file.read() for file in (out, err)]
-        return subprocess.CompletedProcess(command, done.returncode, *said)
+            for file in (out, err):
+                file.seek(0)
+            return subprocess.CompletedProcess(command, done.returncode, out.read(), err.read())
 
 
 def find_binaries() -> Path | None:
@@ -112,7 +111,7 @@ def serve(*, synced: bool = False) -> Iterator[Server]:
         server = Server(folder, binaries, _as_other_user(folder))
         server.make()
         if not synced:
-            server.settle(fsync="off", synchronous_commit="off", full_page_writes="off")
+            server.settle(fsync="off", full_page_writes="off")
         server.start()
         try:
             yield server

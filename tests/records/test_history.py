@@ -60,8 +60,8 @@ def found(path="a.png", verdict="good", at=NOON, product="cloth", score=0.5, **c
 
 
 @pytest.fixture
-def history(tmp_path):
-    kept = History(tmp_path / "new" / "history.sqlite")
+def history(place):
+    kept = History(place)
     yield kept
     kept.close()
 
