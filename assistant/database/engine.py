@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from assistant.database.faults import explain
 from assistant.database.place import Place, full_url, is_url
-from assistant.errors import HistoryError, HistoryFault
+from assistant.errors import HistoryError, HistoryFault, told
 from assistant.files import make_private
 
 SQLITE_WAIT_MS = 30_000
@@ -77,7 +77,8 @@ class Database:
                 raw.execute("VACUUM")  # type: ignore[union-attr]
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
             except Exception as error:
-                raise HistoryFault(f"The history cannot be made smaller: {explain(error)}.") from error
+                why = explain(error)
+                raise HistoryFault(f"The history cannot be made smaller: {why}.") from error
 
     def close(self) -> None:
         """Give all connections back."""
@@ -122,8 +123,8 @@ def _open(where: Place) -> sa.Engine:
 
 def _missing_driver(where: Place) -> str:
     if str(where).startswith("postgres"):
-        return "A history in PostgreSQL needs psycopg: install looktwice[postgres]."
-    return "The history's address is none that can be opened here."
+        return told("A history in PostgreSQL needs psycopg: install looktwice[postgres].")
+    return told("The history's address is none that can be opened here.")
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
