@@ -124,6 +124,9 @@ def list_kept(
 def show(
     id: Annotated[int, typer.Argument(help="The number of an inspection, from `looktwice history list`.")],
     report: ReportFile = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Write the whole picture there, where one was kept.")
+    ] = None,
 ) -> None:
     """Show one inspection with its conversation."""
     from assistant.reports import report_inspection, write_report
@@ -132,6 +135,8 @@ def show(
     with _opened() as kept:
         one, turns, preview, signed = kept.get(id), kept.turns(id), kept.preview(id), kept.sign_offs.of(id)
         told = watch_drift(kept).warned(one.inspection)
+        if picture is not None:
+            _write_picture(kept, id, picture)
     if targets.is_standard(report):
         pass  # the report is what is shown
     elif sys.stdout.isatty():
@@ -258,6 +263,19 @@ def summary(
     print_table(table, "No inspection in the history fits.")
     if said := describe(found):
         console.say(said[:1].upper() + said[1:])
+
+
+def _write_picture(kept: History, id: int, file: Path) -> None:
+    from assistant.files import write_atomically
+
+    targets.check_own("--picture", file)
+    content = kept.pictures.of(id)
+    if content is None:
+        raise HistoryError(f"No picture of the inspection {id} was kept; see `looktwice store pictures`.")
+    try:
+        write_atomically(file, content)
+    except OSError as error:
+        raise HistoryError(f"{file} cannot be written: {error.strerror or 'an error'}.") from error
 
 
 def _where(file: Path) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from assistant.commands import console, targets
 from assistant.commands.listings import AsJson
-from assistant.database.place import Place, default_place, is_begun, read_place, show_place
+from assistant.database.place import Place, default_place, is_begun, is_url, read_place, show_place
 from assistant.errors import HistoryError, HistoryFault
 
 if TYPE_CHECKING:
@@ -62,17 +62,27 @@ def export_all(file: Archive, at: At = None) -> None:
 
     with console.progress("Writing", 1) as bar, targets.written(file, ".zip") as sink:
         counts = export_store(where, sink, bar.tell)
+    lost = counts.pop("missing")
     console.say(f"{_counted(counts)} {'on standard output' if targets.is_standard(file) else f'in {file}'}.")
+    if lost:
+        console.complain(f"{lost:,} pictures were missing or damaged, and are not in it; `looktwice store check`.")
 
 
 @store.command("import")
-def import_all(file: Archive, at: At = None) -> None:
+def import_all(
+    file: Archive,
+    at: At = None,
+    pictures: Annotated[
+        str,
+        typer.Option("--pictures", metavar="PLACE", help="Where whole pictures go: a folder, or an fsspec URL."),
+    ] = "beside",
+) -> None:
     """Read an export into an empty store, in a file or in a database: all of it or nothing."""
     from assistant.upkeep.archive import import_store
 
     where = _place(at)
     with console.progress("Reading", 1) as bar:
-        counts = import_store(file, where, bar.tell)
+        counts = import_store(file, where, bar.tell, pictures=_picture_place(pictures))
     console.say(f"{_counted(counts)} in {show_place(where)}, as many as the export says.")
 
 
@@ -83,11 +93,11 @@ def gc(
     ] = None,
     picture_days: Annotated[
         float | None,
-        typer.Option("--picture-days", min=0, help="Maps and previews older than so many days go."),
+        typer.Option("--picture-days", min=0, help="Maps, previews and pictures older than so many days go."),
     ] = None,
     picture_mb: Annotated[
         float | None,
-        typer.Option("--picture-mb", min=0, help="Megabytes of maps and previews that stay, the newest."),
+        typer.Option("--picture-mb", min=0, help="Megabytes of maps, previews and pictures that stay."),
     ] = None,
     keep_signed: Annotated[
         bool, typer.Option("--keep-signed", help="Inspections that are signed off stay, however old.")
@@ -96,14 +106,18 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it without asking.")] = False,
     at: At = None,
 ) -> None:
-    """Remove what is too old or too much: whole inspections, or only their maps and previews."""
+    """Remove what is too old or too much: whole inspections, or only their pictures; and files of nobody's.
+
+    Files that no inspection names are what a killed program leaves. Those younger than an hour may wait for their
+    row, and stay.
+    """
     from assistant.upkeep.clearance import MEGABYTE, Retention, clear, give_room_back
 
     size = None if picture_mb is None else round(picture_mb * MEGABYTE)
     retention = Retention(days, picture_days, size, keep_signed)
     where = _begun(at)
     would = clear(where, retention, dry=True)
-    if dry_run or not (would.inspections or would.pictures):
+    if dry_run or not (would.inspections or would.pictures or would.files):
         console.say(f"{_say_cleared(would)} would go.")
         return
     if not yes:
@@ -119,6 +133,34 @@ def gc(
             console.say("The server keeps the room that they took for later rows.")
     except HistoryFault as fault:
         console.say(f"{fault} The file stays as large as it is, and later rows use the room.")
+
+
+@store.command()
+def pictures(
+    where: Annotated[
+        str | None, typer.Argument(metavar="PLACE", help='"beside" the store, a folder, or an fsspec URL.')
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Keep no more; those that are there stay.")] = False,
+    at: At = None,
+) -> None:
+    """Say where whole pictures are kept, or keep them there from now on, for all who use the store.
+
+    They are named by their content, so that each is there once. Programs that run already go on as they began.
+    """
+    from contextlib import closing
+
+    from assistant.records.history import History
+
+    if where and off:
+        raise HistoryError("Give either a place or --off.")
+    with closing(History(_place(at))) as history:
+        if where:
+            history.pictures.keep(_picture_place(where))
+        elif off:
+            history.pictures.stop()
+        files, keeps = history.pictures.files, history.pictures.settings.keeps
+    there = f" in {show_place(files.where)}" if files else ""
+    console.say(f"Whole pictures are kept{there}." if keeps else f"No new pictures are kept{there}.")
 
 
 @store.command()
@@ -142,6 +184,10 @@ def _place(at: str | None) -> Place:
     return read_place(at) if at else default_place()
 
 
+def _picture_place(named: str) -> str:
+    return named if named == "beside" or is_url(named) else str(Path(named).absolute())
+
+
 def _begun(at: str | None) -> Place:
     where = _place(at)
     if not is_begun(where):
@@ -156,7 +202,8 @@ def _counted(rows: dict[str, int]) -> str:
 
 def _say_cleared(cleared: Cleared) -> str:
     size = f" ({cleared.picture_bytes / 1e6:,.1f} MB)" if cleared.pictures else ""
-    return f"{cleared.inspections:,} inspections, and maps and previews of {cleared.pictures:,} others{size},"
+    files = f", {cleared.files:,} files that no inspection names" if cleared.files else ""
+    return f"{cleared.inspections:,} inspections, the pictures of {cleared.pictures:,} others{size}{files}"
 
 
 def _print_examination(found: Examination) -> None:

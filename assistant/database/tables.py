@@ -52,6 +52,8 @@ INSPECTIONS = sa.Table(
     sa.Column("map_width", sa.Integer),
     sa.Column("map_peak", sa.Double),
     sa.Column("preview", _BYTES),
+    sa.Column("picture", sa.String(64), index=True),  # the digest of the file of the whole picture
+    sa.Column("picture_size", sa.BigInteger),
     sa.UniqueConstraint("run", "place"),
     sqlite_autoincrement=True,  # an id that was purged is never given to another
 )

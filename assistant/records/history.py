@@ -55,11 +55,13 @@ class History:
         except ImportError as error:
             raise HistoryError("The history needs SQLAlchemy: install looktwice[history].") from error
         from assistant.records.batch_run import Runs
+        from assistant.records.kept_pictures import KeptPictures
         from assistant.records.sign_offs import SignOffs
 
         self.database = open_database(where)
         self.runs = Runs(self.database)
         self.sign_offs = SignOffs(self.database)
+        self.pictures = KeptPictures(self.database, where)
 
     def add(
         self,
@@ -72,7 +74,8 @@ class History:
     ) -> int:
         """Keep an inspection and return its id; a place of a run that is taken already keeps what it has.
 
-        `preview`: the picture or its overlay, kept as a small JPEG without any of its metadata.
+        `preview`: the picture or its overlay, kept as a small JPEG without any of its metadata. The whole picture
+        is kept where `pictures` says so.
         """
         from sqlalchemy.exc import IntegrityError
 
@@ -84,6 +87,8 @@ class History:
         values = to_row(inspection) | {"lot": check_lot(lot), "run": run, "place": place}
         if preview is not None:
             values["preview"] = shrink(preview)
+        if kept := self.pictures.write(inspection):
+            values |= kept.columns
         try:
             with self.database.write() as connection:
                 if run is not None:
@@ -95,6 +100,8 @@ class History:
                 id = int(done.inserted_primary_key[0])  # type: ignore[index]
                 if part:
                     connection.execute(P_VALUES.insert().values(inspection=id, created=values["created"], **part))
+                if kept:
+                    self.pictures.settle(kept)
                 return id
         except IntegrityError as error:
             if (taken := self._at(run, place)) is None:

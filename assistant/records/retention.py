@@ -1,11 +1,12 @@
 """How long inspections are kept, and how much room their pictures take: what is older, or too much, goes.
 
-The pictures are the maps and previews in the rows; an inspection that lost them keeps its row, its verdict, its
-conversation and its sign-offs.
+The pictures are the maps and previews in the rows, and whole pictures where those are kept; an inspection that
+lost them keeps its row, its verdict, its conversation and its sign-offs.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +15,15 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 from assistant.database.engine import Database
 from assistant.database.tables import INSPECTIONS, P_VALUES, SIGN_OFFS, TABLES, TURNS
 from assistant.records.batch_run import Runs
+from assistant.records.pictures import KeptFile, PictureFiles
 
-PICTURES: dict[str, Any] = {"map": None, "map_height": None, "map_width": None, "map_peak": None, "preview": None}
+PICTURES: dict[str, Any] = dict.fromkeys(
+    ("map", "map_height", "map_width", "map_peak", "preview", "picture", "picture_size")
+)
 """The columns of an inspection that a picture is kept in, without one."""
+
+GRACE = 3600.0
+"""Seconds in which a file may wait for its row; only an older one is left behind by somebody."""
 
 CHUNK = 500
 """Ids that a statement names at most."""
@@ -76,8 +83,9 @@ def _old(spared: Sequence[str], end: str, keep_signed: bool) -> ColumnElement[bo
 def _chosen(connection: Connection, end: str | None, most_bytes: int | None) -> tuple[list[int], int]:
     columns = INSPECTIONS.c
     size = func.coalesce(func.length(columns.map), 0) + func.coalesce(func.length(columns.preview), 0)
+    size += func.coalesce(columns.picture_size, 0)
     asked: Select[Any] = select(columns.id, columns.created, size.label("size"))
-    asked = asked.where(columns.map.is_not(None) | columns.preview.is_not(None))
+    asked = asked.where(columns.map.is_not(None) | columns.preview.is_not(None) | columns.picture.is_not(None))
     kept = gone = 0
     ids: list[int] = []
     for row in connection.execute(asked.order_by(columns.created.desc(), columns.id.desc())):
@@ -89,3 +97,27 @@ def _chosen(connection: Connection, end: str | None, most_bytes: int | None) -> 
         else:
             kept += row.size
     return ids, gone
+
+
+def find_unnamed(database: Database, files: PictureFiles, grace: float = GRACE) -> list[KeptFile]:
+    """The files of pictures that no inspection names, those that were written just now aside."""
+    end = time.time() - grace
+    with database.read() as connection:
+        named = set(connection.execute(select(INSPECTIONS.c.picture).distinct()).scalars())
+    return [file for file in files.every() if file.digest not in named and file.touched <= end]
+
+
+def remove_unnamed(database: Database, files: PictureFiles, found: Sequence[KeptFile]) -> int:
+    """Remove files that no inspection names, and return how many; one that is wanted by now stays.
+
+    Nobody writes a row meanwhile, and whoever has written its file looks again whether it is there.
+    """
+    count = 0
+    for start in range(0, len(found), CHUNK):
+        chunk = {file.digest: file for file in found[start : start + CHUNK]}
+        with database.write(alone=[INSPECTIONS]) as connection:
+            asked = select(INSPECTIONS.c.picture).where(INSPECTIONS.c.picture.in_(list(chunk)))
+            for digest in set(chunk) - set(connection.execute(asked).scalars()):
+                files.remove(digest)
+                count += 1
+    return count

@@ -1,8 +1,9 @@
 """A store as one file that says itself what is in it, and back: from SQLite to PostgreSQL or the other way.
 
 It is a ZIP archive. `tables/NAME.jsonl` has the rows of a table, one JSON object a line: texts, numbers and null
-as they are, bytes in base64. `manifest.json`, written last, says which tables and columns there are, how many rows
-each has, and the last id that was given. `README.txt` says the same in words.
+as they are, bytes in base64. `pictures/DIGEST` are whole pictures, where the store keeps them. `manifest.json`,
+written last, says which tables and columns there are, how many rows each has, and the last id that was given.
+`README.txt` says the same in words.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from assistant.database.tables import TABLES
 from assistant.errors import HistoryError
 from assistant.files import written_whole
 from assistant.progress import Tell, say_nothing
+from assistant.records.kept_pictures import KeptPictures
+from assistant.records.pictures import BESIDE
+from assistant.upkeep.archive_pictures import read_pictures, write_pictures
 
 FORMAT = "looktwice-store"
 VERSION = 1
@@ -42,15 +46,17 @@ _README = """This is everything that a store of looktwice holds.
 
 manifest.json says which tables there are, the type of each of their columns, how many rows they have, and the
 last id that was given in each. tables/NAME.jsonl holds the rows, one JSON object a line; "bytes" are in base64,
-times are texts in UTC. `looktwice store import FILE` reads it into an empty store, in a file or in PostgreSQL.
+times are texts in UTC. pictures/ holds the files of whole pictures, named by the SHA-256 of their content, where
+the store keeps them; the manifest lists those that were missing or damaged. `looktwice store import FILE` reads it
+into an empty store, in a file or in PostgreSQL.
 """
 
 
 def export_store(where: Place, file: Path, tell: Tell = say_nothing) -> dict[str, int]:
     """Write all that a store holds to a file, whole or not at all, and return the rows of each table.
 
-    It is the state of one moment; others may write meanwhile. The file is its owner's alone. HistoryError where
-    the store cannot be read or the file not be written.
+    With them `pictures`, and of these `missing`, or damaged. It is the state of one moment; others may write
+    meanwhile. The file is its owner's alone. HistoryError where the store cannot be read or the file not written.
     """
     database = open_database(where)
     try:
@@ -62,6 +68,7 @@ def export_store(where: Place, file: Path, tell: Tell = say_nothing) -> dict[str
             with database.read() as connection:
                 tables = {table.name: _write_table(connection, table, archive, tell) for table in TABLES}
                 state = read_state(connection)
+                pictures = write_pictures(connection, KeptPictures(database, where).files, archive, tell)
             manifest = {
                 "format": FORMAT,
                 "version": VERSION,
@@ -70,19 +77,24 @@ def export_store(where: Place, file: Path, tell: Tell = say_nothing) -> dict[str
                 "schema": int(state.schema or SCHEMA),
                 "revision": state.revision,
                 "tables": tables,
+                "pictures": pictures,
             }
             archive.writestr(_MANIFEST, json.dumps(manifest, indent=1))
     except OSError as error:
         raise HistoryError(f"The export cannot be written: {error.strerror or 'an error'}.") from error
     finally:
         database.close()
-    return {name: table["rows"] for name, table in tables.items()}
+    return {name: table["rows"] for name, table in tables.items()} | {
+        "pictures": pictures["files"],
+        "missing": len(pictures["missing"]),
+    }
 
 
-def import_store(file: Path, where: Place, tell: Tell = say_nothing) -> dict[str, int]:
+def import_store(file: Path, where: Place, tell: Tell = say_nothing, *, pictures: str = BESIDE) -> dict[str, int]:
     """Fill an empty store from an export, all of it or nothing, and return the rows of each table.
 
-    What was written is counted and compared with what the export says. HistoryError where the store holds
+    `pictures`: where whole pictures are to be, as for `KeptPictures.keep`; nothing is there where the export has
+    none. What was written is counted and compared with what the export says. HistoryError where the store holds
     anything, the file is no whole export, or a newer version made it.
     """
     try:
@@ -90,9 +102,12 @@ def import_store(file: Path, where: Place, tell: Tell = say_nothing) -> dict[str
             manifest = _read_manifest(archive, file)
             database = open_database(where)
             try:
+                with database.read() as connection:
+                    _check_empty(connection)
+                kept = read_pictures(archive, manifest.get("pictures"), database, where, pictures, tell)
                 with database.write(alone=TABLES) as connection:
                     _check_empty(connection)
-                    return _fill(connection, archive, manifest, tell)
+                    return _fill(connection, archive, manifest, tell) | {"pictures": kept}
             except sa.exc.IntegrityError as error:
                 raise _damaged(file) from error
             finally:

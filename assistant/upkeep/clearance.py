@@ -10,7 +10,14 @@ from assistant.database.place import Place
 from assistant.errors import HistoryError
 from assistant.records.entries import as_text
 from assistant.records.history import History
-from assistant.records.retention import count_old, find_pictures, remove_old, strip_pictures
+from assistant.records.retention import (
+    count_old,
+    find_pictures,
+    find_unnamed,
+    remove_old,
+    remove_unnamed,
+    strip_pictures,
+)
 
 MEGABYTE = 1_000_000
 
@@ -19,8 +26,9 @@ MEGABYTE = 1_000_000
 class Retention:
     """What a store keeps; None sets no limit.
 
-    `days`: inspections younger than that, with all that belongs to them. `picture_days`: maps and previews younger
-    than that. `picture_bytes`: the newest maps and previews that take so many bytes together. `keep_signed` keeps
+    `days`: inspections younger than that, with all that belongs to them. `picture_days`: maps, previews and whole
+    pictures younger than that. `picture_bytes`: the newest of those that take so many bytes together, each picture
+    counted as often as an inspection names it. Without limits only unnamed files go. `keep_signed` keeps
     inspections that are signed off, however old. HistoryError for a limit below zero.
     """
 
@@ -33,23 +41,23 @@ class Retention:
         limits = [limit for limit in (self.days, self.picture_days, self.picture_bytes) if limit is not None]
         if not all(0 <= limit < 1e15 for limit in limits):
             raise HistoryError("What is kept has a limit of zero days or bytes or more.")
-        if not limits:
-            raise HistoryError(
-                "Say what may go: inspections after some days, or pictures after days or megabytes."
-            )
 
 
 @dataclass(frozen=True)
 class Cleared:
-    """What went, or would go: inspections, inspections whose pictures went, and the bytes those took."""
+    """What went, or would go: inspections, others whose pictures went, and the bytes that those took.
+
+    `files`: files of pictures that no inspection names, after what went or before what would go.
+    """
 
     inspections: int
     pictures: int
     picture_bytes: int
+    files: int = 0
 
 
 def clear(where: Place, retention: Retention, *, dry: bool = False, now: datetime | None = None) -> Cleared:
-    """Remove what `retention` does not keep and return how much it was; `dry` only counts.
+    """Remove what `retention` does not keep, and unnamed files, and return how much it was; `dry` only counts.
 
     Inspections go all at once or not at all, and then pictures. A run that somebody works on keeps its
     inspections. HistoryError where the store cannot be written.
@@ -67,7 +75,10 @@ def clear(where: Place, retention: Retention, *, dry: bool = False, now: datetim
             end_of_pictures = None if retention.picture_days is None else _before(now, retention.picture_days)
             ids, size = find_pictures(database, end_of_pictures, retention.picture_bytes)
             pictures = len(ids) if dry else strip_pictures(database, ids)
-    return Cleared(inspections, pictures, size)
+        files = history.pictures.files
+        unnamed = find_unnamed(database, files) if files else []
+        count = len(unnamed) if dry or not files else remove_unnamed(database, files, unnamed)
+    return Cleared(inspections, pictures, size, count)
 
 
 def give_room_back(where: Place) -> bool:

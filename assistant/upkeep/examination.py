@@ -11,12 +11,15 @@ import sqlalchemy as sa
 
 from assistant.database.engine import Database
 from assistant.database.place import Place, show_place
-from assistant.database.schema import SchemaState, check, read_state
+from assistant.database.schema import SchemaState, open_database, read_state
 from assistant.database.tables import INSPECTIONS, P_VALUES, RUNS, SIGN_OFFS, TABLES, TURNS
 from assistant.errors import HistoryError
 from assistant.progress import Tell, say_nothing
 from assistant.records.batch_run import State
 from assistant.records.entries import from_row, read_answer, read_map
+from assistant.records.kept_pictures import KeptPictures
+from assistant.records.pictures import PictureFiles
+from assistant.records.retention import find_unnamed, remove_unnamed
 from assistant.records.sign_offs import read_sign_off
 
 MOST_FAULTS = 10_000
@@ -26,14 +29,17 @@ MISSING_TABLE = "table"
 DAMAGE = "damage"
 BROKEN = "row"
 STRAY = "stray"
+MISSING_FILE = "file missing"
+UNNAMED_FILE = "file unnamed"
 
 
 @dataclass(frozen=True)
 class Fault:
     """Something that is not as it should be.
 
-    `kind`: "damage" of the file, a "table" that is not there, a "row" that cannot be read, or a "stray" row, which
-    belongs to something that is gone. `mended` says whether it is so no more.
+    `kind`: "damage" of the file, a "table" that is not there, a "row" that cannot be read, a "stray" row, which
+    belongs to something that is gone, a "file missing" that a row names, or a "file unnamed" by any. `mended` says
+    whether it is so no more.
     """
 
     kind: str
@@ -59,22 +65,25 @@ class Examination:
 
 
 def examine(where: Place, *, mend: bool = False, tell: Tell = say_nothing) -> Examination:
-    """Look a store through; nothing is changed unless `mend`.
+    """Look a store through; no row and no file is changed unless `mend`.
 
-    `mend` removes stray conversations, sign-offs and p-values, and makes inspections of a run that is gone
-    inspections of none. Rows that cannot be read stay, for whoever can read them. HistoryError where there is no
-    store, or it cannot be read at all.
+    `mend` removes stray conversations, sign-offs and p-values, and files that no inspection names, and makes
+    inspections of a run that is gone inspections of none. Rows that cannot be read stay, for whoever can read
+    them, and so do those whose file is missing: it may come back. HistoryError where there is no store, or it
+    cannot be read at all.
     """
-    database = Database(where)
+    database = open_database(where)
     try:
         with database.read() as connection:
             state = read_state(connection)
-            check(state)
             faults = list(_limited(_damage(connection)))
             rows, broken = _look_through(connection, tell)
             faults += broken
+        files = KeptPictures(database, where).files
+        if files:
+            faults += _limited(_look_for_files(database, files))
         if mend:
-            faults = _mend(database, faults)
+            faults = _mend(database, files, faults)
     finally:
         database.close()
     return Examination(show_place(where), state, rows, tuple(faults))
@@ -93,9 +102,7 @@ def _look_through(connection: sa.Connection, tell: Tell) -> tuple[dict[str, int]
     faults: list[Fault] = []
     for table in TABLES:
         if not there.has_table(table.name):
-            faults.append(
-                Fault(MISSING_TABLE, table.name, "", "The table is missing; opening the store makes it.")
-            )
+            faults.append(Fault(MISSING_TABLE, table.name, "", "The table is missing."))
             continue
         counts[table.name] = int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() or 0)
     total, done = sum(counts.values()) or 1, 0
@@ -177,12 +184,27 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _mend(database: Database, faults: list[Fault]) -> list[Fault]:
-    """The faults, of which the strays are mended, all of them or none."""
+def _look_for_files(database: Database, files: PictureFiles) -> Iterator[Fault]:
+    """The rows whose file is not there or not whole, and the files that no row names."""
+    sizes = {file.digest: file.size for file in files.every()}
+    asked = sa.select(INSPECTIONS.c.id, INSPECTIONS.c.picture, INSPECTIONS.c.picture_size)
+    with database.read() as connection:
+        for row in connection.execute(asked.where(INSPECTIONS.c.picture.is_not(None)).order_by(INSPECTIONS.c.id)):
+            if sizes.get(row.picture) != row.picture_size:
+                why = "not whole" if row.picture in sizes else "missing"
+                yield Fault(MISSING_FILE, INSPECTIONS.name, str(row.id), f"The picture {row.picture} is {why}.")
+    for file in find_unnamed(database, files):
+        yield Fault(UNNAMED_FILE, "", file.digest, "No inspection names this picture.")
+
+
+def _mend(database: Database, files: PictureFiles | None, faults: list[Fault]) -> list[Fault]:
+    """The faults, of which strays and unnamed files are mended, all rows or none."""
     with database.write(alone=TABLES) as connection:
         for table in (TURNS, SIGN_OFFS, P_VALUES):
             gone = ~sa.exists().where(INSPECTIONS.c.id == table.c.inspection)
             connection.execute(table.delete().where(gone))
         alone = INSPECTIONS.c.run.is_not(None) & ~sa.exists().where(RUNS.c.id == INSPECTIONS.c.run)
         connection.execute(INSPECTIONS.update().where(alone).values(run=None, place=None))
-    return [replace(fault, mended=True) if fault.kind == STRAY else fault for fault in faults]
+    if files:
+        remove_unnamed(database, files, find_unnamed(database, files))
+    return [replace(one, mended=True) if one.kind in (STRAY, UNNAMED_FILE) else one for one in faults]

@@ -55,7 +55,8 @@ def test_a_file_of_before_there_were_migrations_is_adopted_and_loses_nothing(old
     assert [len(rows) for rows in before.values()] == [1, 4, 2, 2, 3]
     history = History(old)
     after = rows_of(old)
-    assert {name: after[name] for name in before} == before
+    for name, rows in before.items():
+        assert [row[: len(rows[0])] for row in after[name]] == rows, "a column more is all that may be added"
     assert schema_of(old) == schema.SchemaState(str(SCHEMA), HEAD)
     first, second, third, fourth = history.search(Query(order="oldest")).rows
     assert (first.sign_off.decision, first.sign_off.reason, first.lot) == ("defect", "a scratch", "week 7")
