@@ -161,10 +161,10 @@ def drift(name: KeptName, as_json: AsJson = False) -> None:
     """Show whether a product's limits still fit what was inspected since they were set, a row for each group."""
     from rich.table import Table
 
-    from assistant.products.store import ProductStore
+    from assistant.products.opened import open_products
     from assistant.records.drift import drift_of
 
-    product = ProductStore().load(name)
+    product = open_products().load(name)
     with _opened() as kept:
         states = drift_of(kept, product)
     if as_json or not sys.stdout.isatty():
@@ -215,13 +215,13 @@ def report(
     title: Annotated[str, typer.Option("--title", help="What stands above it.")] = "Inspection report",
 ) -> None:
     """Write a report on inspections: a summary, then the highest scores with pictures and conversations."""
-    from assistant.products.store import ProductStore
+    from assistant.products.opened import open_products
     from assistant.reports import entry_of, report_lot, write_report
 
     targets.check_report("A report", file)
     with _opened() as kept:
         found = kept.every(_query(product, verdict, lot, since, until, text, run, signed))
-        load = lru_cache(maxsize=4)(ProductStore().load)
+        load = lru_cache(maxsize=4)(open_products().load)
         entries = (entry_of(kept, one, load) for one in found)
         content = report_lot(entries, title, lot=lot or "")
         if not content.total:

@@ -164,6 +164,23 @@ def pictures(
 
 
 @store.command()
+def share(
+    folder: Annotated[Path | None, typer.Argument(help="The folder of products; by default your own.")] = None,
+    at: At = None,
+) -> None:
+    """Copy the products of a folder and the log of their changes into the store, for all stations that use it.
+
+    The store may have none yet. Those stations set $LOOKTWICE_PRODUCTS to its URL; the folder stays as it is.
+    """
+    from assistant.products.names import default_folder
+    from assistant.products.shared_store import SharedProducts
+    from assistant.products.store import ProductStore
+
+    names = SharedProducts(_place(at)).take_over(ProductStore(folder or default_folder()))
+    console.say(f"{len(names):,} products in {show_place(_place(at))}: {', '.join(names) or 'none'}.")
+
+
+@store.command()
 def migrate(at: At = None) -> None:
     """Move the schema of the store up to the one that this version works with."""
     from contextlib import closing

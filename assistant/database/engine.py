@@ -69,6 +69,17 @@ class Database:
                 connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
             yield connection
 
+    @contextmanager
+    def apart(self) -> Iterator[sa.Connection]:
+        """A connection to a server of its own, without a transaction, closed when the block ends."""
+        with _in_plain_words():
+            connection = self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+            try:
+                yield connection
+            finally:
+                connection.invalidate()  # what was set or locked on it goes with it
+                connection.close()
+
     def compact(self) -> None:
         """Make a file as small as what it holds; HistoryFault where it is in use or the disk too full for that."""
         with _in_plain_words(), self.engine.connect() as connection:

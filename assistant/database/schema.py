@@ -23,7 +23,7 @@ SCHEMA = 1
 A table more is no reason: it is made where it is missing, and whoever does not know it leaves it alone.
 """
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """The migrations that this version knows, oldest first."""
 
 HEAD = REVISIONS[-1]

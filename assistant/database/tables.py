@@ -97,5 +97,24 @@ P_VALUES = sa.Table(
 """Streams of parts that were judged by the same limits, see `assistant.records.drift`."""
 
 
-TABLES = (RUNS, INSPECTIONS, TURNS, SIGN_OFFS, P_VALUES)
+PRODUCTS = sa.Table(
+    "looktwice_products",
+    META,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("version", sa.String(32), nullable=False),  # another one after each change
+    sa.Column("content", _BYTES, nullable=False),
+    sa.Column("past", _BYTES),
+    sa.Column("changed", _TIME, nullable=False),
+)
+AUDIT = sa.Table(
+    "looktwice_audit",
+    META,
+    sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("line", _TEXT, nullable=False),
+)
+
+HISTORY = (RUNS, INSPECTIONS, TURNS, SIGN_OFFS, P_VALUES)
+"""Those of the history, in the order in which its writers lock them."""
+
+TABLES = (*HISTORY, PRODUCTS, AUDIT)
 """All that hold something of a user's, each after those that it names: so they are filled, locked and exported."""

@@ -50,7 +50,7 @@ def list_checks(bundle: str) -> tuple[Check, ...]:
         Check("cache folder", lambda: find_folder("LOOKTWICE_CACHE", cache_root()), _elsewhere("LOOKTWICE_CACHE")),
         Check(
             "products folder",
-            lambda: find_folder("LOOKTWICE_PRODUCTS", default_folder()),
+            find_products,
             _elsewhere("LOOKTWICE_PRODUCTS"),
         ),
         Check("history folder", find_history, _elsewhere("LOOKTWICE_HISTORY")),
@@ -204,6 +204,15 @@ def find_folder(variable: str, folder: Path) -> Finding:
         return works(f"{folder} can be {'written' if folder.is_dir() else 'made'}.", **facts)
     why = "may not be written" if there.is_dir() else f"cannot be made, because {there} is no folder"
     return fails(f"{folder} {why}.", _elsewhere(variable), **facts)
+
+
+def find_products() -> Finding:
+    """As `find_folder`, of the folder with the products; a database is asked whether it answers."""
+    from assistant.database.place import is_url
+    from assistant.products.names import default_products
+
+    where = default_products()
+    return find_database(where) if is_url(where) else find_folder("LOOKTWICE_PRODUCTS", default_folder())
 
 
 def find_history() -> Finding:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 
 from assistant.database.engine import Database
-from assistant.database.tables import INSPECTIONS, P_VALUES, SIGN_OFFS, TABLES, TURNS
+from assistant.database.tables import HISTORY, INSPECTIONS, P_VALUES, SIGN_OFFS, TURNS
 from assistant.records.batch_run import Runs
 from assistant.records.pictures import KeptFile, PictureFiles
 
@@ -40,7 +40,7 @@ def count_old(database: Database, runs: Runs, end: str, keep_signed: bool = Fals
 
 def remove_old(database: Database, runs: Runs, end: str, keep_signed: bool = False) -> int:
     """Remove what was inspected before a time, see `History.purge`."""
-    with database.write(alone=TABLES) as connection:
+    with database.write(alone=HISTORY) as connection:
         spared = runs.held(connection)
         old = _old(spared, end, keep_signed)
         ids = select(INSPECTIONS.c.id).where(old)

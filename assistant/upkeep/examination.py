@@ -12,8 +12,20 @@ import sqlalchemy as sa
 from assistant.database.engine import Database
 from assistant.database.place import Place, show_place
 from assistant.database.schema import SchemaState, open_database, read_state
-from assistant.database.tables import INSPECTIONS, P_VALUES, RUNS, SIGN_OFFS, TABLES, TURNS
-from assistant.errors import HistoryError
+from assistant.database.tables import (
+    AUDIT,
+    HISTORY,
+    INSPECTIONS,
+    P_VALUES,
+    PRODUCTS,
+    RUNS,
+    SIGN_OFFS,
+    TABLES,
+    TURNS,
+)
+from assistant.errors import HistoryError, LooktwiceError
+from assistant.products.audit_chain import read_entry
+from assistant.products.product import Product
 from assistant.progress import Tell, say_nothing
 from assistant.records.batch_run import State
 from assistant.records.entries import from_row, read_answer, read_map
@@ -142,7 +154,7 @@ def _unreadable(read: Callable[[Any], None], row: Any) -> str:
     """Why a row cannot be read; "" for one that can."""
     try:
         read(row)
-    except HistoryError as error:
+    except LooktwiceError as error:
         return str(error)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return f"It cannot be read: {type(error).__name__}."
@@ -175,12 +187,25 @@ def _read_p_value(row: Any) -> None:
         raise HistoryError(f"Its p-value is {row.p_value:g}.")
 
 
+def _read_product(row: Any) -> None:
+    if Product.unpacked(row.content, row.past, row.name).name != row.name:
+        raise HistoryError("It holds another product.")
+
+
+def _read_entry(row: Any) -> None:
+    entry = read_entry(row.line.encode("ascii", "replace"))
+    if entry is None or entry.n != row.n:
+        raise HistoryError("It is no entry; `looktwice audit verify` says more.")
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     RUNS.name: _read_run,
     INSPECTIONS.name: _read_inspection,
     TURNS.name: _read_turn,
     SIGN_OFFS.name: read_sign_off,
     P_VALUES.name: _read_p_value,
+    PRODUCTS.name: _read_product,
+    AUDIT.name: _read_entry,
 }
 
 
@@ -199,7 +224,7 @@ def _look_for_files(database: Database, files: PictureFiles) -> Iterator[Fault]:
 
 def _mend(database: Database, files: PictureFiles | None, faults: list[Fault]) -> list[Fault]:
     """The faults, of which strays and unnamed files are mended, all rows or none."""
-    with database.write(alone=TABLES) as connection:
+    with database.write(alone=HISTORY) as connection:
         for table in (TURNS, SIGN_OFFS, P_VALUES):
             gone = ~sa.exists().where(INSPECTIONS.c.id == table.c.inspection)
             connection.execute(table.delete().where(gone))

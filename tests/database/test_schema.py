@@ -20,7 +20,7 @@ from assistant.database.schema import (
     open_database,
     read_state,
 )
-from assistant.database.tables import META, SETTINGS, TABLES
+from assistant.database.tables import HISTORY, META, SETTINGS
 from assistant.errors import HistoryError
 from assistant.records.entries import Query
 from assistant.records.history import History
@@ -39,7 +39,7 @@ def old(tmp_path):
 
 def rows_of(path):
     with sqlite3.connect(path) as raw:
-        return {table.name: sorted(raw.execute(f"SELECT * FROM {table.name}"), key=str) for table in TABLES}
+        return {table.name: sorted(raw.execute(f"SELECT * FROM {table.name}"), key=str) for table in HISTORY}
 
 
 def schema_of(where):
