@@ -219,8 +219,11 @@ def _counted(rows: dict[str, int]) -> str:
 
 def _say_cleared(cleared: Cleared) -> str:
     size = f" ({cleared.picture_bytes / 1e6:,.1f} MB)" if cleared.pictures else ""
-    files = f", {cleared.files:,} files that no inspection names" if cleared.files else ""
-    return f"{cleared.inspections:,} inspections, the pictures of {cleared.pictures:,} others{size}{files}"
+    named = f"file{'s' * (cleared.files != 1)} that no inspection names"
+    files = f", {cleared.files:,} {named}" if cleared.files else ""
+    gone, others = cleared.inspections, cleared.pictures
+    said = f"{gone:,} inspection{'s' * (gone != 1)}, the pictures of {others:,} other{'s' * (others != 1)}"
+    return f"{said}{size}{files}"
 
 
 def _print_examination(found: Examination) -> None:

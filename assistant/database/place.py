@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import platformdirs
-
 Place = Path | str
 """A file, made where there is none, or a URL as SQLAlchemy takes it."""
 
@@ -31,7 +29,14 @@ def read_place(text: str) -> Place:
 def default_place() -> Place:
     """$LOOKTWICE_HISTORY where that is set, a path or a URL, else a file of the user's."""
     named = os.environ.get("LOOKTWICE_HISTORY")
-    return read_place(named) if named else Path(platformdirs.user_data_dir("looktwice")) / "history.sqlite"
+    return read_place(named) if named else user_folder() / "history.sqlite"
+
+
+def user_folder() -> Path:
+    """The folder of this user's data."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("looktwice"))
 
 
 def is_begun(where: Place) -> bool:
@@ -61,7 +66,7 @@ def beside(where: Place, ending: str) -> Path:
         path = Path(where)
         return path.with_name(f"{path.name}{ending}")
     digest = hashlib.sha256(show_place(where).encode()).hexdigest()[:16]
-    return Path(platformdirs.user_data_dir("looktwice")) / f"history-{digest}{ending}"
+    return user_folder() / f"history-{digest}{ending}"
 
 
 def full_url(url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from assistant.database.place import Place, is_url, read_place
+from assistant.database.place import Place, is_url, read_place, user_folder
 
 SUFFIX = ".product.safetensors"
 """The ending of a product's file."""
@@ -22,12 +22,10 @@ def default_products() -> Place:
 
 def default_folder() -> Path:
     """The folder of the products; where $LOOKTWICE_PRODUCTS is a URL, the one of a user without it."""
-    import platformdirs
-
     named = os.environ.get("LOOKTWICE_PRODUCTS")
     if named and not is_url(named):
         return Path(named).expanduser()
-    return Path(platformdirs.user_data_dir("looktwice")) / "products"
+    return user_folder() / "products"
 
 
 def product_names(folder: Path) -> list[str]:

@@ -135,7 +135,7 @@ class ProductStore:
 
     def delete(self, name: str, actor: str | None = None) -> None:
         """Remove a product; ProductError where there is none. `actor` as in `save`."""
-        if self.state(name) is None:
+        if self.state(check_name(name)) is None:
             raise ProductError(self.missing(name))
         with self._change(name) as writer:
             before = self._kept(name)

@@ -71,7 +71,7 @@ def test_nothing_goes_without_a_word(filled):
         run("gc", "--days", 3)
     assert count(filled) == 3
     done = run("gc", "--days", 7, "--yes")
-    assert "1 inspections" in done.stderr and count(filled) == 2
+    assert "1 inspection," in done.stderr and count(filled) == 2
     assert "0 inspections" in run("gc").stderr
 
 
