@@ -288,14 +288,14 @@ class Product:
         return cls.unpacked(content, past, path.name)
 
     @classmethod
-    def unpacked(cls, content: bytes, past: bytes | None, file: str) -> Product:
-        """The product of the contents that `packed` gives; `file` is how to call it; errors as of `load`."""
+    def unpacked(cls, content: bytes, past: bytes | None, name: str) -> Product:
+        """The product of the contents that `packed` gives; `name` is how to call it; errors as of `load`."""
         try:
-            return _read(content, past, file)
+            return _read(content, past, name)
         except ProductError:
             raise
         except Exception as error:  # whatever a damaged file leads to, nothing half-read comes out
-            raise ProductError(f"The product file {file!r} is damaged and cannot be read.") from error
+            raise ProductError(f"The product file {name!r} is damaged and cannot be read.") from error
 
     def _digest(self) -> str:
         """A digest of all that is kept but the seal and the way back, worked out once for the tensors it has."""
@@ -337,7 +337,7 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if " " in name else name
 
 
-def _read(content: bytes, past: bytes | None, file: str) -> Product:
+def _read(content: bytes, past: bytes | None, name: str) -> Product:
     from safetensors.torch import load
 
     tensors = load(content)
@@ -346,9 +346,9 @@ def _read(content: bytes, past: bytes | None, file: str) -> Product:
     state = digest_state(settings, tensors)
     header: dict[str, Any] = json.loads(settings)
     if header["schema"] not in _READ:
-        raise ProductError(f"The product file {file!r} was written by another version; learn it again.")
+        raise ProductError(f"The product file {name!r} was written by another version; learn it again.")
     if header["schema"] == SCHEMA and checksum != state:
-        raise ProductError(f"The product file {file!r} is damaged: it is not what was kept.")
+        raise ProductError(f"The product file {name!r} is damaged: it is not what was kept.")
     product = _from_state(header, dict(tensors))
     return replace(product, past=_read_past(past, state))
 

@@ -88,6 +88,8 @@ def test_a_schema_is_moved_up(filled):
     with closing(History(filled)) as history, history.database.write() as connection:
         for step in (
             "DROP TABLE looktwice_revision",
+            "DROP TABLE looktwice_products",
+            "DROP TABLE looktwice_audit",
             "DROP INDEX ix_looktwice_inspections_picture",
             "ALTER TABLE looktwice_inspections DROP COLUMN picture",
             "ALTER TABLE looktwice_inspections DROP COLUMN picture_size",
