@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 PRIVATE = 0o600
 """The mode of files that hold pictures, conversations or names of people: for their owner alone."""
@@ -21,17 +22,24 @@ def write_atomically(path: Path, content: bytes, *, private: bool = False) -> Pa
     The file is readable by whom the user's own files are; where it is `private`, by the user alone, whatever the
     umask. OSError where the folder cannot be written to.
     """
+    with written_whole(path, private=private) as file:
+        file.write(content)
+    return path
+
+
+@contextmanager
+def written_whole(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """As `write_atomically`, for what is written bit by bit while the block runs; nothing is there if it fails."""
     temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}")
     try:
-        with open(temporary, "xb", opener=_open_private if private else None) as file:
-            file.write(content)
+        with open(temporary, "x+b", opener=_open_private if private else None) as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return path
 
 
 def make_private(path: Path) -> None:

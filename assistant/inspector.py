@@ -39,6 +39,7 @@ from assistant.models.backbone import Backbone
 from assistant.products.config import LearnConfig
 from assistant.products.learning import fitting, learn_product, prior_for, ready
 from assistant.products.masks import Mask
+from assistant.products.opened import open_products
 from assistant.products.pairs import find_product
 from assistant.products.product import Product
 from assistant.products.store import ProductStore
@@ -74,7 +75,7 @@ class Inspector:
         self.backbone = backbone
         self.detector = Detector(backbone, scoring)
         self.teacher = Teacher(self.detector, lambda: self.prior)
-        self.store = store or ProductStore()
+        self.store = store or open_products()
         self.explainer: Explainer | None = None
         at_once = max(1, at_once)
         on_cores = backbone.runtime.device.type == "cpu"

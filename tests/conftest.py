@@ -1,10 +1,12 @@
 """What every test stands on: no network, folders of its own, tiny towers and pictures made on the spot."""
 
+import contextlib
 import functools
 import hashlib
 import ipaddress
 import json
 import math
+import os
 import socket
 
 import numpy as np
@@ -74,6 +76,33 @@ def own_folders(request, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("LOOKTWICE_PRODUCTS", str(folder / "products"))
     if not request.node.get_closest_marker("weights"):
         monkeypatch.setenv("LOOKTWICE_CACHE", str(folder / "cache"))
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server for this run of the tests; what needs it is skipped where there can be none.
+
+    LOOKTWICE_POSTGRES_TESTS=required makes a failure of that.
+    """
+    from assistant.eval.research.postgres import Unavailable, serve
+
+    with contextlib.ExitStack() as stack:
+        try:
+            pytest.importorskip("psycopg", exc_type=ImportError)
+            server = stack.enter_context(serve())
+        except (Unavailable, pytest.skip.Exception) as why:
+            if os.environ.get("LOOKTWICE_POSTGRES_TESTS") == "required":
+                pytest.fail(str(why))
+            pytest.skip(str(why))
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path):
+    """Where a new store is to be: a file, and a database of a server."""
+    if request.param == "sqlite":
+        return tmp_path / "store" / "history.sqlite"
+    return request.getfixturevalue("postgres").url()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,7 +21,9 @@ audit = typer.Typer(name="audit", help="Who changed which product, when, from wh
 
 _SIGN_OFF = ("inspection", "picture", "verdict", "decision", "reason", "by")
 
-Folder = Annotated[Path | None, typer.Option("--products", help="Folder of the products; by default your own.")]
+Folder = Annotated[
+    str | None, typer.Option("--products", help="Folder or URL of the products; by default your own.")
+]
 
 
 @audit.command()
@@ -75,10 +76,11 @@ def verify(
     raise typer.Exit(1 if chain.fault or strays else 0)
 
 
-def _store(folder: Path | None) -> ProductStore:
-    from assistant.products.store import ProductStore
+def _store(where: str | None) -> ProductStore:
+    from assistant.database.place import read_place
+    from assistant.products.opened import open_products
 
-    return ProductStore(folder)
+    return open_products(read_place(where) if where else None)
 
 
 def _print_table(entries: deque[Entry]) -> None:

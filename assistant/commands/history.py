@@ -75,10 +75,11 @@ def watch_drift(kept: History | None, compared: bool = True) -> DriftWatch:
 
     Pictures that are not `compared` with good parts do not drift, so nothing is looked up for them.
     """
+    from assistant.database.place import is_begun
     from assistant.records.drift import DriftWatch
     from assistant.records.history import History, default_history
 
-    if kept is None and compared and default_history().is_file():
+    if kept is None and compared and is_begun(default_history()):
         with suppress(HistoryError):
             return DriftWatch(History(default_history()), keeps=False)
     return DriftWatch(kept)
@@ -127,6 +128,9 @@ def list_kept(
 def show(
     id: Annotated[int, typer.Argument(help="The number of an inspection, from `looktwice history list`.")],
     report: ReportFile = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Write the whole picture there, where one was kept.")
+    ] = None,
 ) -> None:
     """Show one inspection with its conversation."""
     from assistant.reports import report_inspection, write_report
@@ -135,6 +139,8 @@ def show(
     with _opened() as kept:
         one, turns, preview, signed = kept.get(id), kept.turns(id), kept.preview(id), kept.sign_offs.of(id)
         told = watch_drift(kept).warned(one.inspection)
+        if picture is not None:
+            _write_picture(kept, id, picture)
     if targets.is_standard(report):
         pass  # the report is what is shown
     elif sys.stdout.isatty():
@@ -159,10 +165,10 @@ def drift(name: KeptName, as_json: AsJson = False) -> None:
     """Show whether a product's limits still fit what was inspected since they were set, a row for each group."""
     from rich.table import Table
 
-    from assistant.products.store import ProductStore
+    from assistant.products.opened import open_products
     from assistant.records.drift import drift_of
 
-    product = ProductStore().load(name)
+    product = open_products().load(name)
     with _opened() as kept:
         states = drift_of(kept, product)
     if as_json or not sys.stdout.isatty():
@@ -213,13 +219,13 @@ def report(
     title: Annotated[str, typer.Option("--title", help="What stands above it.")] = "Inspection report",
 ) -> None:
     """Write a report on inspections: a summary, then the highest scores with pictures and conversations."""
-    from assistant.products.store import ProductStore
+    from assistant.products.opened import open_products
     from assistant.reports import entry_of, report_lot, write_report
 
     targets.check_report("A report", file)
     with _opened() as kept:
         found = kept.every(_query(product, verdict, lot, since, until, text, run, signed))
-        load = lru_cache(maxsize=4)(ProductStore().load)
+        load = lru_cache(maxsize=4)(open_products().load)
         entries = (entry_of(kept, one, load) for one in found)
         content = report_lot(entries, title, lot=lot or "")
         if not content.total:
@@ -261,6 +267,19 @@ def summary(
     print_table(table, "No inspection in the history fits.")
     if said := describe(found):
         console.say(said[:1].upper() + said[1:])
+
+
+def _write_picture(kept: History, id: int, file: Path) -> None:
+    from assistant.files import write_atomically
+
+    targets.check_own("--picture", file)
+    content = kept.pictures.of(id)
+    if content is None:
+        raise HistoryError(f"No picture of the inspection {id} was kept; see `looktwice store pictures`.")
+    try:
+        write_atomically(file, content)
+    except OSError as error:
+        raise HistoryError(f"{file} cannot be written: {error.strerror or 'an error'}.") from error
 
 
 def _where(file: Path) -> str:

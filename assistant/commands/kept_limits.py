@@ -56,9 +56,10 @@ def _unchanged(product: Product, seen: Product) -> Product:
 
 def read_history(read: Callable[[History], T]) -> T:
     """What is read from the user's history; HistoryError where nothing was ever kept."""
+    from assistant.database.place import is_begun
     from assistant.records.history import History, default_history
 
-    if not default_history().is_file():
+    if not is_begun(default_history()):
         raise HistoryError("There is no history yet: `looktwice inspect --history` keeps what was found.")
     with closing(History(default_history())) as history:
         return read(history)

@@ -30,6 +30,7 @@ from assistant.commands.products import learn, products, teach
 from assistant.commands.recalibrate import recalibrate
 from assistant.commands.serve import keys, open_app, serve
 from assistant.commands.signals import ends_when_told
+from assistant.commands.store import store
 from assistant.commands.train import train
 from assistant.commands.watch import watch
 from assistant.commands.what_if import what_if
@@ -50,7 +51,7 @@ for verb in VERBS:
     app.command()(verb)
 app.command("app")(open_app)
 app.command("eval")(evaluate)
-for group in (train, audit, history, outbox, keys):
+for group in (train, audit, history, store, outbox, keys):
     app.add_typer(group)
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from assistant.database.place import is_url
 from assistant.errors import LooktwiceError
 from assistant.images.masks import load_mask
 from assistant.images.window import Window
 from assistant.inspection import AskedMode
 from assistant.models.card import card_names, own_names
-from assistant.products.names import default_folder, product_names
+from assistant.products.names import default_folder, default_products, product_names
 
 if TYPE_CHECKING:
     from assistant.inspector import Inspector
@@ -31,7 +32,18 @@ def read_share(text: str | float) -> float:
 
 def complete_product(incomplete: str) -> list[str]:
     """The names of the user's products that begin so, for the shell."""
-    return [name for name in product_names(default_folder()) if name.startswith(incomplete)]
+    return [name for name in _product_names() if name.startswith(incomplete)]
+
+
+def _product_names() -> list[str]:
+    if not is_url(default_products()):
+        return product_names(default_folder())
+    from assistant.products.opened import open_products
+
+    try:
+        return open_products().names()
+    except LooktwiceError:
+        return []
 
 
 def complete_bundle(incomplete: str) -> list[str]:

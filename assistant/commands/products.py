@@ -151,9 +151,9 @@ def products(
     as_json: AsJson = False,
 ) -> None:
     """List the products that were learned; with --remove, forget one for good, where you say so or with --yes."""
-    from assistant.products.store import ProductStore
+    from assistant.products.opened import open_products
 
-    store = ProductStore()
+    store = open_products()
     if remove:
         _remove(store, remove, yes)
     print_products(store, as_json)

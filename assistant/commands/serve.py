@@ -149,11 +149,12 @@ def revoke_key(name: Annotated[str, typer.Argument(help="The name or id of a key
 
 
 def _open_records() -> HistoryRecords:
+    from assistant.database.place import beside
     from assistant.records.history import History, default_history
     from assistant.service.records import HistoryRecords
 
-    file = default_history()
-    return HistoryRecords(History(file), file.with_name(f"{file.name}.waiting"))
+    where = default_history()
+    return HistoryRecords(History(where), beside(where, ".waiting"))
 
 
 def _settings(**chosen: object) -> ServiceSettings:

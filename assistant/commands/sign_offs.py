@@ -66,9 +66,9 @@ def _history() -> History:
 
 
 def _log() -> AuditLog:
-    from assistant.products.store import ProductStore
+    from assistant.products.opened import open_products
 
-    return ProductStore().log
+    return open_products().log
 
 
 def _user() -> str:

@@ -55,12 +55,15 @@ def check_target(option: str, path: Path | None, endings: Sequence[str]) -> None
 
 def check_own(option: str, path: Path) -> None:
     """LooktwiceError where a file would take the place of what is kept: products and their log, history, keys."""
+    from assistant.database.place import is_url
     from assistant.products.names import LOG, SUFFIX, default_folder
     from assistant.records.history import default_history
     from assistant.service.keys import default_path
 
     products = default_folder()
-    kept = [products / LOG, default_history(), default_path(), *products.glob(f"*{SUFFIX}")]
+    kept = [products / LOG, default_path(), *products.glob(f"*{SUFFIX}")]
+    if not is_url(where := default_history()):
+        kept.append(Path(where))
     if any(os.path.realpath(path) == os.path.realpath(one) or _is_one_file(path, one) for one in kept):
         raise LooktwiceError(f"{option} would replace {path.name}, which looktwice keeps: name another file.")
 

@@ -41,11 +41,11 @@ def what_if(
 
     A row says how many are good, for review or a defect by the limits of now, and a column what they would be.
     """
-    from assistant.products.store import ProductStore
+    from assistant.products.opened import open_products
     from assistant.records.what_if import other_limits
     from assistant.records.what_if import what_if as effect_of
 
-    product = ProductStore().load(name)
+    product = open_products().load(name)
     other = other_limits(product, false_alarms, limit)
     print_effect(effect_of(product, other, _recent_of(product)), as_json)
 
@@ -64,10 +64,10 @@ def effect_on(before: Product, after: Product) -> Effect:
 
 def find_outdated(inspections: Iterable[Inspection]) -> Iterator[bool | None]:
     """For each inspection whether its product has changed since; None without a product, or where it is gone."""
-    from assistant.products.store import ProductStore
+    from assistant.products.opened import open_products
     from assistant.records.what_if import judged_earlier
 
-    store = ProductStore()
+    store = open_products()
     there = set(store.names())
     loaded: dict[str, Product | None] = {}
     for one in inspections:
@@ -100,10 +100,11 @@ def print_effect(effect: Effect, as_json: bool = False) -> None:
 
 def _recent_of(product: Product) -> list[Inspection]:
     """The newest inspections of a product in the user's history; none where nothing was ever kept."""
+    from assistant.database.place import is_begun
     from assistant.records.history import History, default_history
     from assistant.records.what_if import recent_inspections
 
-    if not default_history().is_file():
+    if not is_begun(default_history()):
         return []
     with closing(History(default_history())) as history:
         return recent_inspections(history, product)

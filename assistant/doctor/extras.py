@@ -20,6 +20,7 @@ WORTH = {
     "report": "reports as PDF",
     "history": "the history",
     "line": "lines that run by themselves (`looktwice watch`)",
+    "postgres": "a history in PostgreSQL, for several stations",
     "export": "products as graphs for other programs (`looktwice export`)",
     "annotations": "regions as detections of supervision (`Inspection.to_supervision`)",
     "samples": "pictures to measure with (`looktwice demo`)",

@@ -9,8 +9,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from assistant.database.place import Place
 from assistant.doctor.finding import Check, Finding, fails, note, works
-from assistant.errors import WeightsError
+from assistant.errors import LooktwiceError, WeightsError
 from assistant.models.cache import status
 from assistant.models.granted import processors_granted, read_memory_limit, read_quota, usable_processors
 from assistant.models.places import cache_root
@@ -49,7 +50,7 @@ def list_checks(bundle: str) -> tuple[Check, ...]:
         Check("cache folder", lambda: find_folder("LOOKTWICE_CACHE", cache_root()), _elsewhere("LOOKTWICE_CACHE")),
         Check(
             "products folder",
-            lambda: find_folder("LOOKTWICE_PRODUCTS", default_folder()),
+            find_products,
             _elsewhere("LOOKTWICE_PRODUCTS"),
         ),
         Check("history folder", find_history, _elsewhere("LOOKTWICE_HISTORY")),
@@ -161,11 +162,45 @@ def find_folder(variable: str, folder: Path) -> Finding:
     return fails(f"{folder} {why}.", _elsewhere(variable), **facts)
 
 
+def find_products() -> Finding:
+    """As `find_folder`, of the folder with the products; a database is asked whether it answers."""
+    from assistant.database.place import is_url
+    from assistant.products.names import default_products
+
+    where = default_products()
+    return find_database(where) if is_url(where) else find_folder("LOOKTWICE_PRODUCTS", default_folder())
+
+
 def find_history() -> Finding:
-    """As `find_folder`, of the folder with the history."""
+    """As `find_folder`, of the folder with the history; a database is asked whether it answers."""
+    from assistant.database.place import is_url
     from assistant.records.history import default_history
 
-    return find_folder("LOOKTWICE_HISTORY", default_history().parent)
+    where = default_history()
+    return find_database(where) if is_url(where) else find_folder("LOOKTWICE_HISTORY", Path(where).parent)
+
+
+def find_database(where: Place) -> Finding:
+    """Whether the database of the history answers, and has a schema that this version works with."""
+    from assistant.database.place import show_place
+
+    shown = show_place(where)
+    try:
+        from assistant.database.engine import Database
+        from assistant.database.schema import check, read_state
+
+        database = Database(where)
+        try:
+            with database.read() as connection:
+                state = read_state(connection)
+        finally:
+            database.close()
+        check(state)
+    except ImportError:
+        return fails(f"{shown} needs SQLAlchemy.", 'Run `pip install "looktwice[postgres]"`.')
+    except LooktwiceError as error:
+        return fails(f"{shown}: {error}", _elsewhere("LOOKTWICE_HISTORY"), place=shown)
+    return works(f"{shown} answers, revision {state.revision or 'none yet'}.", place=shown)
 
 
 def standing(folder: Path) -> Path:
@@ -175,5 +210,5 @@ def standing(folder: Path) -> Path:
 
 
 def _elsewhere(variable: str) -> str:
-    what = "a file in a folder" if variable == "LOOKTWICE_HISTORY" else "a folder"
+    what = "a database that answers, or a file in a folder" if variable == "LOOKTWICE_HISTORY" else "a folder"
     return f"Set {variable} to {what} that you may write."

@@ -24,7 +24,7 @@ Message = tuple[str, str]
 WORDED = ("language", "records", "reports", "face")
 """The rooms in which code words messages for people, by `w("...")` or `message("...")`."""
 
-RETOLD = ("face", "detection", "images", "products", "records", "reports")
+RETOLD = ("database", "face", "detection", "images", "products", "records", "reports")
 """The rooms whose errors a visitor of the page meets: their sentences are told in his language.
 
 What he can meet of other rooms is marked by `told`. Errors of training, commands, the service, exports, fetched

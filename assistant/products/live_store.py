@@ -5,7 +5,6 @@ Every change to a kept product goes through here, so that two people who change 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -13,14 +12,11 @@ from contextlib import contextmanager
 
 from assistant.errors import ProductError
 from assistant.products.product import Product
-from assistant.products.store import ProductStore
+from assistant.products.store import ProductState, ProductStore
 from assistant.products.summary import ProductRow, summary_of
 
 MOST_LOADED = 8
 """Products held in memory: with the pocket bundle, 60 MB each at most."""
-
-FileState = tuple[int, int, int]
-"""What changes whenever a product's file does: inode, time of change, size."""
 
 
 class MissingProduct(ProductError):
@@ -43,8 +39,8 @@ class LiveProducts:
 
     def __init__(self, store: ProductStore, load: Callable[[str], Product]) -> None:
         self._store, self._load = store, load
-        self._loaded: OrderedDict[str, tuple[FileState, Product]] = OrderedDict()
-        self._rows: dict[str, tuple[FileState, ProductRow]] = {}
+        self._loaded: OrderedDict[str, tuple[ProductState, Product]] = OrderedDict()
+        self._rows: dict[str, tuple[ProductState, ProductRow]] = {}
         self._lock = threading.Lock()
         self._changing = threading.Lock()
 
@@ -140,16 +136,19 @@ class LiveProducts:
             raise UnkeptProduct(str(error)) from error
         self._hold(product.name, self._state(product.name), product)
 
-    def _hold(self, name: str, state: FileState, product: Product) -> None:
+    def _hold(self, name: str, state: ProductState, product: Product) -> None:
         with self._lock:
             self._loaded[name] = state, product
             self._loaded.move_to_end(name)
             while len(self._loaded) > MOST_LOADED:
                 self._loaded.popitem(last=False)
 
-    def _state(self, name: str) -> FileState:
+    def _state(self, name: str) -> ProductState:
         try:
-            file = os.stat(self._store.path(name))
-        except (ProductError, OSError, ValueError):
-            raise MissingProduct(self._store.missing(name)) from None
-        return file.st_ino, file.st_mtime_ns, file.st_size
+            state = self._store.state(name)
+            missing = "" if state else self._store.missing(name)
+        except ProductError as error:
+            raise UnusableProduct(str(error)) from error
+        if state is None:
+            raise MissingProduct(missing)
+        return state

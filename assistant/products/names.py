@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from assistant.database.place import Place, is_url, read_place, user_folder
+
 SUFFIX = ".product.safetensors"
 """The ending of a product's file."""
 
@@ -12,12 +14,18 @@ LOG = "audit.jsonl"
 """The name of the log of their changes, beside them."""
 
 
-def default_folder() -> Path:
-    """$LOOKTWICE_PRODUCTS where that is set, else a folder of the user's."""
-    import platformdirs
-
+def default_products() -> Place:
+    """$LOOKTWICE_PRODUCTS where that is set, a folder or the URL of a database, else a folder of the user's."""
     named = os.environ.get("LOOKTWICE_PRODUCTS")
-    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("looktwice")) / "products"
+    return read_place(named) if named and is_url(named) else default_folder()
+
+
+def default_folder() -> Path:
+    """The folder of the products; where $LOOKTWICE_PRODUCTS is a URL, the one of a user without it."""
+    named = os.environ.get("LOOKTWICE_PRODUCTS")
+    if named and not is_url(named):
+        return Path(named).expanduser()
+    return user_folder() / "products"
 
 
 def product_names(folder: Path) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -245,38 +246,56 @@ class Product:
         What it takes to undo its changes goes to a second file. ProductError where the folder cannot be written
         to.
         """
-        from safetensors.torch import save
-
         path = Path(path)
-        settings, tensors = self.state()
-        content = save(
-            {name: t.contiguous() for name, t in tensors.items()},
-            {_HEADER: f"{settings}\n{digest_state(settings, tensors)}"},
-        )
+        content, past = self.packed()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if self.past:
-                write_atomically(undo_path(path), pack(self.past), private=True)
+            if past is not None:
+                write_atomically(undo_path(path), past, private=True)
             write_atomically(path, content, private=True)
-            if not self.past:
+            if past is None:
                 undo_path(path).unlink(missing_ok=True)
             return path
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise ProductError(f"The product {self.name!r} cannot be kept in its folder: {why}.") from error
 
+    def packed(self) -> tuple[bytes, bytes | None]:
+        """The contents of its file, and of the one with what it takes to undo changes, None where it has none."""
+        from safetensors.torch import save
+
+        settings, tensors = self.state()
+        content = save(
+            {name: t.contiguous() for name, t in tensors.items()},
+            {_HEADER: f"{settings}\n{digest_state(settings, tensors)}"},
+        )
+        return content, pack(self.past) if self.past else None
+
     @classmethod
     def load(cls, path: str | Path) -> Product:
         """Read a product; ProductError in one sentence where the file is missing, damaged or newer."""
         path = Path(path)
         try:
-            return _read(path)
+            # Read at once: `safe_open` opens a file by its name twice, and another may have taken its place since.
+            content = path.read_bytes()
         except FileNotFoundError:
             raise ProductError(f"There is no product file {path.name!r}.") from None
+        except OSError as error:
+            raise ProductError(f"The product file {path.name!r} is damaged and cannot be read.") from error
+        past = None
+        with suppress(OSError):  # without a way back the product is whole all the same
+            past = undo_path(path).read_bytes()
+        return cls.unpacked(content, past, path.name)
+
+    @classmethod
+    def unpacked(cls, content: bytes, past: bytes | None, name: str) -> Product:
+        """The product of the contents that `packed` gives; `name` is how to call it; errors as of `load`."""
+        try:
+            return _read(content, past, name)
         except ProductError:
             raise
         except Exception as error:  # whatever a damaged file leads to, nothing half-read comes out
-            raise ProductError(f"The product file {path.name!r} is damaged and cannot be read.") from error
+            raise ProductError(f"The product file {name!r} is damaged and cannot be read.") from error
 
     def _digest(self) -> str:
         """A digest of all that is kept but the seal and the way back, worked out once for the tensors it has."""
@@ -318,28 +337,25 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if " " in name else name
 
 
-def _read(path: Path) -> Product:
+def _read(content: bytes, past: bytes | None, name: str) -> Product:
     from safetensors.torch import load
 
-    # Read at once: `safe_open` opens a file by its name twice, and another may have taken its place in between.
-    content = path.read_bytes()
     tensors = load(content)
     length = int.from_bytes(content[:8], "little")
     settings, _, checksum = json.loads(content[8 : 8 + length])["__metadata__"][_HEADER].partition("\n")
     state = digest_state(settings, tensors)
     header: dict[str, Any] = json.loads(settings)
     if header["schema"] not in _READ:
-        raise ProductError(f"The product file {path.name!r} was written by another version; learn it again.")
+        raise ProductError(f"The product file {name!r} was written by another version; learn it again.")
     if header["schema"] == SCHEMA and checksum != state:
-        raise ProductError(f"The product file {path.name!r} is damaged: it is not what was kept.")
+        raise ProductError(f"The product file {name!r} is damaged: it is not what was kept.")
     product = _from_state(header, dict(tensors))
-    return replace(product, past=_read_past(undo_path(path), state))
+    return replace(product, past=_read_past(past, state))
 
 
-def _read_past(path: Path, state: str) -> tuple[Step, ...]:
+def _read_past(content: bytes | None, state: str) -> tuple[Step, ...]:
     try:
-        content = path.read_bytes()
-        return unpack(content, state)
+        return unpack(content, state) if content is not None else ()
     except Exception:  # missing, of another state, or damaged: the product is whole all the same
         return ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ LONGEST_WAIT = 120.0
 """Seconds that a change waits for another change of the same product."""
 
 LOCK_SUFFIX = ".lock"
+
+ProductState = tuple[int | str, ...]
+"""What changes whenever a product does: inode, time of change and size of its file, or its version."""
 
 
 class TakenName(ProductError):
@@ -41,11 +45,11 @@ class ProductStore:
 
         `actor`: who changes it, for the log; by default the user of this program.
         """
-        path = self.path(product.name)
+        check_name(product.name)
         with self._change(product.name) as writer:
-            done = compare(self._kept(path), product)
+            done = compare(self._kept(product.name), product)
             if done is None:
-                return product.save(path)
+                return self._write(product)
             with writer.recording(
                 done.action,
                 product.name,
@@ -54,7 +58,7 @@ class ProductStore:
                 after=done.after,
                 details=done.details,
             ):
-                return product.save(path)
+                return self._write(product)
 
     def learn(
         self, name: str, make: Callable[[], Product], actor: str | None = None, replace: bool = False
@@ -65,7 +69,7 @@ class ProductStore:
         of `make`, `save` and `held`.
         """
         with self.held(name):
-            before = self._kept(self.path(name))
+            before = self._kept(name)
             if before is not None and not replace:
                 raise TakenName(_taken(name, before))
             product = make()
@@ -124,27 +128,22 @@ class ProductStore:
 
     def load(self, name: str) -> Product:
         """The product of that name; ProductError lists the ones there are."""
-        path = self.path(name)
-        if not path.is_file():
-            raise ProductError(self.missing(name))
-        product = Product.load(path)
+        product = self._read(name)
         if product.name != name:
             raise ProductError(f"The file of the product {name!r} holds {product.name!r} instead.")
         return product
 
     def delete(self, name: str, actor: str | None = None) -> None:
         """Remove a product; ProductError where there is none. `actor` as in `save`."""
-        path = self.path(name)
-        if not path.is_file():
+        if self.state(check_name(name)) is None:
             raise ProductError(self.missing(name))
         with self._change(name) as writer:
-            before = self._kept(path)
+            before = self._kept(name)
             if before is None:
                 raise ProductError(self.missing(name))
             before = facts(before) if isinstance(before, Product) else before
             with writer.recording("delete product", name, actor=actor, before=before):
-                path.unlink()
-                undo_path(path).unlink(missing_ok=True)
+                self._erase(name)
 
     def strays(self) -> Iterator[str]:
         """A sentence for each product that is not as the log left it."""
@@ -153,7 +152,7 @@ class ProductStore:
             if entry.product is not None:
                 states[entry.product] = entry.after.get("state") if entry.after else None
         for name in sorted({*states, *self.names()}):
-            kept = self._kept(self.path(name))
+            kept = self._kept(name)
             state = facts(kept)["state"] if isinstance(kept, Product) else kept and kept["state"]
             if name not in states:
                 yield f"The product {name!r} is not in the log: it is older, or was put there without it."
@@ -166,6 +165,14 @@ class ProductStore:
     def missing(self, name: str) -> str:
         """The sentence about a product that is not there: what may have been meant, or which there are."""
         return unknown_name(told("product"), name, self.names())
+
+    def state(self, name: str) -> ProductState | None:
+        """What changes whenever a kept product does; None where there is none of that name."""
+        try:
+            file = os.stat(self.path(name))
+        except (ProductError, OSError, ValueError):
+            return None
+        return file.st_ino, file.st_mtime_ns, file.st_size
 
     def names(self) -> list[str]:
         """The names of the products, sorted."""
@@ -180,8 +187,22 @@ class ProductStore:
         except AuditError as error:
             raise ProductError(f"The product {name!r} cannot be kept or removed: {error}") from error
 
-    def _kept(self, path: Path) -> Product | Facts | None:
-        """What is kept there; of a damaged file its digest, of one that cannot be read the reason."""
+    def _read(self, name: str) -> Product:
+        path = self.path(name)
+        if not path.is_file():
+            raise ProductError(self.missing(name))
+        return Product.load(path)
+
+    def _write(self, product: Product) -> Path:
+        return product.save(self.path(product.name))
+
+    def _erase(self, name: str) -> None:
+        self.path(name).unlink()
+        undo_path(self.path(name)).unlink(missing_ok=True)
+
+    def _kept(self, name: str) -> Product | Facts | None:
+        """What is kept under that name; of a damaged file its digest, of one that cannot be read the reason."""
+        path = self.path(name)
         try:
             return Product.load(path)
         except ProductError:

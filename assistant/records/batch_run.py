@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, func, select
 
+from assistant.database.engine import Database
+from assistant.database.tables import INSPECTIONS, RUNS
 from assistant.errors import HistoryError
 from assistant.inspection import present_name
-from assistant.records.database import INSPECTIONS, RUNS, Database
-from assistant.records.entries import as_text, check_lot
+from assistant.records.entries import as_name, as_text, check_lot
 
 State = Literal["running", "stopped", "done", "purged"]
 
@@ -68,7 +69,7 @@ class Runs:
             "settings": json.dumps(settings or {}, allow_nan=False),
             "lot": check_lot(lot),
             "created": as_text(now),
-            "owner": owner or default_owner(),
+            "owner": as_name(owner or default_owner()),
             "held_until": as_text(now + timedelta(seconds=HOLD)),
         }
         with self._database.write() as connection:
@@ -99,7 +100,7 @@ class Runs:
         Owners are told apart by name: a program that starts again under the same name goes on at once, and so does
         one on the machine where the owner was killed. Others wait until `HOLD` seconds passed without a row.
         """
-        name, now = owner or default_owner(), datetime.now(UTC)
+        name, now = as_name(owner or default_owner()), datetime.now(UTC)
         with self._database.write() as connection:
             run = _get(connection, id)
             if run.state in ("done", "purged"):
@@ -176,7 +177,7 @@ def _counted() -> Any:
 
 
 def _get(connection: Connection, id: str) -> Run:
-    row = connection.execute(_counted().where(RUNS.c.id == id)).one_or_none()
+    row = connection.execute(_counted().where(RUNS.c.id == as_name(id))).one_or_none()
     if row is None:
         raise HistoryError(f"There is no run {id[:40]!r}.")
     return _run(row)

@@ -12,7 +12,7 @@ import hashlib
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -225,6 +225,11 @@ def to_part(inspection: Inspection) -> dict[str, Any] | None:
     return asdict(stream) | {"product": as_name(stream.product), "p_value": inspection.p_value} if stream else None
 
 
+def as_stream(part: Mapping[str, Any]) -> str:
+    """What names the stream of a part, by the columns that `to_part` gives."""
+    return " ".join(str(part[name]) for name in ("limits", "n", "group", "product"))
+
+
 def drift_of(history: History | None, product: Product | ProductRow) -> list[StreamState]:
     """Whether the limits of a product fit what was inspected since they were set, by group; nothing is changed."""
     return DriftWatch(history).states(product)
@@ -283,7 +288,7 @@ def _say_alarm(name: str, last: int, alarm: Alarm) -> str:
 
 
 def _read_streams(history: History, product: str, limits: str) -> Iterator[Stream]:
-    from assistant.records.database import P_VALUES
+    from assistant.database.tables import P_VALUES
 
     columns = P_VALUES.c
     wanted = P_VALUES.select().with_only_columns(columns.n, columns["group"]).distinct()
@@ -295,7 +300,7 @@ def _read_streams(history: History, product: str, limits: str) -> Iterator[Strea
 
 def _read_parts(history: History, stream: Stream, after: int) -> Iterator[tuple[int, float, str]]:
     """The id, p-value and time of each part of a stream after an id, oldest first."""
-    from assistant.records.database import P_VALUES
+    from assistant.database.tables import P_VALUES
 
     columns = P_VALUES.c
     wanted = P_VALUES.select().with_only_columns(columns.inspection, columns.p_value, columns.created)

@@ -1,13 +1,12 @@
 """The history: inspections with their map, preview and conversation, kept in a database to be found again.
 
 Its runs are in `assistant.records.batch_run`, what people decided in `assistant.records.sign_offs`, its tables in
-`assistant.records.database`.
+`assistant.database.tables`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -18,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.database.place import Place, default_place
 from assistant.errors import HistoryError
 from assistant.inspection import Answer, Inspection, rank_score
 from assistant.records.agreement import SIGN_OFF_COLUMNS, current, to_cells
-from assistant.records.drift import to_part
+from assistant.records.drift import as_stream, to_part
 from assistant.records.entries import (
     MOST_ROWS,
     KeptInspection,
@@ -49,17 +49,19 @@ class History:
     HistoryError, in one sentence, where it cannot be opened, read or written.
     """
 
-    def __init__(self, where: str | Path) -> None:
+    def __init__(self, where: Place) -> None:
         try:
-            from assistant.records.database import Database
+            from assistant.database.schema import open_database
         except ImportError as error:
             raise HistoryError("The history needs SQLAlchemy: install looktwice[history].") from error
         from assistant.records.batch_run import Runs
+        from assistant.records.kept_pictures import KeptPictures
         from assistant.records.sign_offs import SignOffs
 
-        self.database = Database(where)
+        self.database = open_database(where)
         self.runs = Runs(self.database)
         self.sign_offs = SignOffs(self.database)
+        self.pictures = KeptPictures(self.database, where)
 
     def add(
         self,
@@ -72,25 +74,34 @@ class History:
     ) -> int:
         """Keep an inspection and return its id; a place of a run that is taken already keeps what it has.
 
-        `preview`: the picture or its overlay, kept as a small JPEG without any of its metadata.
+        `preview`: the picture or its overlay, kept as a small JPEG without any of its metadata. The whole picture
+        is kept where `pictures` says so.
         """
         from sqlalchemy.exc import IntegrityError
 
-        from assistant.records.database import INSPECTIONS, P_VALUES
+        from assistant.database.engine import take_turns
+        from assistant.database.tables import INSPECTIONS, P_VALUES
 
         if (run is None) != (place is None):
             raise ValueError("a run and a place in it belong together")
         values = to_row(inspection) | {"lot": check_lot(lot), "run": run, "place": place}
         if preview is not None:
             values["preview"] = shrink(preview)
+        if kept := self.pictures.write(inspection):
+            values |= kept.columns
         try:
             with self.database.write() as connection:
                 if run is not None:
                     self.runs.renew(connection, run)
+                part = to_part(inspection)
+                if part:  # whoever follows a stream reads on from the last id: none may come after a later one
+                    take_turns(connection, as_stream(part))
                 done = connection.execute(INSPECTIONS.insert().values(**values))
                 id = int(done.inserted_primary_key[0])  # type: ignore[index]
-                if part := to_part(inspection):
+                if part:
                     connection.execute(P_VALUES.insert().values(inspection=id, created=values["created"], **part))
+                if kept:
+                    self.pictures.settle(kept)
                 return id
         except IntegrityError as error:
             if (taken := self._at(run, place)) is None:
@@ -99,7 +110,7 @@ class History:
 
     def get(self, id: int) -> KeptInspection:
         """One inspection with its map; HistoryError where there is none with this id."""
-        from assistant.records.database import INSPECTIONS
+        from assistant.database.tables import INSPECTIONS
         from assistant.records.sign_offs import read_sign_offs
 
         with self.database.read() as connection:
@@ -112,7 +123,7 @@ class History:
 
     def preview(self, id: int) -> bytes | None:
         """The preview of an inspection as a JPEG; None where none was kept."""
-        from assistant.records.database import INSPECTIONS
+        from assistant.database.tables import INSPECTIONS
 
         chosen = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.preview).where(INSPECTIONS.c.id == id)
         with self.database.read() as connection:
@@ -122,7 +133,8 @@ class History:
         """The inspections that a query finds, without their maps, by pages of `size` from page 1 on."""
         from sqlalchemy import func
 
-        from assistant.records.database import INSPECTIONS, conditions, find_rows
+        from assistant.database.tables import INSPECTIONS
+        from assistant.records.queries import conditions, find_rows
 
         if page < 1 or not 1 <= size <= MOST_ROWS:
             raise HistoryError(f"Pages count from 1 and have 1 to {MOST_ROWS} rows.")
@@ -140,7 +152,8 @@ class History:
         """How many of the inspections that a query finds a second look disagrees with, in some answer."""
         from sqlalchemy import func, select
 
-        from assistant.records.database import INSPECTIONS, TURNS, conditions
+        from assistant.database.tables import INSPECTIONS, TURNS
+        from assistant.records.queries import conditions
 
         # In the JSON of an answer no text can hold these letters: its quotes are written with a backslash.
         says = TURNS.c.answer.like('%"disagrees": "%') & TURNS.c.answer.not_like('%"disagrees": "",%')
@@ -151,14 +164,15 @@ class History:
 
     def every(self, query: Query | None = None) -> Iterator[KeptInspection]:
         """All that a query finds, one by one, as the history was when the first was asked for."""
-        from assistant.records.database import find_rows
+        from assistant.records.queries import find_rows
 
         with self.database.read() as connection:
             yield from map(_shown, find_rows(connection, query or Query()))
 
     def scores(self, query: Query | None = None) -> dict[str, list[float]]:
         """The scores of all that a query finds, by verdict; a picture that could not be read has no score."""
-        from assistant.records.database import INSPECTIONS, conditions
+        from assistant.database.tables import INSPECTIONS
+        from assistant.records.queries import conditions
 
         columns = INSPECTIONS.c
         wanted = INSPECTIONS.select().with_only_columns(columns.verdict, columns.score)
@@ -171,12 +185,12 @@ class History:
 
     def names(self, kind: Literal["product", "lot"], most: int = MOST_ROWS) -> list[str]:
         """The products, or the lots, that anything was kept of, sorted; "" stands for none."""
-        from assistant.records.database import INSPECTIONS
+        from assistant.database.tables import INSPECTIONS
 
         column = INSPECTIONS.c[kind]
         chosen = INSPECTIONS.select().with_only_columns(column).distinct().order_by(column).limit(most)
         with self.database.read() as connection:
-            return list(connection.execute(chosen).scalars())
+            return sorted(connection.execute(chosen).scalars())
 
     def export(self, query: Query, file: str | Path) -> int:
         """Write what a query finds to a .csv or .jsonl file and return the number of rows.
@@ -202,7 +216,7 @@ class History:
         """Keep a question about an inspection, and its answer."""
         from sqlalchemy.exc import IntegrityError
 
-        from assistant.records.database import TURNS
+        from assistant.database.tables import TURNS
 
         content = {
             "question": dump(question),
@@ -217,7 +231,7 @@ class History:
 
     def turns(self, id: int) -> tuple[Turn, ...]:
         """The conversation about an inspection, oldest first."""
-        from assistant.records.database import TURNS
+        from assistant.database.tables import TURNS
 
         with self.database.read() as connection:
             rows = connection.execute(TURNS.select().where(TURNS.c.inspection == id).order_by(TURNS.c.id)).all()
@@ -230,32 +244,20 @@ class History:
 
     def forget_turns(self, id: int) -> None:
         """Remove the conversation about an inspection."""
-        from assistant.records.database import TURNS
+        from assistant.database.tables import TURNS
 
         with self.database.write() as connection:
             connection.execute(TURNS.delete().where(TURNS.c.inspection == id))
 
-    def purge(self, before: datetime) -> int:
+    def purge(self, before: datetime, *, keep_signed: bool = False) -> int:
         """Remove what was inspected before a time, with all that belongs to it, and return how many inspections.
 
-        A run that somebody works on is spared; any other that loses rows cannot be continued.
+        A run that somebody works on is spared; any other that loses rows cannot be continued. `keep_signed` spares
+        what is signed off.
         """
-        from assistant.records.database import INSPECTIONS, SIGN_OFFS, TURNS
+        from assistant.records.retention import remove_old
 
-        end = as_text(before)
-        with self.database.write() as connection:
-            old = INSPECTIONS.c.created < end
-            spared = self.runs.held(connection)
-            if spared:
-                old &= INSPECTIONS.c.run.is_(None) | INSPECTIONS.c.run.not_in(spared)
-            ids = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.id).where(old)
-            for belonging in (TURNS, SIGN_OFFS):
-                connection.execute(belonging.delete().where(belonging.c.inspection.in_(ids)))
-            runs = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.run).where(old).distinct()
-            lost = [run for run in connection.execute(runs).scalars() if run is not None]
-            count = int(connection.execute(INSPECTIONS.delete().where(old)).rowcount)
-            self.runs.purge(connection, lost, spared, end)
-        return count
+        return remove_old(self.database, self.runs, as_text(before), keep_signed)
 
     def close(self) -> None:
         """Close the file or the connections."""
@@ -276,7 +278,7 @@ class History:
         return rank
 
     def _at(self, run: str | None, place: int | None) -> int | None:
-        from assistant.records.database import INSPECTIONS
+        from assistant.database.tables import INSPECTIONS
 
         chosen = INSPECTIONS.select().with_only_columns(INSPECTIONS.c.id)
         with self.database.read() as connection:
@@ -285,12 +287,9 @@ class History:
             ).scalar()
 
 
-def default_history() -> Path:
-    """$LOOKTWICE_HISTORY where that is set, else a file of the user's."""
-    import platformdirs
-
-    named = os.environ.get("LOOKTWICE_HISTORY")
-    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("looktwice")) / "history.sqlite"
+def default_history() -> Place:
+    """$LOOKTWICE_HISTORY where that is set, a path or the URL of a database, else a file of the user's."""
+    return default_place()
 
 
 def to_json_row(kept: KeptInspection) -> dict[str, Any]:

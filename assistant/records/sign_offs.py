@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
+from assistant.database.engine import Database
+from assistant.database.tables import INSPECTIONS, SIGN_OFFS
 from assistant.errors import HistoryError, HistoryFault
 from assistant.inspection import Inspection
 from assistant.products.product import Product
@@ -28,8 +30,8 @@ from assistant.records.agreement import (
     logged,
     take_back,
 )
-from assistant.records.database import INSPECTIONS, SIGN_OFF, SIGN_OFFS, Database, conditions, standing
 from assistant.records.entries import KeptInspection, Query, as_text, from_any_row
+from assistant.records.queries import SIGN_OFF, conditions, standing
 from assistant.records.what_if import asked_of, judged_earlier
 
 if TYPE_CHECKING:
@@ -159,18 +161,20 @@ def labels_of(history: History, product: Product) -> Iterator[Labelled]:
 def read_sign_offs(connection: Connection, id: int) -> tuple[SignOff, ...]:
     """All sign-offs of an inspection, oldest first."""
     rows = connection.execute(SIGN_OFFS.select().where(SIGN_OFFS.c.inspection == id).order_by(SIGN_OFFS.c.id))
-    return tuple(_read(row) for row in rows)
+    return tuple(read_sign_off(row) for row in rows)
 
 
 def read_standing(row: Any) -> SignOff | None:
     """The sign-off that counts of a row of `find_rows`; one that is damaged hides no row, and counts as none."""
     try:
-        return None if getattr(row, f"{SIGN_OFF}id") is None else _read(row, SIGN_OFF)
+        return None if getattr(row, f"{SIGN_OFF}id") is None else read_sign_off(row, SIGN_OFF)
     except HistoryFault:
         return None
 
 
-def _read(row: Any, prefix: str = "") -> SignOff:
+def read_sign_off(row: Any, prefix: str = "") -> SignOff:
+    """The sign-off of a row; HistoryFault where it is damaged."""
+
     def cell(name: str) -> Any:
         return getattr(row, prefix + name)
 

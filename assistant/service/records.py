@@ -1,6 +1,6 @@
 """Where the service keeps its inspections: the last ones in memory, or all of them in a history.
 
-No picture is kept.
+No picture is kept here; a history may keep them, see `assistant.records.kept_pictures`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from rich.table import Table
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("prompts", "adapters"),
     ("errors", "files", "progress", "processes"),
-    ("images",),
+    ("database", "images"),
     ("inspection", "overlay", "outlines"),
     ("bundles", "models"),
     ("detection",),
@@ -32,6 +32,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("language",),
     ("inspector",),
     ("records",),
+    ("upkeep",),
     ("reports", "annotations"),
     ("line",),
     ("training",),

@@ -82,3 +82,14 @@ def test_a_disk_that_is_too_small_for_the_pull_fails(monkeypatch, tmp_path):
     found = machine.find_disk("pocket")
     assert found.state == "fails" and found.facts["needed"] > 500_000_000
     assert machine.find_disk("nothing-of-this-name").state == "works"  # its own check says so
+
+
+def test_a_history_in_a_database_is_asked_whether_it_answers(postgres, monkeypatch):
+    url = postgres.url()
+    monkeypatch.setenv("LOOKTWICE_HISTORY", url)
+    found = machine.find_history()
+    assert found.state == "works" and "revision none yet" in found.said
+    away = "postgresql://eva:s3cret@127.0.0.1:1/parts"
+    monkeypatch.setenv("LOOKTWICE_HISTORY", away)
+    found = machine.find_history()
+    assert found.state == "fails" and "the server does not answer" in found.said and "s3cret" not in str(found)

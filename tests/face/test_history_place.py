@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("gradio")
 import gradio as gr
 
-from assistant.errors import HistoryError, ProductError
+from assistant.errors import HistoryError
 from assistant.face import history_place
 from assistant.face.history_steps import ANY, NONE, Filters, choices, parse_day
 from assistant.face.kept import KeptHandlers
@@ -36,8 +36,8 @@ class EmptyStore:
     def names(self):
         return []
 
-    def path(self, name):
-        raise ProductError(self.missing(name))
+    def state(self, name):
+        return None
 
     def missing(self, name):
         return f"There is no product {name!r}."

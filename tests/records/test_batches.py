@@ -9,9 +9,9 @@ import sys
 import pytest
 from PIL import Image
 
+from assistant.database.tables import INSPECTIONS, RUNS
 from assistant.errors import HistoryError, LooktwiceError, ProductError
 from assistant.records.batches import plan_batch, run_batch
-from assistant.records.database import INSPECTIONS, RUNS
 from assistant.records.entries import Query
 from assistant.records.history import History
 
@@ -28,8 +28,8 @@ cli.main()
 
 
 @pytest.fixture
-def history(tmp_path):
-    opened = History(tmp_path / "h.sqlite")
+def history(place):
+    opened = History(place)
     yield opened
     opened.close()
 
@@ -60,9 +60,9 @@ def look(tiny_folder, *arguments):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_a_killed_program_loses_and_doubles_no_finished_row(inspector, history, tmp_path, good, planted):
+def test_a_killed_program_loses_and_doubles_no_finished_row(inspector, history, tmp_path, place, good, planted):
     new = fill(tmp_path / "many", good, planted, 40)
-    kept = ["--history", tmp_path / "h.sqlite"]
+    kept = ["--history", place]
     begin = ["batch", new, "--lot", "L7", "--bundle", "tiny-cnn", "--device", "cpu", *kept]
     tiny_folder = os.environ["LOOKTWICE_CACHE"]
     program = look(tiny_folder, *begin)
@@ -197,12 +197,12 @@ def test_what_makes_no_sense_is_said_before_a_run_begins(inspector, history, fol
 
 
 @pytest.fixture
-def command(tiny_home, monkeypatch, capfd, tmp_path):
+def command(tiny_home, monkeypatch, capfd, place):
     """command(*arguments) -> (exit status, standard output, standard error)."""
     from assistant.commands import main as cli
 
     def call(*arguments):
-        kept = ["--history", str(tmp_path / "h.sqlite"), "--device", "cpu", "--bundle", "tiny-cnn"]
+        kept = ["--history", str(place), "--device", "cpu", "--bundle", "tiny-cnn"]
         monkeypatch.setattr(sys, "argv", ["looktwice", "batch", *map(str, arguments), *kept])
         with pytest.raises(SystemExit) as stopped:
             cli.main()

@@ -1,15 +1,17 @@
 """Streams of parts in the history: an alarm stands in notices, outlives a restart, and ends with other limits."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from assistant.database.engine import take_turns
 from assistant.errors import HistoryFault
 from assistant.inspection import Evidence, Inspection
 from assistant.products.summary import ProductRow
-from assistant.records.drift import DriftWatch, drift_of, stream_of
+from assistant.records.drift import DriftWatch, as_stream, drift_of, stream_of, to_part
 from assistant.records.history import History
 
 LIMITS = {"threshold": 0.3, "review_threshold": 0.25, "references": 60}
@@ -29,8 +31,8 @@ def draw(seed, count, most=1.0):
 
 
 @pytest.fixture
-def history(tmp_path):
-    return History(tmp_path / "history.sqlite")
+def history(place):
+    return History(place)
 
 
 def keep(watch, history, p_values, **changes):
@@ -53,8 +55,24 @@ def test_from_the_alarm_on_every_part_has_a_notice_and_no_other_part_has(history
     assert not any(row.notices for row in rows[: noted[0]])
 
 
-def test_the_state_outlives_a_restart_and_is_the_same_for_two_programs_at_once(history, tmp_path):
-    first, second = DriftWatch(history), DriftWatch(History(tmp_path / "history.sqlite"))
+def test_parts_of_one_stream_are_kept_in_the_order_of_their_ids(postgres):
+    """Whoever follows a stream reads on from the last id that he saw: none may come after a later one."""
+    history = History(postgres.url())
+    stream = as_stream(to_part(part(0.5)))
+    waiting = threading.Thread(target=history.add, args=(part(0.5),))
+    with history.database.write() as connection:
+        take_turns(connection, stream)
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive() and history.search().total == 0
+        assert history.add(part(0.5, group="another"))
+    waiting.join(30)
+    assert history.search().total == 2
+    history.close()
+
+
+def test_the_state_outlives_a_restart_and_is_the_same_for_two_programs_at_once(history, place):
+    first, second = DriftWatch(history), DriftWatch(History(place))
     for number, p in enumerate(draw(3, 80) + draw(4, 40, 0.1)):
         history.add((first, second)[number % 2].see(part(p)))
     (state,) = drift_of(history, WASHER)

@@ -60,8 +60,8 @@ def found(path="a.png", verdict="good", at=NOON, product="cloth", score=0.5, **c
 
 
 @pytest.fixture
-def history(tmp_path):
-    kept = History(tmp_path / "new" / "history.sqlite")
+def history(place):
+    kept = History(place)
     yield kept
     kept.close()
 
@@ -401,7 +401,7 @@ def test_the_tables_can_be_made_in_other_databases_too():
     from sqlalchemy.dialects import mysql, postgresql
     from sqlalchemy.schema import CreateTable
 
-    from assistant.records.database import INSPECTIONS
+    from assistant.database.tables import INSPECTIONS
 
     assert "BYTEA" in str(CreateTable(INSPECTIONS).compile(dialect=postgresql.dialect()))
     assert "LONGBLOB" in str(CreateTable(INSPECTIONS).compile(dialect=mysql.dialect()))
@@ -410,7 +410,7 @@ def test_the_tables_can_be_made_in_other_databases_too():
 def test_the_module_is_light_and_says_what_is_missing(tmp_path, monkeypatch):
     code = "import sys, assistant.records.history, assistant.products.audit; print('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
-    monkeypatch.setitem(sys.modules, "assistant.records.database", None)
+    monkeypatch.setitem(sys.modules, "assistant.database.schema", None)
     with pytest.raises(HistoryError, match=r"install looktwice\[history\]"):
         History(tmp_path / "h.sqlite")
 

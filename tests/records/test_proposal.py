@@ -76,9 +76,9 @@ def test_only_scores_that_the_product_would_give_today_count(inspector, product,
     assert judged_alike(masked, [early]) == [], "a mask changes scores"
 
 
-def test_what_people_signed_off_as_defective_is_left_out(product, tmp_path):
+def test_what_people_signed_off_as_defective_is_left_out(product, place):
     product = replace(product, created="2020-01-01T00:00:00+00:00")
-    history = History(tmp_path / "history.sqlite")
+    history = History(place)
     ids = [history.add(row) for row in several(product)]
     for id in ids[-3:]:
         history.sign_offs.add(id, "defect", "a hole", "Eva", log=None)

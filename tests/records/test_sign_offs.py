@@ -37,8 +37,8 @@ CREATE TABLE looktwice_turns (id INTEGER NOT NULL, inspection INTEGER NOT NULL, 
 
 
 @pytest.fixture
-def history(tmp_path):
-    kept = History(tmp_path / "history.sqlite")
+def history(place):
+    kept = History(place)
     yield kept
     kept.close()
 
@@ -220,8 +220,8 @@ def test_a_history_of_before_opens_and_works_and_its_own_version_still_works_wit
 def test_a_damaged_sign_off_hides_no_inspection(history):
     id = history.add(judged("review"))
     history.sign_offs.add(id, "good", "seen", "eva", log=None)
-    with sqlite3.connect(history.database.engine.url.database) as raw:
-        raw.execute("UPDATE looktwice_sign_offs SET created = 'yesterday'")
+    with history.database.write() as raw:
+        raw.exec_driver_sql("UPDATE looktwice_sign_offs SET created = 'yesterday'")
     assert [kept.id for kept in history.search().rows] == [id]
     with pytest.raises(HistoryError, match="sign-off 1 is damaged"):
         history.sign_offs.of(id)
@@ -263,7 +263,8 @@ def test_what_counts_can_be_asked_of_other_databases_too():
     from sqlalchemy.dialects import mysql, postgresql
     from sqlalchemy.schema import CreateTable
 
-    from assistant.records.database import INSPECTIONS, SIGN_OFFS, standing
+    from assistant.database.tables import INSPECTIONS, SIGN_OFFS
+    from assistant.records.queries import standing
 
     for dialect in (postgresql.dialect(), mysql.dialect()):
         assert "ON DELETE CASCADE" in str(CreateTable(SIGN_OFFS).compile(dialect=dialect))

@@ -89,8 +89,8 @@ def test_a_result_knows_that_its_product_has_changed_since(inspector, product, g
     assert not judged_earlier(row, inspector.teach(product, good(5)).undo())
 
 
-def test_a_history_gives_the_newest_of_this_product_alone(product, tmp_path):
-    history = History(tmp_path / "history.sqlite")
+def test_a_history_gives_the_newest_of_this_product_alone(product, place):
+    history = History(place)
     earlier = datetime.fromisoformat(product.created) - timedelta(hours=1)
     history.add(judged(product, 0.1, created=earlier.isoformat(timespec="seconds")))  # another one of that name
     history.add(judged(replace(product, name="linen"), 0.2))

@@ -8,9 +8,9 @@ import time
 import pytest
 from parcels import parts
 
+from assistant.database import engine as database
 from assistant.errors import AuditError, HistoryFault
 from assistant.inspection import Inspection
-from assistant.records import database
 from assistant.records.entries import Query
 from assistant.records.history import History
 from assistant.service.records import HistoryRecords, MemoryRecords

@@ -1,0 +1,1 @@
+"""The migrations of a store, made by Alembic in the transaction of whoever opens it."""
