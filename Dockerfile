@@ -8,7 +8,7 @@ ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim-bookworm AS build
 ARG TORCH_INDEX
-ARG EXTRAS=serve,history,report
+ARG EXTRAS=serve,history,postgres,report,line
 ARG BUNDLE=pocket
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -25,7 +25,7 @@ COPY assistant assistant
 COPY prompts prompts
 COPY adapters adapters
 COPY eval eval
-RUN pip install --constraint requirements.lock ".[${EXTRAS}]" "psycopg[binary]>=3.2"
+RUN pip install --constraint requirements.lock ".[${EXTRAS}]"
 RUN looktwice pull "$BUNDLE"
 
 FROM python:${PYTHON}-slim-bookworm
