@@ -87,7 +87,7 @@ def test_it_starts_what_the_shell_knows():
 
 def test_a_bundle_and_torch_for_cpus_are_asked_for_before_anything_is_installed():
     build = DOCKERFILE[: len(DOCKERFILE) - len(LAST)]
-    assert {"TORCH_INDEX", "EXTRAS=serve,history,report", "BUNDLE=pocket"} <= set(of("ARG", build))
+    assert {"TORCH_INDEX", "EXTRAS=serve,history,postgres,report,line", "BUNDLE=pocket"} <= set(of("ARG", build))
     runs = of("RUN", build)
     assert 'test -n "$TORCH_INDEX"' in runs[0] and runs[-1] == 'looktwice pull "$BUNDLE"'
     assert "--index-url" in next(run for run in runs if "torch.txt" in run)
