@@ -81,6 +81,7 @@ def test_a_running_server_sees_what_another_station_taught_within_a_second(store
             live.get(wrong)
 
 
+@pytest.mark.slow
 def test_changes_of_several_programs_are_all_kept(store, url):
     command = [sys.executable, "-c", CHANGER, url, Path(__file__).parent]
     together = [subprocess.Popen([*map(str, command), str(i), "5"]) for i in range(4)]

@@ -7,6 +7,8 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from assistant.records.drift import DriftWatch
 from assistant.records.entries import Query
 from assistant.records.history import History
@@ -30,6 +32,7 @@ def write_together(place, run):
     return said
 
 
+@pytest.mark.slow
 def test_eight_programs_write_at_once_and_nothing_is_lost_or_doubled(place):
     with closing(History(place)) as history:
         run = history.runs.start([f"{i}.png" for i in range(ROUNDS)], owner="all")
