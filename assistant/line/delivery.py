@@ -87,7 +87,7 @@ class Delivery:
     def stop(self, seconds: float = 5.0, patience: float = 30.0) -> None:
         """End: what waits is handed on first to sinks that take it, for so many seconds at most.
 
-        Then each sink has `patience` to finish the result that it is at: who delivers next must not do so beside it.
+        Then each sink has `patience` to finish the result that it is at: nobody may deliver beside it.
         """
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.failure is None and not self.settled:
