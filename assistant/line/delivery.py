@@ -84,15 +84,18 @@ class Delivery:
         owed = self.outbox.waiting()
         return all(not owed[one.route.name] or one.tried for one in self._carriers)
 
-    def stop(self, seconds: float = 5.0) -> None:
-        """End: what waits is handed on first to sinks that take it, for so many seconds at most."""
+    def stop(self, seconds: float = 5.0, patience: float = 30.0) -> None:
+        """End: what waits is handed on first to sinks that take it, for so many seconds at most.
+
+        Then each sink has `patience` to finish the result that it is at: nobody may deliver beside it.
+        """
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.failure is None and not self.settled:
             time.sleep(0.01)
         for carrier in self._carriers:
             carrier.end()
         for carrier in self._carriers:
-            carrier.join(max(0.1, until - time.monotonic()))
+            carrier.join(patience)
         for route in self.routes:
             route.sink.close()
 
@@ -123,7 +126,7 @@ class _Carrier(threading.Thread):
                     letter = self.outbox.next(self.route.name)
                     if letter is None and not self._ended.is_set():
                         self.outbox.news.wait(IDLE)
-                if letter is not None:
+                if letter is not None and not self._ended.is_set():
                     self._deliver(replace(letter, doubtful=self._doubtful))
         except Exception as error:  # told to whoever watches the line, which ends by it
             self.failure = error

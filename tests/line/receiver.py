@@ -21,6 +21,9 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
+                if len(body) < int(self.headers["content-length"]):  # whoever sent it was killed
+                    self.close_connection = True
+                    return
                 outer.asked.append((dict(self.headers), body))
                 how = outer.behaves(len(outer.asked) - 1)
                 if how == "hang":

@@ -154,6 +154,22 @@ def test_a_sink_with_a_fault_of_its_own_ends_the_line_and_loses_nothing(owed, to
     assert isinstance(delivery.failure, ZeroDivisionError) and journal.outbox.waiting() == {"mes": 1}
 
 
+def test_a_stop_waits_for_the_result_that_is_under_way(owed, to, journal, said):
+    owed(2, "mes")
+    inside = threading.Event()
+
+    def slow(letter):
+        inside.set()
+        threading.Event().wait(0.5)
+
+    shelf = Shelf(slow)
+    delivery = Delivery(journal.outbox, [to(shelf, "mes")], said.append)
+    delivery.start()
+    assert inside.wait(5)
+    delivery.stop(0)
+    assert shelf.parts == [1] and journal.outbox.waiting() == {"mes": 1}
+
+
 def test_a_stop_does_not_wait_for_a_sink_that_hangs(owed, to, journal, said):
     owed(1, "mes")
     inside, go = threading.Event(), threading.Event()
@@ -165,7 +181,7 @@ def test_a_stop_does_not_wait_for_a_sink_that_hangs(owed, to, journal, said):
     delivery = Delivery(journal.outbox, [to(Shelf(hang), "mes")], said.append)
     delivery.start()
     assert inside.wait(5)
-    delivery.stop(0.1)
+    delivery.stop(0.1, 0.1)
     assert journal.outbox.waiting() == {"mes": 1}
     go.set()
     wait_for(lambda: not journal.outbox.waiting())
