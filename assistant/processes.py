@@ -28,14 +28,19 @@ class Home:
             )
 
 
-def settle_models() -> Home:
-    """The home of a model that is about to be loaded; ProcessError in a child of a process that has loaded one."""
-    home = Home()
-    if not _loading:
-        _loading.append(os.getpid())
-    elif _loading[0] != os.getpid():
+def check_models() -> None:
+    """ProcessError in a child of a process that has loaded a model: what it would load there may hang."""
+    if _loading and _loading[0] != os.getpid():
         raise ProcessError(
             "This process was forked from one that had loaded its models, so it cannot load its own: start it by "
             '"spawn", or load no model before the fork.'
         )
+
+
+def settle_models() -> Home:
+    """The home of a model that was loaded; ProcessError as `check_models`."""
+    check_models()
+    home = Home()
+    if not _loading:
+        _loading.append(os.getpid())
     return home

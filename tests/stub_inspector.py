@@ -67,6 +67,10 @@ class StubStore:
     def path(self, name):
         return Path(self._folder.name) / name
 
+    def state(self, name):
+        file = self.path(name)
+        return (file.stat().st_size,) if file.is_file() else None
+
     def missing(self, name):
         return f"There is no product {name!r}; the products are: bracket."
 

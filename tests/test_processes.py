@@ -7,14 +7,16 @@ import threading
 
 import pytest
 
+from assistant import processes
 from assistant.errors import LooktwiceError, ProcessError
 from assistant.images.reading import read_ahead
+from assistant.models import backbone
 from assistant.processes import Home
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 PROGRAM = """
-import multiprocessing, sys, time
+import multiprocessing, os, sys, time
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +45,22 @@ def try_it(what, *given):
     assert time.perf_counter() - start < 20
 
 
+def in_child(what, *given):
+    code = 1
+    try:
+        try_it(what, *given)
+        code = 0
+    finally:
+        os._exit(code)  # what else a forked child does at its end is torch's and Python's
+
+
 def run(context, what, *given):
-    child = multiprocessing.get_context(context).Process(target=try_it, args=(what, *given))
+    child = multiprocessing.get_context(context).Process(target=in_child, args=(what, *given))
     child.start()
     child.join(60)
     if child.is_alive():
         child.kill()
-        print("hangs", flush=True)
+        print("hangs", what, flush=True)
     assert not child.exitcode, child.exitcode
 
 
@@ -169,3 +180,10 @@ def test_a_thread_is_at_home_where_its_process_is():
     thread.start()
     thread.join()
     assert said == [None] and issubclass(ProcessError, LooktwiceError)
+
+
+def test_nothing_is_loaded_in_a_child_of_a_process_that_has_loaded_something(monkeypatch):
+    monkeypatch.setattr(processes, "_loading", [os.getpid() + 1])
+    monkeypatch.setattr(backbone, "load_card", lambda name: pytest.fail("it went on"))
+    with pytest.raises(ProcessError, match="spawn"):
+        backbone.Backbone.load("tiny-cnn")

@@ -32,7 +32,7 @@ from assistant.models.runtime import (
 )
 from assistant.models.towers import CLASSES, PatchTower, Tokenize, build_image_tower, build_text_tower, pick_device
 from assistant.models.weights import load_tensors
-from assistant.processes import settle_models
+from assistant.processes import check_models, settle_models
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +113,7 @@ class Backbone:
         "auto": OpenVINO where the device is the CPU, its files are there and bf16 is not asked for, else torch.
         WeightsError says which command fetches what is missing.
         """
+        check_models()
         card = load_card(name)
         where = pick_device(device)
         if where.type == "cpu":

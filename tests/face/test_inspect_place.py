@@ -303,7 +303,7 @@ def test_limits_of_other_products_decide_only_where_they_are_asked_to(shared, st
     ("stub_class", "real", "names"),
     [
         (StubInspector, Inspector, "learn load correct inspect ask"),
-        (StubStore, ProductStore, "names path missing held save load"),
+        (StubStore, ProductStore, "names path state missing held save load"),
     ],
 )
 def test_the_stub_is_called_as_the_real_one(stub_class, real, names):
