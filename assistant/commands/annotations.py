@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from assistant.commands import console
-from assistant.commands.options import complete_product
+from assistant.commands.filters import Name, Product, RunName, SignedAs, Since, Until, to_query
 from assistant.errors import HistoryError
 
 if TYPE_CHECKING:
     from assistant.annotations import AnnotationWriter, Format
-    from assistant.inspection import Outcome
-    from assistant.records.entries import KeptInspection, Query, Signed
+    from assistant.records.entries import KeptInspection, Query
     from assistant.records.history import History
 
 FORMATS = "coco, coco-rle, yolo, yolo-segment, labelme or masks"
@@ -40,31 +38,24 @@ def annotate(
     format: AnnotationFormat = "coco",
     copy: CopyPictures = False,
     replace: ReplaceAnnotations = False,
-    product: Annotated[
-        str | None, typer.Option("--product", autocompletion=complete_product, help="Only this product.")
-    ] = None,
+    product: Product = None,
     verdict: Annotated[
         list[str] | None, typer.Option("--verdict", help="Only defect, review or good; may be repeated.")
     ] = None,
     lot: Annotated[str | None, typer.Option("--lot", help="Only this lot.")] = None,
-    since: Annotated[datetime | None, typer.Option("--since", help="From this day or time (UTC) on.")] = None,
-    until: Annotated[datetime | None, typer.Option("--until", help="Before this day or time (UTC).")] = None,
-    text: Annotated[str, typer.Option("--text", help="Part of the file's name.")] = "",
-    run: Annotated[str | None, typer.Option("--run", help="Only this run, see `looktwice batch --list`.")] = None,
-    signed: Annotated[
-        str | None,
-        typer.Option("--signed", metavar="yes|no|good|defect", help="Only what is signed off, or as what."),
-    ] = None,
+    since: Since = None,
+    until: Until = None,
+    text: Name = "",
+    run: RunName = None,
+    signed: SignedAs = None,
 ) -> None:
     """Write inspections as annotations for other programs: regions with their outlines, and pictures without any.
 
     Of several inspections of a picture the newest counts. What a person signed off as good has no regions.
     """
-    from assistant.records.entries import Query
     from assistant.records.history import History, default_history
 
-    verdicts = cast("tuple[Outcome, ...]", tuple(verdict or ()))
-    query = Query(product, verdicts, since, until, lot, text, run, signed=cast("Signed | None", signed))
+    query = to_query(product, verdict, lot, since, until, text, run, signed)
     with closing(History(default_history())) as kept:
         paths = [one.inspection.path for one in kept.every(query)]
         if not paths:

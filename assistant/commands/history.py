@@ -6,17 +6,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assistant.commands import console, targets
 from assistant.commands.annotations import annotate
+from assistant.commands.filters import Name, Product, RunName, SignedAs, Since, Until, to_query
 from assistant.commands.listings import AsJson, print_json, print_table
-from assistant.commands.options import KeptName, ReportFile, complete_product
+from assistant.commands.options import KeptName, ReportFile
 from assistant.commands.sign_offs import sign, to_row, withdraw
 from assistant.commands.what_if import find_outdated
 from assistant.errors import HistoryError
@@ -24,10 +24,10 @@ from assistant.images.sources import shown_name
 from assistant.records.agreement import describe
 
 if TYPE_CHECKING:
-    from assistant.inspection import Inspection, Outcome
+    from assistant.inspection import Inspection
     from assistant.records.agreement import SignOff
     from assistant.records.drift import DriftWatch
-    from assistant.records.entries import KeptInspection, Query, Signed, Turn
+    from assistant.records.entries import KeptInspection, Turn
     from assistant.records.history import History
 
 history = typer.Typer(name="history", help="What was inspected, to be found again.", no_args_is_help=True)
@@ -42,18 +42,8 @@ GroupName = Annotated[
     str,
     typer.Option("--group", help="A word for the camera, the light or the lot, each watched for drift by itself."),
 ]
-Product = Annotated[
-    str | None, typer.Option("--product", autocompletion=complete_product, help="Only this product.")
-]
 Verdicts = Annotated[
     list[str] | None, typer.Option("--verdict", help="Only defect, review, good or error; may be repeated.")
-]
-Since = Annotated[datetime | None, typer.Option("--since", help="From this day or time (UTC) on.")]
-Until = Annotated[datetime | None, typer.Option("--until", help="Before this day or time (UTC).")]
-Name = Annotated[str, typer.Option("--text", help="Part of the file's name.")]
-RunName = Annotated[str | None, typer.Option("--run", help="Only this run, see `looktwice batch --list`.")]
-SignedAs = Annotated[
-    str | None, typer.Option("--signed", metavar="yes|no|good|defect", help="Only what is signed off, or as what.")
 ]
 
 
@@ -107,7 +97,7 @@ def list_kept(
             raise HistoryError("Give either --open or --signed.")
         verdict, signed = verdict or ["review"], "no"
     with _opened() as kept:
-        query = _query(product, verdict, lot, since, until, text, run, signed)
+        query = to_query(product, verdict, lot, since, until, text, run, signed)
         page, disagreed = kept.search(query, size=last), kept.disagreements(query)
     if as_json:
         print_json(_rows(page.rows))
@@ -201,7 +191,7 @@ def export(
     """Write inspections as rows of a .csv or .jsonl file."""
     targets.check_target("An export", file, targets.EXPORT)
     with _opened() as kept, targets.written(file, ".jsonl") as sink:
-        count = kept.export(_query(product, verdict, lot, since, until, text, run, signed), sink)
+        count = kept.export(to_query(product, verdict, lot, since, until, text, run, signed), sink)
     console.say(f"{count:,} row{'' if count == 1 else 's'} {_where(file)}.")
 
 
@@ -224,7 +214,7 @@ def report(
 
     targets.check_report("A report", file)
     with _opened() as kept:
-        found = kept.every(_query(product, verdict, lot, since, until, text, run, signed))
+        found = kept.every(to_query(product, verdict, lot, since, until, text, run, signed))
         load = lru_cache(maxsize=4)(open_products().load)
         entries = (entry_of(kept, one, load) for one in found)
         content = report_lot(entries, title, lot=lot or "")
@@ -253,7 +243,7 @@ def summary(
     off as a defect is an escape.
     """
     with _opened() as kept:
-        found = kept.sign_offs.agreement(_query(product, None, lot, since, until, text, run))
+        found = kept.sign_offs.agreement(to_query(product, None, lot, since, until, text, run))
     if as_json or not sys.stdout.isatty():
         console.print_row(found.to_dict())
         return
@@ -295,22 +285,6 @@ def _opened() -> Iterator[History]:
         yield kept
     finally:
         kept.close()
-
-
-def _query(
-    product: str | None,
-    verdicts: list[str] | None,
-    lot: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    text: str,
-    run: str | None = None,
-    signed: str | None = None,
-) -> Query:
-    from assistant.records.entries import Query
-
-    chosen = cast("tuple[Outcome, ...]", tuple(verdicts or ()))
-    return Query(product, chosen, since, until, lot, text, run, signed=cast("Signed | None", signed))
 
 
 def _rows(kept: Sequence[KeptInspection]) -> Iterator[dict[str, Any]]:

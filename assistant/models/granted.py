@@ -13,8 +13,8 @@ from pathlib import Path
 
 def processors_granted() -> int:
     """How many processors are worth a thread: those this process may run on, and no more than its quota."""
-    quota = read_quota()
-    return max(1, min(usable_processors(), math.ceil(quota) if quota else usable_processors()))
+    usable, quota = usable_processors(), read_quota()
+    return max(1, min(usable, math.ceil(quota))) if quota else usable
 
 
 def fit_threads() -> int:
